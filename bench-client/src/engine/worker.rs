@@ -1,0 +1,543 @@
+//! One thread of the load: the way of a request from its schedule to its connection.
+//!
+//! The schedule gives a number, the workload draws the request, the slot map names the node. A lane of that
+//! node with room takes it; otherwise it waits in the node's queue. A closed loop draws only when a lane has
+//! room; what it draws for other nodes is queued there, so that keys keep their distribution whatever the
+//! speed of each node. Answers are judged in [`super::answers`].
+//!
+//! The loop does all it can between two entries into the kernel; an entry submits the whole batch.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use super::lane::{Flight, Lane, Node, Pending, State};
+use super::schedule::Schedule;
+use super::watch::{Watch, pin, sharpen_timers};
+use super::{Load, Run};
+use crate::random::mix;
+use crate::reply::Reply;
+use crate::ring::{Event, LANES_MAX, Ring};
+use crate::stats::Tick;
+use crate::topology::{Map, NOBODY};
+use crate::verify::Ledger;
+use crate::workload::template::encode_command;
+
+/// Time between two ticks, in nanoseconds.
+pub const TICK_NS: u64 = 1_000_000_000;
+/// How often timeouts, waiting requests and the slot map are looked at, in nanoseconds.
+const CARE_NS: u64 = 5_000_000;
+/// How long a lane waits before it connects again, in nanoseconds.
+const RECONNECT_NS: u64 = 50_000_000;
+/// Operations that are submitted together: more would make the first wait for the last.
+const BATCH: usize = 32;
+/// Most queued requests of a node in a closed loop; beyond, the thread waits for the slow node.
+const QUEUE_CLOSED: usize = 4096;
+/// Seconds of its schedule that an open loop queues for a node before it drops requests.
+const QUEUE_OPEN_S: f64 = 10.0;
+/// Longest wait for answers after the last request was sent.
+const DRAIN_MAX: Duration = Duration::from_secs(5);
+/// A closed loop wakes up for this part of its connections, and for no more than this many.
+const GATHER_SHARE: usize = 8;
+const GATHER_MAX: usize = 16;
+/// Lanes kept free for nodes that appear during the run.
+const SPARE_LANES: usize = 1024;
+
+pub struct Worker<'a> {
+    pub(super) run: &'a Run,
+    pub(super) ring: Ring,
+    pub(super) lanes: Vec<Lane>,
+    pub(super) nodes: Vec<Node>,
+    pub(super) map: Arc<Map>,
+    pub(super) version: u64,
+    pub(super) tick: Tick,
+    pub(super) now: u64,
+    /// Requests to be routed again at a time.
+    pub(super) put_off: VecDeque<(u64, Pending)>,
+    /// When each slot range last gave a success, and whether something failed since.
+    pub(super) range_state: Vec<(u64, bool)>,
+    /// What verify mode knows.
+    pub(super) ledger: Option<Ledger>,
+    schedule: Schedule,
+    in_flight: usize,
+    wake: Vec<u16>,
+    replies: Vec<Reply>,
+    scratch: Vec<u8>,
+    watch: Watch,
+    ticks: Sender<Tick>,
+    thread: usize,
+    next_care: u64,
+    /// When to stop waiting for answers, once nothing more is to be sent.
+    give_up: Option<u64>,
+    queue_max: usize,
+}
+
+impl<'a> Worker<'a> {
+    pub fn new(run: &'a Run, thread: usize, ticks: Sender<Tick>) -> io::Result<Worker<'a>> {
+        let map = run.topology.map();
+        if let Some(&cpu) = run.load.cpus.get(thread % run.load.cpus.len().max(1))
+            && !pin(cpu)
+        {
+            return Err(io::Error::other(format!("cannot run on CPU {cpu}")));
+        }
+        sharpen_timers();
+        let queue_max = match run.load.rate {
+            Some(rate) => ((rate / run.load.threads as f64 * QUEUE_OPEN_S) as usize).max(QUEUE_CLOSED),
+            None => QUEUE_CLOSED,
+        };
+        let mut worker = Worker {
+            ring: Ring::new(run.load.connections + SPARE_LANES)?,
+            version: run.topology.version(),
+            tick: Tick::new(thread, run.now_ns(), run.workload.commands.len(), run.ranges.len()),
+            now: run.now_ns(),
+            range_state: vec![(run.now_ns(), false); run.ranges.len()],
+            ledger: run.workload.verify_threads.map(|_| Ledger::new(thread, run.load.threads, run.workload.keys.count())),
+            schedule: run.schedule(thread),
+            watch: Watch::start(),
+            lanes: Vec::new(),
+            nodes: Vec::new(),
+            put_off: VecDeque::new(),
+            in_flight: 0,
+            wake: Vec::new(),
+            replies: Vec::new(),
+            scratch: Vec::new(),
+            next_care: 0,
+            give_up: None,
+            run,
+            map,
+            thread,
+            ticks,
+            queue_max,
+        };
+        worker.open_lanes();
+        Ok(worker)
+    }
+
+    pub fn run(mut self) -> io::Result<()> {
+        loop {
+            self.now = self.run.now_ns();
+            if self.now >= self.next_care {
+                self.take_care()?;
+            }
+            self.offer_due();
+            self.wake_nodes();
+            if self.is_done() {
+                break;
+            }
+            let limit = self.idle_limit();
+            self.ring.wait(limit, self.gather())?;
+            self.now = self.run.now_ns();
+            while let Some(event) = self.ring.next_event() {
+                self.handle(event);
+                if self.ring.queued() >= BATCH {
+                    self.ring.submit()?;
+                    self.now = self.run.now_ns();
+                }
+            }
+        }
+        self.finish();
+        Ok(())
+    }
+
+    fn load(&self) -> &'a Load {
+        &self.run.load
+    }
+
+    fn open_loop(&self) -> bool {
+        self.load().rate.is_some()
+    }
+
+    /// How many answers to wake up for. A thread that wakes for each one spends most of its time waking; with
+    /// many connections busy in a closed loop the next answers are microseconds away. An open loop measures
+    /// times that a delay of our own would spoil: it wakes at once.
+    fn gather(&self) -> usize {
+        if self.open_loop() { 1 } else { (self.lanes.len() / GATHER_SHARE).clamp(1, GATHER_MAX) }
+    }
+
+    /// Until something must be done even if nothing completes.
+    fn idle_limit(&self) -> Duration {
+        let due = self.schedule.due_ns().filter(|_| !self.schedule.is_over(self.now));
+        let until = due.unwrap_or(u64::MAX).min(self.next_care);
+        Duration::from_nanos(until.saturating_sub(self.now))
+    }
+
+    fn handle(&mut self, event: Event) {
+        match event {
+            Event::Connected(lane) => self.greet(lane),
+            Event::Received(lane, filled) => {
+                let mut replies = std::mem::take(&mut self.replies);
+                let state = &mut self.lanes[lane as usize];
+                let bytes = self.ring.bytes(&filled);
+                let (node, len) = (state.node, bytes.len() as u64);
+                let understood = state.scanner.scan(bytes, &mut replies);
+                self.ring.recycle(filled);
+                self.tick.counts(node).bytes_in += len;
+                for reply in replies.drain(..) {
+                    self.answer(lane, reply);
+                }
+                self.replies = replies;
+                match understood {
+                    Ok(()) => self.fill(lane),
+                    Err(_) => self.break_lane(lane, "not-RESP"),
+                }
+            }
+            Event::Sent(lane, buffer) => {
+                let state = &mut self.lanes[lane as usize];
+                state.spare = buffer;
+                state.sending = false;
+                self.flush(lane);
+            }
+            Event::Broken(lane) => self.break_lane(lane, ""),
+            Event::Closed(lane) => self.lanes[lane as usize].state = State::Down(self.now + RECONNECT_NS),
+        }
+    }
+
+    /// Logs a fresh connection in; requests follow at once, behind the greeting.
+    fn greet(&mut self, lane: u32) {
+        let node = self.lanes[lane as usize].node;
+        let is_replica = self.map.replicas.iter().any(|replicas| replicas.contains(&node));
+        let state = &mut self.lanes[lane as usize];
+        state.reset(self.ledger.is_some());
+        state.state = State::Up;
+        for command in self.run.load.login.commands(is_replica) {
+            state.out.extend(command);
+            state.flights.push_back(Flight::Setup);
+        }
+        self.fill(lane);
+    }
+
+    /// Gives up a connection; what it had asked is lost (`why` empty), or failed for the reason `why`.
+    pub(super) fn break_lane(&mut self, lane: u32, why: &str) {
+        let state = &mut self.lanes[lane as usize];
+        let node = state.node;
+        if matches!(state.state, State::Connecting(_)) {
+            self.tick.counts(node).refused += 1;
+        }
+        state.state = State::Closing;
+        let flights = std::mem::take(&mut state.flights);
+        state.reset(false);
+        if !matches!(why, "" | "timeout") {
+            self.tick.count_error(why);
+        }
+        for flight in flights {
+            self.in_flight -= usize::from(flight.is_work());
+            if let Flight::Request(pending, _) = flight {
+                self.fail_unanswered(node, &pending, why);
+            }
+        }
+        self.ring.close(lane);
+        self.run.topology.request();
+    }
+
+    /// Lets `lane` ask as much as it may.
+    pub(super) fn fill(&mut self, lane: u32) {
+        let state = &self.lanes[lane as usize];
+        let (node, pipeline) = (state.node, self.load().pipeline);
+        // A closed loop's pipeline is asked and answered as a whole: a window that slides would break up into
+        // ever smaller writes.
+        let wait_for_rest = !self.open_loop() && !state.flights.is_empty() && !state.out_is_greeting();
+        if state.state == State::Up && !wait_for_rest {
+            while self.lanes[lane as usize].flights.len() < pipeline {
+                let Some(pending) = self.next_for(node) else {
+                    self.list_idle(lane);
+                    break;
+                };
+                self.put(lane, pending);
+            }
+        }
+        self.flush(lane);
+    }
+
+    fn list_idle(&mut self, lane: u32) {
+        let state = &mut self.lanes[lane as usize];
+        if !state.listed {
+            state.listed = true;
+            self.nodes[usize::from(state.node)].idle.push(lane);
+        }
+    }
+
+    /// The next request for `node`: a queued one, or in a closed loop a new one.
+    fn next_for(&mut self, node: u16) -> Option<Pending> {
+        if let Some(pending) = self.nodes[usize::from(node)].queue.pop_front() {
+            return Some(pending);
+        }
+        while !self.open_loop() {
+            let pending = self.draw()?;
+            let target = self.route(&pending);
+            if target == node {
+                return Some(pending);
+            }
+            if !self.enqueue(target, pending) {
+                return None;
+            }
+        }
+        None
+    }
+
+    fn draw(&mut self) -> Option<Pending> {
+        let (number, intended_ns) = self.schedule.take(self.now)?;
+        let mut draw = self.run.workload.draw(self.load().seed, number);
+        if self.map.cluster || self.ledger.is_some() {
+            self.run.workload.place(&mut draw, &mut self.scratch);
+        }
+        Some(Pending { draw, intended_ns, attempts: 0, floor: 0, asking: false })
+    }
+
+    /// The node that a request belongs to, by the current map; [`NOBODY`] when its slot has no owner.
+    fn route(&self, pending: &Pending) -> u16 {
+        if !self.map.cluster {
+            return 0;
+        }
+        let draw = &pending.draw;
+        let owner = match draw.slot {
+            Some(slot) => self.map.owners[usize::from(slot)],
+            None => self.map.owners[(mix(draw.number) % self.map.owners.len() as u64) as usize],
+        };
+        let share = self.run.workload.replica_share;
+        if share == 0.0 || owner == NOBODY || pending.attempts > 0 {
+            return owner;
+        }
+        let reads = self.run.workload.commands[usize::from(draw.command)].reads;
+        let replicas = &self.map.replicas[usize::from(owner)];
+        let dice = mix(draw.number ^ self.load().seed);
+        if reads && !replicas.is_empty() && (dice >> 32) as f64 / ((1u64 << 32) as f64) < share {
+            return replicas[dice as u32 as usize % replicas.len()];
+        }
+        owner
+    }
+
+    /// Queues a request for `node` and sees to it that an idle lane takes it; `false` when the queue is full
+    /// for a while.
+    pub(super) fn enqueue(&mut self, node: u16, pending: Pending) -> bool {
+        if node == NOBODY {
+            return self.put_off(pending);
+        }
+        self.know_node(node);
+        let queue = &mut self.nodes[usize::from(node)].queue;
+        if queue.len() >= self.queue_max && self.run.load.rate.is_some() {
+            self.tick.counts(node).dropped += 1;
+            return false;
+        }
+        queue.push_back(pending);
+        let room = queue.len() < self.queue_max;
+        self.wake.push(node);
+        room
+    }
+
+    /// Routes a request again a little later.
+    pub(super) fn put_off(&mut self, pending: Pending) -> bool {
+        self.put_off.push_back((self.now + CARE_NS, pending));
+        self.put_off.len() < self.queue_max
+    }
+
+    fn wake_nodes(&mut self) {
+        while let Some(node) = self.wake.pop() {
+            while !self.nodes[usize::from(node)].queue.is_empty() {
+                let Some(lane) = self.nodes[usize::from(node)].idle.pop() else { break };
+                self.lanes[lane as usize].listed = false;
+                self.fill(lane);
+            }
+        }
+    }
+
+    /// Writes a request behind what the lane has to send.
+    fn put(&mut self, lane: u32, mut pending: Pending) {
+        if !self.note_in_ledger(&mut pending) {
+            return;
+        }
+        let state = &mut self.lanes[lane as usize];
+        let before = state.out.len();
+        if pending.asking {
+            state.out.extend(encode_command(&["ASKING"]));
+            state.flights.push_back(Flight::Setup);
+        }
+        self.run.workload.encode(&pending.draw, &mut self.scratch, &mut state.out);
+        let counts = self.tick.counts(state.node);
+        counts.sent += 1;
+        counts.offered += u64::from(pending.attempts == 0 && self.run.load.rate.is_none());
+        counts.bytes_out += (state.out.len() - before) as u64;
+        let (key, number, writes) = (pending.draw.key, pending.draw.number, pending.draw.command == 0);
+        state.flights.push_back(Flight::Request(pending, self.now));
+        self.in_flight += 1;
+        if self.ledger.is_some() && writes && self.run.load.wait_replicas > 0 {
+            state.out.extend(wait_command(self.run.load.wait_replicas));
+            state.flights.push_back(Flight::Wait(key, number));
+            self.in_flight += 1;
+        }
+    }
+
+    fn flush(&mut self, lane: u32) {
+        let state = &mut self.lanes[lane as usize];
+        if state.sending || state.out.is_empty() || state.state != State::Up {
+            return;
+        }
+        state.sending = true;
+        let bytes = std::mem::replace(&mut state.out, std::mem::take(&mut state.spare));
+        self.ring.send(lane, bytes);
+    }
+
+    /// Takes the oldest flight of a lane off it.
+    pub(super) fn land(&mut self, lane: u32) -> Option<Flight> {
+        let flight = self.lanes[lane as usize].flights.pop_front();
+        self.in_flight -= usize::from(flight.as_ref().is_some_and(Flight::is_work));
+        flight
+    }
+
+    /// An open loop's requests that are due.
+    fn offer_due(&mut self) {
+        while self.open_loop()
+            && let Some(pending) = self.draw()
+        {
+            self.tick.lag.saturating_record(self.now - pending.intended_ns);
+            let node = self.route(&pending);
+            self.tick.counts(if node == NOBODY { 0 } else { node }).offered += 1;
+            self.enqueue(node, pending);
+        }
+    }
+
+    /// What is not urgent: the tick, timeouts, connections, the slot map.
+    fn take_care(&mut self) -> io::Result<()> {
+        self.next_care = self.now + CARE_NS;
+        if self.now / TICK_NS > self.tick.span_ns.0 / TICK_NS {
+            self.send_tick();
+        }
+        if self.run.stop.load(Ordering::Relaxed) {
+            self.schedule.end();
+        }
+        if self.version != self.run.topology.version() {
+            self.take_map();
+        }
+        while self.put_off.front().is_some_and(|(at, _)| *at <= self.now) {
+            let Some((_, pending)) = self.put_off.pop_front() else { break };
+            let node = self.route(&pending);
+            if node == NOBODY {
+                self.run.topology.request();
+            }
+            self.enqueue(node, pending);
+        }
+        self.care_for_lanes()?;
+        // In a closed loop a full queue elsewhere may have left lanes without work.
+        for node in 0..self.nodes.len() {
+            for lane in std::mem::take(&mut self.nodes[node].idle) {
+                self.lanes[lane as usize].listed = false;
+                self.fill(lane);
+            }
+        }
+        Ok(())
+    }
+
+    fn care_for_lanes(&mut self) -> io::Result<()> {
+        let timeout = self.load().timeout.as_nanos() as u64;
+        for lane in 0..self.lanes.len() as u32 {
+            let state = &self.lanes[lane as usize];
+            match state.state {
+                State::Down(at) if at <= self.now => {
+                    let address = self.map.nodes[usize::from(state.node)];
+                    self.lanes[lane as usize].state = State::Connecting(self.now);
+                    self.ring.connect(lane, address)?;
+                }
+                State::Connecting(since) if since + timeout < self.now => self.break_lane(lane, ""),
+                State::Up if state.oldest_ns().is_some_and(|sent| sent + timeout < self.now) => {
+                    self.break_lane(lane, "timeout");
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn take_map(&mut self) {
+        self.version = self.run.topology.version();
+        self.map = self.run.topology.map();
+        self.open_lanes();
+        let queued: Vec<Pending> = self.nodes.iter_mut().flat_map(|node| node.queue.drain(..)).collect();
+        for pending in queued {
+            let node = self.route(&pending);
+            self.enqueue(node, pending);
+        }
+    }
+
+    fn know_node(&mut self, node: u16) {
+        if usize::from(node) >= self.nodes.len() {
+            self.nodes.resize_with(usize::from(node) + 1, Node::default);
+        }
+    }
+
+    /// Gives every node that is asked its share of connections.
+    fn open_lanes(&mut self) {
+        let mut asked = self.map.masters();
+        if self.run.workload.replica_share > 0.0 {
+            asked.extend(self.map.replicas.iter().flatten());
+        }
+        let (threads, count) = (self.load().threads, asked.len());
+        for (position, node) in asked.into_iter().enumerate() {
+            self.know_node(node);
+            let mine = (0..self.load().connections)
+                .filter(|c| c % threads == self.thread && (c / threads) % count == position)
+                .count();
+            while self.nodes[usize::from(node)].lanes.len() < mine.max(1) && self.lanes.len() < LANES_MAX {
+                self.nodes[usize::from(node)].lanes.push(self.lanes.len() as u32);
+                self.lanes.push(Lane::new(node));
+            }
+        }
+    }
+
+    fn is_done(&mut self) -> bool {
+        if !self.schedule.is_over(self.now) {
+            return false;
+        }
+        let waiting =
+            self.in_flight + self.put_off.len() + self.nodes.iter().map(|n| n.queue.len()).sum::<usize>();
+        let drain = self.load().timeout.min(DRAIN_MAX).as_nanos() as u64;
+        let give_up = *self.give_up.get_or_insert(self.now + drain);
+        waiting == 0 || self.now >= give_up
+    }
+
+    fn finish(&mut self) {
+        for lane in 0..self.lanes.len() as u32 {
+            if self.lanes[lane as usize].state == State::Up {
+                self.break_lane(lane, "timeout");
+            }
+        }
+        for node in 0..self.nodes.len() {
+            self.tick.counts(node as u16).dropped += self.nodes[node].queue.len() as u64;
+        }
+        self.tick.counts(0).dropped += self.put_off.len() as u64;
+        self.close_ranges();
+        self.tick.ledger = self.ledger.take();
+        self.send_tick();
+    }
+
+    fn send_tick(&mut self) {
+        let fresh = Tick::new(self.thread, self.now, self.tick.commands, self.tick.ranges.len());
+        let mut tick = std::mem::replace(&mut self.tick, fresh);
+        tick.span_ns.1 = self.now;
+        tick.effort = self.watch.lap();
+        // Nobody listens only when the coordinator is gone, and then the process ends.
+        let _ = self.ticks.send(tick);
+    }
+}
+
+/// How long a server may hold a WAIT, in milliseconds.
+const WAIT_LIMIT_MS: u32 = 1000;
+
+fn wait_command(replicas: u32) -> Vec<u8> {
+    encode_command(&["WAIT", &replicas.to_string(), &WAIT_LIMIT_MS.to_string()])
+}
+
+impl Flight {
+    /// Whether a run has to wait for it.
+    fn is_work(&self) -> bool {
+        !matches!(self, Flight::Setup)
+    }
+}
+
+impl Lane {
+    /// Whether nothing but the greeting was asked yet.
+    fn out_is_greeting(&self) -> bool {
+        self.flights.iter().all(|flight| matches!(flight, Flight::Setup))
+    }
+}

@@ -1,0 +1,151 @@
+//! Charts as SVG, drawn here so that the page needs no script and no network.
+
+use std::fmt::Write;
+
+/// Size of a chart in CSS pixels, and the room around its plot.
+const WIDTH: f64 = 860.0;
+const LEFT: f64 = 70.0;
+const RIGHT: f64 = 20.0;
+const TOP: f64 = 16.0;
+const BOTTOM: f64 = 34.0;
+
+/// A line of a chart.
+pub struct Line<'a> {
+    /// What the legend calls it.
+    pub name: &'a str,
+    /// A CSS class that gives its colour.
+    pub class: &'a str,
+    /// Points in the chart's units.
+    pub points: Vec<(f64, f64)>,
+    /// Whether the space below is filled.
+    pub filled: bool,
+}
+
+/// A chart of lines over a common axis.
+pub struct Chart<'a> {
+    /// Height in CSS pixels.
+    pub height: f64,
+    /// What the vertical axis counts.
+    pub unit: &'a str,
+    /// Marks of the horizontal axis, in its units, with their text.
+    pub marks: Vec<(f64, String)>,
+    /// The lines.
+    pub lines: Vec<Line<'a>>,
+}
+
+impl Chart<'_> {
+    /// The chart as an `svg` element.
+    pub fn render(&self) -> String {
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        let bound = |low: f64, high: f64| if high > low { (low, high) } else { (low, low + 1.0) };
+        let xs = points().map(|p| p.0).chain(self.marks.iter().map(|m| m.0));
+        let (low, high) = xs.fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
+        let (x_low, x_high) = bound(low, high);
+        let steps = round_steps(points().map(|p| p.1).fold(0.0, f64::max));
+        let y_high = steps.last().copied().unwrap_or(1.0);
+        let x_of = |x: f64| LEFT + (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT);
+        let floor = self.height - BOTTOM;
+        let y_of = |y: f64| floor - y / y_high * (floor - TOP);
+
+        let mut svg = format!("<svg viewBox='0 0 {WIDTH} {}' role='img'>", self.height);
+        for step in &steps {
+            let y = y_of(*step);
+            add(&mut svg, format!("<line class='grid' x1='{LEFT}' x2='{}' y1='{y:.1}' y2='{y:.1}'/>", WIDTH - RIGHT));
+            add(&mut svg, text("end", LEFT - 8.0, y + 4.0, &short(*step)));
+        }
+        for (x, label) in &self.marks {
+            let x = x_of(*x);
+            add(&mut svg, format!("<line class='grid' x1='{x:.1}' x2='{x:.1}' y1='{TOP}' y2='{floor}'/>"));
+            add(&mut svg, text("middle", x, floor + 18.0, label));
+        }
+        for line in &self.lines {
+            let place = |&(x, y): &(f64, f64)| format!("{:.1},{:.1}", x_of(x), y_of(y));
+            let path: Vec<String> = line.points.iter().map(place).collect();
+            let (Some(first), Some(last)) = (line.points.first(), line.points.last()) else { continue };
+            if line.filled {
+                let (from, to) = (x_of(first.0), x_of(last.0));
+                let corners = format!("{from:.1},{floor} {} {to:.1},{floor}", path.join(" "));
+                add(&mut svg, format!("<polygon class='{} fill' points='{corners}'/>", line.class));
+            }
+            add(&mut svg, format!("<polyline class='{}' points='{}'/>", line.class, path.join(" ")));
+        }
+        add(&mut svg, "</svg>".into());
+        self.legend() + &svg
+    }
+
+    fn legend(&self) -> String {
+        let entry = |line: &Line| format!("<span class='{}'>&#9632;</span> {} ", line.class, escape(line.name));
+        format!("<p class='legend'>{} <em>{}</em></p>", self.lines.iter().map(entry).collect::<String>(), self.unit)
+    }
+}
+
+/// Horizontal bars: name, value, and what stands behind the bar.
+pub fn bars(rows: &[(String, f64, String)]) -> String {
+    let most = rows.iter().map(|row| row.1).fold(f64::MIN_POSITIVE, f64::max);
+    let (pitch, name_width, note_width) = (26.0, 170.0, 270.0);
+    let mut svg = format!("<svg viewBox='0 0 {WIDTH} {}' role='img'>", rows.len() as f64 * pitch + 4.0);
+    for (index, (name, value, note)) in rows.iter().enumerate() {
+        let y = index as f64 * pitch + 4.0;
+        let width = value / most * (WIDTH - name_width - note_width);
+        add(&mut svg, text("end", name_width - 8.0, y + 15.0, name));
+        add(&mut svg, format!("<rect x='{name_width}' y='{y}' width='{width:.1}' height='20' rx='2'/>"));
+        add(&mut svg, text("start", name_width + width + 8.0, y + 15.0, note));
+    }
+    svg + "</svg>"
+}
+
+fn add(out: &mut String, part: String) {
+    writeln!(out, "{part}").expect("writing to a string cannot fail");
+}
+
+fn text(anchor: &str, x: f64, y: f64, text: &str) -> String {
+    format!("<text text-anchor='{anchor}' x='{x:.1}' y='{y:.1}'>{}</text>", escape(text))
+}
+
+/// Text that is safe inside HTML and SVG.
+pub fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;").replace('"', "&quot;")
+}
+
+/// 0 and up to six round steps, the last at or above `high`.
+fn round_steps(high: f64) -> Vec<f64> {
+    if high <= 0.0 {
+        return vec![0.0, 1.0];
+    }
+    let rough = high / 5.0;
+    let power = 10f64.powf(rough.log10().floor());
+    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|f| f * power).into_iter().find(|s| *s >= rough).unwrap_or(rough);
+    (0..=(high / step).ceil() as usize).map(|i| i as f64 * step).collect()
+}
+
+/// A number on an axis: `250k`, `1.5`, `0.02`.
+fn short(value: f64) -> String {
+    let trim = |text: String| {
+        if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_string() } else { text }
+    };
+    match value {
+        1e6.. => trim(format!("{:.2}", value / 1e6)) + "M",
+        1e4.. => trim(format!("{:.1}", value / 1e3)) + "k",
+        _ => trim(format!("{value:.3}")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn steps_are_round_and_reach_the_top() {
+        assert_eq!(round_steps(9.3), [0.0, 2.0, 4.0, 6.0, 8.0, 10.0]);
+        assert_eq!(round_steps(0.0), [0.0, 1.0]);
+        for high in [0.0123, 1.0, 77.0, 123_456.0] {
+            let steps = round_steps(high);
+            assert!(steps.len() <= 7 && *steps.last().unwrap() >= high, "{high}: {steps:?}");
+        }
+    }
+
+    #[test]
+    fn axis_numbers_are_short() {
+        assert_eq!([0.0, 0.02, 1.5, 250_000.0, 2_500_000.0].map(short), ["0", "0.02", "1.5", "250k", "2.5M"]);
+    }
+}

@@ -1,0 +1,192 @@
+//! Claims to slots: who says it serves what, by which config epoch, and whom to believe.
+//!
+//! The greater epoch wins (cluster specification, "Hash slots configuration propagation"). A claim that takes
+//! slots from this node, or from its master, may make it a replica of the claimer; a claim that others have
+//! overtaken is answered with an UPDATE. What happens to slots on the move follows Valkey 8: a failover at
+//! either end of a migration keeps the migration going.
+
+use base::Slot;
+
+use crate::effects::Effect;
+use crate::node::NodeIndex;
+use crate::slot_set::{SlotBits, has_slot, slots_of};
+use crate::state::Cluster;
+use crate::wire::Header;
+
+/// What a set of claims took.
+#[derive(Default)]
+struct Taken {
+    /// Slots this node itself lost.
+    from_me: Vec<Slot>,
+    /// How many slots its shard's master lost.
+    from_my_master: usize,
+}
+
+impl Cluster {
+    /// Believes those claims of `claimer` that are newer than what is known.
+    pub(crate) fn take_claims(&mut self, claimer: NodeIndex, epoch: u64, claimed: &SlotBits) {
+        if claimer == self.me {
+            return self.log_notice("Discarding UPDATE message about myself.".into());
+        }
+        let my_master = self.my_master();
+        let mut taken = Taken::default();
+        for slot in Slot::all() {
+            if has_slot(claimed, slot) {
+                self.take_claim(claimer, epoch, slot, my_master, &mut taken);
+            } else {
+                self.note_no_claim(claimer, epoch, slot);
+            }
+        }
+        self.react_to_loss(claimer, epoch, claimed, my_master, taken);
+    }
+
+    fn take_claim(
+        &mut self,
+        claimer: NodeIndex,
+        epoch: u64,
+        slot: Slot,
+        my_master: NodeIndex,
+        taken: &mut Taken,
+    ) {
+        let owner = self.slots.owner(slot);
+        if owner == Some(claimer) {
+            self.slots.not_claimed.remove(slot);
+            return;
+        }
+        let unclaimed = owner.is_none() || self.slots.not_claimed.contains(slot);
+        if !unclaimed && owner.is_some_and(|owner| self.nodes[owner].config_epoch >= epoch) {
+            return;
+        }
+        if owner == Some(self.me) {
+            taken.from_me.push(slot);
+        }
+        if owner == Some(my_master) {
+            taken.from_my_master += 1;
+        }
+        if !self.same_shard(claimer, self.me) && self.slots.migrating.remove(&slot).is_some() {
+            // Across shards it is an operator's will, which ends the migration; within, it is a failover.
+            self.log_notice(format!("Slot {slot} is no longer being migrated."));
+        }
+        self.importing_source_changed(claimer, slot);
+        self.slots.rebind(&mut self.nodes, slot, claimer);
+        self.todo.update_state = true;
+        self.save_later(true);
+    }
+
+    /// The owner of a slot that this node imports changed.
+    fn importing_source_changed(&mut self, claimer: NodeIndex, slot: Slot) {
+        let Some(source) = self.importing_from(slot).filter(|source| *source != claimer) else { return };
+        let label = self.nodes[claimer].label();
+        if self.same_shard(claimer, source) {
+            self.log_notice(format!(
+                "Failover occurred in migration source. Update importing source for slot {slot} to node {label}."
+            ));
+            self.slots.importing.insert(slot, claimer);
+        } else {
+            self.log_notice(format!(
+                "Slot {slot} is no longer being imported from {}",
+                self.nodes[source].label()
+            ));
+            self.slots.importing.remove(&slot);
+        }
+    }
+
+    /// `claimer` does not claim `slot`: what that means if it used to, or if the slot is on the move.
+    fn note_no_claim(&mut self, claimer: NodeIndex, epoch: u64, slot: Slot) {
+        if self.slots.owner(slot) == Some(claimer) {
+            self.slots.not_claimed.insert(slot);
+        }
+        if let Some(target) = self.migrating_to(slot).filter(|target| *target != claimer) {
+            let replaced = self.nodes[target].config_epoch < epoch || self.nodes[target].is_replica();
+            if replaced && self.same_shard(target, claimer) {
+                let label = self.nodes[claimer].label();
+                self.log_notice(format!(
+                    "Failover occurred in migration target. Slot {slot} is now being migrated to node {label}."
+                ));
+                self.slots.migrating.insert(slot, claimer);
+                self.save_later(true);
+            }
+        }
+        if self.myself().is_master() && self.importing_from(slot) == Some(claimer) {
+            // The source finished the move but this node, or the master it replaced, missed that.
+            self.slots.importing.remove(&slot);
+            let label = self.nodes[claimer].label();
+            self.log_notice(format!(
+                "Slot {slot} is no longer being imported from node {label}; Clear my importing source for the slot."
+            ));
+            if self.slots.owner(slot) != Some(self.me) {
+                self.slots.rebind(&mut self.nodes, slot, self.me);
+                self.bump_epoch();
+                self.todo.update_state = true;
+                self.save_later(true);
+            }
+        }
+    }
+
+    /// Claims may have left this node's shard without slots, or this node with keys it no longer serves.
+    fn react_to_loss(
+        &mut self,
+        claimer: NodeIndex,
+        epoch: u64,
+        claimed: &SlotBits,
+        my_master: NodeIndex,
+        taken: Taken,
+    ) {
+        let same_shard = self.same_shard(claimer, self.me);
+        let claimed_count = slots_of(claimed).count();
+        // Two masters of one shard, both without slots: the older follows the newer.
+        let overtaken = taken.from_my_master == 0
+            && self.nodes[self.me].master != Some(claimer)
+            && claimed_count == 0
+            && self.myself().slots.is_empty()
+            && self.node_epoch(self.me) < epoch
+            && same_shard;
+        if (taken.from_my_master > 0 || overtaken) && self.nodes[my_master].slots.is_empty() {
+            let label = self.nodes[claimer].label();
+            let shard = self.nodes[claimer].shard_id;
+            if self.config.allow_replica_migration || same_shard {
+                self.log_notice(format!(
+                    "Configuration change detected. Reconfiguring myself as a replica of node {label} in shard {shard}"
+                ));
+                // Within the shard the history is shared: moves go on and a partial synchronisation will do.
+                self.become_replica_of(claimer, !same_shard, !same_shard);
+            } else if self.myself().is_master() && claimed_count >= taken.from_my_master {
+                self.log_notice(format!(
+                    "My last slot was migrated to node {label} in shard {shard}. I am now an empty primary."
+                ));
+            }
+        } else if !taken.from_me.is_empty() {
+            self.effects.push_back(Effect::DeleteKeys(taken.from_me));
+        }
+    }
+
+    /// Tells a sender whose claims were overtaken who serves the first such slot now.
+    pub(crate) fn correct_stale_claims(&mut self, sender: NodeIndex, header: &Header) {
+        let stale = slots_of(header.slots).find_map(|slot| {
+            let owner = self.slots.owner(slot).filter(|owner| *owner != sender)?;
+            let newer = self.nodes[owner].config_epoch > header.config_epoch;
+            (newer && !self.slots.not_claimed.contains(slot)).then_some(owner)
+        });
+        if let Some(owner) = stale {
+            self.log_verbose(format!(
+                "Node {} has old slots configuration, sending an UPDATE message about {}",
+                self.nodes[sender].id, self.nodes[owner].id
+            ));
+            self.send_update(sender, owner);
+        }
+    }
+
+    /// UPDATE: someone knows a newer owner of slots this node claims or believes in.
+    pub(crate) fn update_received(&mut self, about: base::NodeId, epoch: u64, slots: &SlotBits) {
+        let Some(node) = self.nodes.find(about).filter(|node| *node != self.me) else { return };
+        if self.nodes[node].config_epoch >= epoch || self.nodes[node].in_handshake() {
+            return;
+        }
+        self.set_as_master(node);
+        self.nodes[node].config_epoch = epoch;
+        self.current_epoch = self.current_epoch.max(epoch);
+        self.save_later(true);
+        self.take_claims(node, epoch, slots);
+        self.todo.update_state = true;
+    }
+}

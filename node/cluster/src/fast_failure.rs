@@ -1,0 +1,110 @@
+//! Fast failure detection: a killed process is noticed by its closed connections, not by silence.
+//!
+//! When a process dies the kernel of its host closes its connections and answers every new one with a
+//! refusal. That is far better evidence than silence, and it is there at once, while the node timeout of
+//! several seconds is meant for the doubtful cases. So when a link that had been answered on is closed by the
+//! other end, it is opened again at once; a node that refuses is probed at every tick, and suspected when
+//!
+//! 1. its last pong came on a link this process opened (a node never reached before gets the whole timeout:
+//!    while a cluster starts, refusals mean nothing), and
+//! 2. its port refused [`REFUSALS`] connections in a row, over at least [`SPAN_MS`], and
+//! 3. it has no connection open to this node, and
+//! 4. not a byte came from it since the first refusal.
+//!
+//! A slow or paused process fails 2, because its kernel still accepts; a process whose listener alone is
+//! shut off by a firewall fails 3; a lost or partitioned host fails 2, because nobody refuses. These all keep
+//! the whole node timeout. A process that restarts within the span is not suspected.
+//!
+//! Safety is untouched. Suspicion stays one node's opinion (PFAIL): it counts as one failure report, FAIL
+//! still takes a majority of the voting masters within the report window, and a promotion still takes one
+//! vote each of a majority, once per epoch, for a replica whose master is FAIL. Among real servers, which
+//! report only by their timeouts, nothing happens before a majority's timeouts are over. A wrong suspicion is
+//! withdrawn by the first pong, as any other. What a false verdict could cost is what it costs at the end of
+//! a timeout: one failover to a replica with asynchronous data, and the old master demoted by epoch.
+//!
+//! A suspicion is told at once to a few collectors instead of waiting for the next ping: the replicas of the
+//! suspect, which want to know, and the [`COLLECTORS`] voters after it by name, the same for everyone. That
+//! costs a handful of packets per node where telling everyone would cost the square of the cluster.
+
+use crate::node::NodeIndex;
+use crate::state::Cluster;
+use crate::wire::HeartbeatKind;
+
+/// Refusals in a row that make a suspicion.
+const REFUSALS: u8 = 3;
+/// Time they have to span at least, ms.
+const SPAN_MS: u64 = 150;
+/// Voters, besides the suspect's replicas, that are told of a fresh suspicion.
+const COLLECTORS: usize = 8;
+
+/// What was seen of one node.
+#[derive(Debug, Default)]
+pub(crate) struct Probe {
+    /// Condition 1: a pong came since it last was found refusing.
+    pub(crate) answered: bool,
+    refusals: u8,
+    first_refusal: u64,
+}
+
+impl Cluster {
+    /// The other end closed a link: find out at once whether it still lives.
+    pub(crate) fn connection_lost(&mut self, node: NodeIndex, inbound: bool, now: u64) {
+        if self.nodes[node].in_handshake() || !self.config.fast_failure_detection {
+            return;
+        }
+        let answered = self.nodes[node].probe.answered;
+        match self.nodes[node].link {
+            None if answered => self.open_link(node, now),
+            // A dead process answers this with a reset, which closes the link too.
+            Some(link) if inbound && self.nodes[node].ping_sent == 0 => {
+                self.send_heartbeat_on(link, HeartbeatKind::Ping, now);
+            }
+            _ => {}
+        }
+    }
+
+    /// The host of `node` says that nobody listens there.
+    pub(crate) fn connection_refused(&mut self, node: NodeIndex, now: u64) {
+        let probe = &mut self.nodes[node].probe;
+        if !probe.answered || !self.config.fast_failure_detection {
+            return;
+        }
+        if probe.refusals == 0 {
+            probe.first_refusal = now;
+        }
+        probe.refusals = probe.refusals.saturating_add(1);
+        let (refusals, since) = (probe.refusals, probe.first_refusal);
+        let row = &self.nodes[node];
+        let gone = refusals >= REFUSALS && now.saturating_sub(since) >= SPAN_MS;
+        if gone && row.inbound.is_none() && row.data_received <= since && !row.is_unreachable() {
+            self.suspect(node, now);
+            self.tell_collectors(node, now);
+        }
+    }
+
+    /// The port of `node` accepted a connection.
+    pub(crate) fn someone_listens(&mut self, node: NodeIndex) {
+        let probe = &mut self.nodes[node].probe;
+        if probe.refusals > 0 {
+            *probe = Probe::default();
+        }
+    }
+
+    fn tell_collectors(&mut self, suspect: NodeIndex, now: u64) {
+        if self.nodes[suspect].is_failed() || !self.myself().is_voter() {
+            return; // The verdict is out already, or this node's opinion does not count.
+        }
+        let voters: Vec<NodeIndex> =
+            self.nodes.iter().filter(|(_, n)| n.is_voter() && !n.is_unreachable()).map(|(i, _)| i).collect();
+        let id = self.nodes[suspect].id;
+        let first = voters.partition_point(|voter| self.nodes[*voter].id < id);
+        let after = voters[first..].iter().chain(&voters[..first]).copied().take(COLLECTORS);
+        let mut told: Vec<NodeIndex> = self.nodes[suspect].replicas.clone();
+        told.extend(after);
+        for node in told {
+            if node != self.me && node != suspect {
+                self.send_heartbeat(node, HeartbeatKind::Pong, now);
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! Whether this node may serve commands: `cluster_state`.
+//!
+//! A master on the smaller side of a partition must stop accepting writes, and must not rush back: the other
+//! side may have elected someone else meanwhile. So the state follows three rules (cluster specification,
+//! "Availability"): all slots covered when the configuration asks for it, a majority of voting masters
+//! reachable, and a delay before a master turns from fail to ok, long enough to hear of a new configuration.
+
+use base::Slot;
+
+use crate::node::{Flags, NodeIndex};
+use crate::state::Cluster;
+
+/// Longest delay before a master that was in a minority serves again, ms.
+const MAX_REJOIN_DELAY_MS: u64 = 5000;
+/// Shortest such delay, ms.
+const MIN_REJOIN_DELAY_MS: u64 = 500;
+/// How long a master that just started stays closed, ms: others may have replaced it while it was away.
+const WRITABLE_DELAY_MS: u64 = 2000;
+
+/// Why a node does not serve.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DownReason {
+    /// It just started and does not trust its configuration yet.
+    Starting,
+    /// Some slot has no owner, or a failed one, and full coverage is required.
+    SlotsUncovered,
+    /// It cannot reach a majority of the voting masters.
+    Minority,
+    /// It could until a moment ago; it waits for news before it serves again.
+    Rejoining,
+}
+
+/// `cluster_state`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum State {
+    /// Serving.
+    Ok,
+    /// Not serving, and why.
+    Fail(DownReason),
+}
+
+#[derive(Debug)]
+pub(crate) struct Health {
+    state: State,
+    first_update: Option<u64>,
+    last_in_minority: Option<u64>,
+}
+
+impl Default for Health {
+    fn default() -> Health {
+        Health { state: State::Fail(DownReason::Starting), first_update: None, last_in_minority: None }
+    }
+}
+
+impl Cluster {
+    /// The state and, when it is fail, why.
+    pub fn state(&self) -> State {
+        self.health.state
+    }
+
+    /// Whether commands are served.
+    pub fn is_ok(&self) -> bool {
+        self.health.state == State::Ok
+    }
+
+    /// Number of masters with at least one slot: those who vote (`cluster_size`).
+    pub fn size(&self) -> usize {
+        self.nodes().filter(|node| node.is_voter()).count()
+    }
+
+    /// Votes that make a majority.
+    pub fn quorum(&self) -> usize {
+        self.size() / 2 + 1
+    }
+
+    /// Siblings that bootstrap together trust their configuration from the first moment.
+    pub(crate) fn start_whole(&mut self) {
+        self.health.state = State::Ok;
+    }
+
+    /// Applies the rules above; logs a change.
+    pub(crate) fn update_state(&mut self, now: u64) {
+        let master = self.myself().is_master();
+        let first = *self.health.first_update.get_or_insert(now);
+        if master && !self.is_ok() && now.saturating_sub(first) < WRITABLE_DELAY_MS {
+            return;
+        }
+        let mut state = State::Ok;
+        if self.config.require_full_coverage && !self.all_slots_covered() {
+            state = State::Fail(DownReason::SlotsUncovered);
+        }
+        let reachable = self.nodes().filter(|n| n.is_voter() && !n.is_unreachable()).count();
+        if reachable < self.quorum() {
+            state = State::Fail(DownReason::Minority);
+            self.health.last_in_minority = Some(now);
+        }
+        let rejoin_delay = self.config.node_timeout.clamp(MIN_REJOIN_DELAY_MS, MAX_REJOIN_DELAY_MS);
+        let since_minority = self.health.last_in_minority.map_or(u64::MAX, |at| now.saturating_sub(at));
+        if state == State::Ok && !self.is_ok() && master && since_minority < rejoin_delay {
+            state = State::Fail(DownReason::Rejoining);
+        }
+        let was_ok = self.is_ok();
+        self.health.state = state;
+        match (was_ok, state) {
+            (false, State::Ok) => self.log_notice("Cluster state changed: ok".into()),
+            (true, State::Fail(_)) => self.log_warning("Cluster state changed: fail".into()),
+            _ => {}
+        }
+    }
+
+    fn all_slots_covered(&self) -> bool {
+        // Nodes are few and slots many: count what healthy nodes own instead of looking at every slot.
+        let failed = |index: NodeIndex| self.nodes[index].flags.has(Flags::FAIL);
+        let covered: usize =
+            self.nodes.iter().filter(|(index, _)| !failed(*index)).map(|(_, node)| node.slots.len()).sum();
+        covered == Slot::all().len()
+    }
+}

@@ -1,0 +1,156 @@
+//! Masters become replicas and the reverse: others, as they say; this node, as it must.
+
+use base::NodeId;
+
+use crate::effects::Effect;
+use crate::node::{Flags, NodeIndex};
+use crate::state::Cluster;
+use crate::wire::Header;
+
+/// What replication was last told to follow.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Following {
+    master: NodeId,
+    ip: String,
+    port: u16,
+}
+
+impl Cluster {
+    pub(crate) fn same_shard(&self, a: NodeIndex, b: NodeIndex) -> bool {
+        self.nodes[a].shard_id == self.nodes[b].shard_id
+    }
+
+    /// Brings the table in step with the role a sender announces.
+    pub(crate) fn note_role(&mut self, sender: NodeIndex, header: &Header) {
+        let Some(master_id) = header.master else {
+            return self.set_as_master(sender);
+        };
+        let master = self.nodes.find(master_id).filter(|master| *master != sender);
+        if self.nodes[sender].is_master() {
+            self.master_turned_replica(sender, master, header.config_epoch);
+        }
+        let flags = &mut self.nodes[sender].flags;
+        if !flags.has(Flags::REPLICA) {
+            flags.set(Flags::MASTER.with(Flags::MIGRATE_TO), false);
+            flags.set(Flags::REPLICA, true);
+            self.todo.save = true;
+            self.todo.update_state = true;
+        }
+        if let Some(master) = master.filter(|master| self.nodes[sender].master != Some(*master)) {
+            self.log_notice(format!(
+                "Node {} is now a replica of node {} in shard {}",
+                self.nodes[sender].label(),
+                self.nodes[master].label(),
+                self.nodes[master].shard_id
+            ));
+            self.set_master_of(sender, Some(master));
+            self.leave_chain();
+            let shard = self.nodes[master].shard_id;
+            self.set_shard(sender, shard);
+            self.todo.save = true;
+        }
+    }
+
+    /// A master gave its role up: to a node of its own shard by failover, or by moving to another shard.
+    fn master_turned_replica(&mut self, sender: NodeIndex, master: Option<NodeIndex>, epoch: u64) {
+        let label = self.nodes[sender].label();
+        let Some(master) = master.filter(|master| self.same_shard(*master, sender)) else {
+            let shard = self.nodes[sender].shard_id;
+            let slots = self.slots.unbind_all(&mut self.nodes, sender);
+            self.log_notice(format!(
+                "Node {label} is no longer primary of shard {shard}; removed all {slots} slot(s) it used to own"
+            ));
+            return;
+        };
+        if self.nodes[sender].config_epoch > epoch {
+            let current = self.nodes[sender].config_epoch;
+            self.log_notice(format!(
+                "Ignore stale message from {label}; gossip config epoch: {epoch}, current config epoch: {current}"
+            ));
+            return;
+        }
+        if master == self.me && self.myself().is_replica() {
+            return; // Only an election, or an operator, makes this node a master.
+        }
+        self.set_as_master(master);
+        if self.nodes[master].config_epoch < epoch && master != self.me {
+            self.nodes[master].config_epoch = epoch;
+        }
+        self.log_notice(format!(
+            "A failover occurred in shard {}; node {label} failed over to node {} with a config epoch of {epoch}",
+            self.nodes[master].shard_id,
+            self.nodes[master].label()
+        ));
+    }
+
+    /// A replica of a replica has no valid source: it follows the master at the head of the chain.
+    fn leave_chain(&mut self) {
+        let Some(master) = self.nodes[self.me].master else { return };
+        let Some(head) = self.nodes[master].master.filter(|head| *head != self.me) else { return };
+        self.log_notice(format!(
+            "I'm a sub-replica! Reconfiguring myself as a replica of {} from {}",
+            self.nodes[head].id, self.nodes[master].id
+        ));
+        let full_sync = !self.same_shard(head, self.me);
+        self.become_replica_of(head, true, full_sync);
+    }
+
+    /// Turns this node into a replica of `master`, or lets it change masters. It must own no slots.
+    pub(crate) fn become_replica_of(&mut self, master: NodeIndex, close_slots: bool, full_sync: bool) {
+        assert!(master != self.me && self.myself().slots.is_empty(), "a replica owns no slots");
+        let flags = &mut self.nodes[self.me].flags;
+        flags.set(Flags::MASTER.with(Flags::MIGRATE_TO), false);
+        flags.set(Flags::REPLICA, true);
+        if close_slots {
+            self.slots.close_all();
+        }
+        self.set_master_of(self.me, Some(master));
+        self.nodes[self.me].shard_id = self.nodes[master].shard_id;
+        self.following = None;
+        self.needs_full_sync = full_sync;
+        if full_sync {
+            self.replication.offset = 0; // What this node has counts for nothing in the new shard.
+        }
+        self.follow_master();
+        self.reset_manual_failover();
+        self.election.forget();
+        self.save_later(true);
+        self.todo.update_state = true;
+    }
+
+    /// Tells replication whom to follow, when that is known and not what it was told last.
+    pub(crate) fn follow_master(&mut self) {
+        let Some(master) = self.nodes[self.me].master else { return };
+        let node = &self.nodes[master];
+        let port = node.main_port(self.config.tls_replication);
+        if node.address.ip.is_empty() || port == 0 {
+            return;
+        }
+        let following = Following { master: node.id, ip: node.address.ip.clone(), port };
+        if self.following.as_ref() == Some(&following) {
+            return;
+        }
+        let full_sync = std::mem::take(&mut self.needs_full_sync);
+        let (id, ip) = (following.master, following.ip.clone());
+        self.effects.push_back(Effect::BecomeReplicaOf { id, ip, port, full_sync });
+        self.following = Some(following);
+    }
+
+    /// Makes this replica the master of its shard, with all slots its master had. The caller has given it a
+    /// config epoch already.
+    pub(crate) fn take_over_from_master(&mut self, now: u64) {
+        let Some(old_master) = self.nodes[self.me].master else { return };
+        self.set_as_master(self.me);
+        self.following = None;
+        self.effects.push_back(Effect::BecomeMaster);
+        let slots: Vec<_> = self.nodes[old_master].slots.iter().collect();
+        for slot in slots {
+            self.slots.rebind(&mut self.nodes, slot, self.me);
+        }
+        self.reset_manual_failover();
+        self.election.forget();
+        self.update_state(now);
+        self.save_later(true);
+        self.broadcast_pong(now);
+    }
+}

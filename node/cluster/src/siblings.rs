@@ -1,0 +1,254 @@
+//! The other cores of this process: full nodes of the cluster, but reached through the mesh.
+//!
+//! N nodes of one process would keep N times the links and pings to every peer and gossip with each other
+//! over loopback. Instead siblings exchange plain messages:
+//!
+//! - the packets they have for each other (votes, news, published messages), without a socket;
+//! - *relays*: a packet of a peer that changed one sibling's view is handed to all, so that a change of
+//!   topology reaches the whole process with the speed of the mesh;
+//! - *heard*: whose pongs came in lately, so that the others need not ping those peers too. It is sent at
+//!   every tick and is thus a sibling's own sign of life: a core that hangs for a node timeout is suspected.
+//!
+//! Siblings die together. A process that holds half of the votes cannot be replaced when it dies, and a
+//! replica beside its master protects from nothing: both are said in the log and in CLUSTER INFO.
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+
+use base::NodeId;
+use bytes::Bytes;
+
+use crate::effects::Effect;
+use crate::node::{Flags, Node, NodeIndex};
+use crate::receive::Via;
+use crate::state::Cluster;
+use crate::wire::{self, Body, Header, HeartbeatKind, Packet};
+
+/// What siblings give each other. Plain data: it may cross threads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SiblingMessage {
+    /// A bus packet of the sibling itself.
+    Packet(Bytes),
+    /// A bus packet that a peer sent to the sibling and that was news to it.
+    Relayed(Bytes),
+    /// Peers whose pongs the sibling received, and when (ms since 1970).
+    Heard(Vec<(NodeId, u64)>),
+}
+
+/// What this node knows of its process.
+#[derive(Debug, Default)]
+pub(crate) struct Siblings {
+    /// Names of all siblings, in this cluster or not.
+    ids: BTreeSet<NodeId>,
+    /// Pongs received since the last tick.
+    pub(crate) heard: Vec<(NodeId, u64)>,
+    /// News to hand on at the end of the event.
+    pub(crate) relays: Vec<Bytes>,
+    /// What was last warned of: half of the votes here, a replica beside its master.
+    warned: (bool, bool),
+}
+
+impl Siblings {
+    pub(crate) fn any(&self) -> bool {
+        !self.ids.is_empty()
+    }
+}
+
+impl Cluster {
+    /// Names the other cores of this process; again when one took a new name (RESET HARD).
+    pub fn set_siblings(&mut self, ids: impl IntoIterator<Item = NodeId>, now: u64) {
+        self.siblings.ids = ids.into_iter().filter(|id| *id != self.my_id()).collect();
+        for node in self.nodes.indexes() {
+            self.nodes[node].sibling = false;
+            self.recognise_sibling(node, now);
+        }
+        self.finish(now);
+    }
+
+    /// From now on this node is reached through the mesh, if it is a sibling.
+    pub(crate) fn recognise_sibling(&mut self, node: NodeIndex, now: u64) {
+        if !self.siblings.ids.contains(&self.nodes[node].id) {
+            return;
+        }
+        for link in [self.nodes[node].link, self.nodes[node].inbound].into_iter().flatten() {
+            self.close_link(link);
+        }
+        let row = &mut self.nodes[node];
+        row.sibling = true;
+        row.ping_sent = 0;
+        (row.pong_received, row.data_received) = (now, now);
+        row.flags.set(Flags::EXTENSIONS.with(Flags::LIGHT_HEADER), true);
+        self.send_heartbeat(node, HeartbeatKind::Meet, now);
+    }
+
+    /// Siblings that are in this cluster.
+    fn present_siblings(&self) -> Vec<NodeIndex> {
+        self.siblings.ids.iter().filter_map(|id| self.nodes.find(*id)).collect()
+    }
+
+    /// A sibling gave this node a message.
+    pub fn handle_sibling(&mut self, from: NodeId, message: SiblingMessage, now: u64) {
+        if let Some(sender) = self.nodes.find(from) {
+            self.nodes[sender].data_received = now;
+        }
+        match message {
+            SiblingMessage::Packet(bytes) => self.sibling_packet(from, &bytes, now),
+            SiblingMessage::Relayed(bytes) => {
+                if let Ok(packet @ Packet::Full(..)) = wire::decode(&bytes) {
+                    self.process(Via::Relay, packet, now);
+                }
+            }
+            SiblingMessage::Heard(pongs) => {
+                for (id, at) in pongs {
+                    self.heard_by_sibling(id, at, now);
+                }
+            }
+        }
+        self.finish(now);
+    }
+
+    fn sibling_packet(&mut self, from: NodeId, bytes: &[u8], now: u64) {
+        let packet = wire::decode(bytes).expect("siblings run the same code");
+        if let Packet::Full(header, Body::Heartbeat(beat)) = &packet
+            && beat.kind == HeartbeatKind::Meet
+        {
+            self.met_by_sibling(from, header, now);
+        }
+        if self.nodes.find(from).is_some_and(|node| self.nodes[node].sibling) {
+            self.process(Via::Sibling, packet, now);
+        }
+    }
+
+    /// A sibling was told to meet this node: there is nothing left to shake hands about.
+    fn met_by_sibling(&mut self, from: NodeId, header: &Header, now: u64) {
+        if self.nodes.find(from).is_none() {
+            let mut node = Node::new(from, self.random.node_id(), Flags(header.flags.0 & 3), now);
+            node.sibling = true;
+            (node.pong_received, node.data_received) = (now, now);
+            if let Some(index) = self.nodes.insert(node) {
+                self.set_ports(index, header);
+                let ip = if header.ip.is_empty() { self.myself().address.ip.as_str() } else { header.ip };
+                self.nodes[index].address.ip = ip.into();
+                self.nodes[index].flags.set(Flags::EXTENSIONS, true);
+                self.save_later(false);
+            }
+        }
+        if let Some(node) = self.nodes.find(from) {
+            self.send_heartbeat(node, HeartbeatKind::Pong, now);
+        }
+    }
+
+    /// As gossip would, only sooner and to the millisecond.
+    fn heard_by_sibling(&mut self, id: NodeId, at: u64, now: u64) {
+        let Some(node) = self.nodes.find(id) else { return };
+        let row = &mut self.nodes[node];
+        let doubtful = row.ping_sent != 0 || !row.reports.is_empty() || row.is_unreachable();
+        if !doubtful && at <= now && at > row.pong_received {
+            row.pong_received = at;
+        }
+    }
+
+    /// Hands news to all siblings: what made this node save its configuration, they want to know.
+    pub(crate) fn tell_siblings(&mut self, now: u64) {
+        if !self.siblings.any() {
+            return;
+        }
+        let relays = std::mem::take(&mut self.siblings.relays);
+        if !self.todo.save && relays.is_empty() {
+            return;
+        }
+        for node in self.present_siblings() {
+            for bytes in &relays {
+                self.give_sibling(node, SiblingMessage::Relayed(bytes.clone()));
+            }
+            if self.todo.save {
+                self.send_heartbeat(node, HeartbeatKind::Pong, now);
+            }
+        }
+    }
+
+    fn give_sibling(&mut self, node: NodeIndex, message: SiblingMessage) {
+        let to = self.nodes[node].id;
+        self.outbox.push(Effect::Sibling { to, message });
+    }
+
+    /// At every tick: signs of life out, silence judged, placement looked at.
+    pub(crate) fn judge_siblings(&mut self, now: u64) {
+        if !self.siblings.any() {
+            return;
+        }
+        let heard = std::mem::take(&mut self.siblings.heard);
+        for node in self.present_siblings() {
+            self.give_sibling(node, SiblingMessage::Heard(heard.clone()));
+            if self.nodes[node].address.ip.is_empty() {
+                self.nodes[node].address.ip = self.myself().address.ip.clone();
+            }
+            if now.saturating_sub(self.nodes[node].data_received) > self.config.node_timeout {
+                self.suspect(node, now);
+            } else {
+                self.nodes[node].pong_received = now;
+                self.reachable_again(node, now);
+            }
+        }
+        self.warn_of_placement();
+    }
+
+    /// Whether it is this node's turn to ping someone at random, for the whole process.
+    pub(crate) fn is_my_turn(&self, turn: u64) -> bool {
+        let present = self.present_siblings();
+        let before = present.iter().filter(|node| self.nodes[**node].id < self.my_id()).count() as u64;
+        turn % (present.len() as u64 + 1) == before
+    }
+
+    /// Voting masters in this process.
+    pub fn process_votes(&self) -> usize {
+        let siblings =
+            self.present_siblings().into_iter().filter(|node| self.nodes[*node].is_voter()).count();
+        siblings + usize::from(self.myself().is_voter())
+    }
+
+    /// Whether this process holds half of the votes or more, so that nobody could replace it.
+    pub fn holds_half_of_votes(&self) -> bool {
+        self.siblings.any() && self.size() > 0 && self.process_votes() * 2 >= self.size()
+    }
+
+    /// Whether this node is a replica of a sibling.
+    pub fn is_beside_its_master(&self) -> bool {
+        self.myself().master.is_some_and(|master| self.nodes[master].sibling)
+    }
+
+    fn warn_of_placement(&mut self) {
+        let (half, beside) = (self.holds_half_of_votes(), self.is_beside_its_master());
+        let (half_before, beside_before) = std::mem::replace(&mut self.siblings.warned, (half, beside));
+        if half && !half_before {
+            let (votes, all) = (self.process_votes(), self.size());
+            self.log_warning(format!(
+                "This process holds {votes} of the cluster's {all} votes: if it dies, no majority is left to \
+                 replace its masters. Run masters in at least three processes."
+            ));
+        }
+        if beside && !beside_before {
+            self.log_warning(
+                "This replica runs in the same process as its master and will die with it. Let it replicate a \
+                 master of another process."
+                    .into(),
+            );
+        }
+    }
+
+    /// The lines of CLUSTER INFO about this process; none when it has one core.
+    pub(crate) fn write_sibling_info(&self, text: &mut String) {
+        if !self.siblings.any() {
+            return;
+        }
+        let rows = [
+            ("cluster_process_nodes", self.present_siblings().len() + 1),
+            ("cluster_process_votes", self.process_votes()),
+            ("cluster_process_holds_half_of_votes", usize::from(self.holds_half_of_votes())),
+            ("cluster_replica_beside_its_master", usize::from(self.is_beside_its_master())),
+        ];
+        for (name, value) in rows {
+            let _ = write!(text, "{name}:{value}\r\n");
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! Who serves which slot, and which slots are on the move.
+//!
+//! Routing asks this table for every command, so owners stand in one flat array of 32 KB: a load and a
+//! compare, no hashing. Slots on the move are few and mostly none, so they live in two ordered maps; asking
+//! an empty map costs nothing. Each node's own [`SlotSet`] is kept in step here and nowhere else.
+
+use std::collections::BTreeMap;
+
+use base::{SLOT_COUNT, Slot};
+
+use crate::node::{Flags, NodeIndex};
+use crate::nodes::Nodes;
+use crate::slot_set::SlotSet;
+
+const NOBODY: NodeIndex = NodeIndex(u16::MAX);
+
+/// Who serves a slot, as seen by routing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Owner {
+    /// This node.
+    Me,
+    /// Another node.
+    Node(NodeIndex),
+    /// Nobody.
+    None,
+}
+
+/// Owners and moves of all slots.
+#[derive(Debug)]
+pub(crate) struct Slots {
+    owners: Box<[NodeIndex; SLOT_COUNT]>,
+    /// Slots this node is giving away, and to whom.
+    pub(crate) migrating: BTreeMap<Slot, NodeIndex>,
+    /// Slots this node is taking over, and from whom.
+    pub(crate) importing: BTreeMap<Slot, NodeIndex>,
+    /// Slots whose owner stopped claiming them while nobody else claims them yet. They stay bound, so that
+    /// clients see redirections rather than errors, but an UPDATE must not spread them.
+    pub(crate) not_claimed: SlotSet,
+    /// Slots unbound since the owner of the state last looked.
+    pub(crate) released: Vec<(Slot, NodeIndex)>,
+}
+
+impl Slots {
+    pub(crate) fn new() -> Slots {
+        Slots {
+            owners: Box::new([NOBODY; SLOT_COUNT]),
+            migrating: BTreeMap::new(),
+            importing: BTreeMap::new(),
+            not_claimed: SlotSet::default(),
+            released: Vec::new(),
+        }
+    }
+
+    /// The node that serves `slot`.
+    pub(crate) fn owner(&self, slot: Slot) -> Option<NodeIndex> {
+        let owner = self.owners[slot.index()];
+        (owner != NOBODY).then_some(owner)
+    }
+
+    /// Binds an unbound slot; false when it is bound.
+    pub(crate) fn bind(&mut self, nodes: &mut Nodes, slot: Slot, to: NodeIndex) -> bool {
+        if self.owner(slot).is_some() {
+            return false;
+        }
+        nodes[to].slots.insert(slot);
+        if nodes[to].slots.len() == 1 && nodes.iter().any(|(_, n)| !n.is_replica() && !n.replicas.is_empty())
+        {
+            // A master with its first slot may attract replicas, unless the cluster has none at all.
+            nodes[to].flags.set(Flags::MIGRATE_TO, true);
+        }
+        self.owners[slot.index()] = to;
+        self.not_claimed.remove(slot);
+        true
+    }
+
+    /// Unbinds a slot and returns who had it.
+    pub(crate) fn unbind(&mut self, nodes: &mut Nodes, slot: Slot) -> Option<NodeIndex> {
+        let owner = self.owner(slot)?;
+        nodes[owner].slots.remove(slot);
+        self.owners[slot.index()] = NOBODY;
+        self.not_claimed.remove(slot);
+        self.released.push((slot, owner));
+        Some(owner)
+    }
+
+    /// Binds a slot whoever had it before.
+    pub(crate) fn rebind(&mut self, nodes: &mut Nodes, slot: Slot, to: NodeIndex) {
+        self.unbind(nodes, slot);
+        self.bind(nodes, slot, to);
+    }
+
+    /// Unbinds every slot of `node` and returns how many it had.
+    pub(crate) fn unbind_all(&mut self, nodes: &mut Nodes, node: NodeIndex) -> usize {
+        let owned: Vec<Slot> = nodes[node].slots.iter().collect();
+        for &slot in &owned {
+            self.unbind(nodes, slot);
+        }
+        owned.len()
+    }
+
+    /// Ends every move.
+    pub(crate) fn close_all(&mut self) {
+        self.migrating.clear();
+        self.importing.clear();
+    }
+
+    /// Clears every reference to `node`.
+    pub(crate) fn forget(&mut self, nodes: &mut Nodes, node: NodeIndex) {
+        self.migrating.retain(|_, to| *to != node);
+        self.importing.retain(|_, from| *from != node);
+        self.unbind_all(nodes, node);
+    }
+}

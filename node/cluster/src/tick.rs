@@ -1,0 +1,146 @@
+//! What happens by itself: ten times a second, links are kept open, nodes pinged, silence judged.
+
+use crate::links::LinkId;
+use crate::node::{Flags, NodeIndex};
+use crate::state::Cluster;
+use crate::wire::HeartbeatKind;
+
+/// Time between ticks, ms.
+const TICK_MS: u64 = 100;
+/// Ticks between two pings of the longest unheard of a few random nodes.
+const RANDOM_PING_TICKS: u64 = 10;
+/// How many nodes that few is.
+const RANDOM_PING_CHOICE: usize = 5;
+
+impl Cluster {
+    /// When [`Cluster::tick`] wants to be called next, ms since 1970.
+    pub fn next_deadline(&self) -> u64 {
+        let election = self.election_deadline().unwrap_or(u64::MAX);
+        self.next_tick.min(election)
+    }
+
+    /// Lets time pass. Calling it too often does no harm.
+    pub fn tick(&mut self, now: u64) {
+        if now >= self.next_tick {
+            self.next_tick = now + TICK_MS;
+            self.ticks += 1;
+            self.run_tick(now);
+        } else {
+            self.todo.failover = true;
+        }
+        self.finish(now);
+    }
+
+    fn run_tick(&mut self, now: u64) {
+        self.bans.expire(now);
+        self.close_slow_links();
+        self.judge_siblings(now);
+        for node in self.nodes.indexes() {
+            self.keep_link(node, now);
+        }
+        if self.ticks.is_multiple_of(RANDOM_PING_TICKS) && self.is_my_turn(self.ticks / RANDOM_PING_TICKS) {
+            self.ping_someone(now);
+        }
+        for node in self.others() {
+            self.check_node(node, now);
+        }
+        self.follow_master();
+        self.expire_manual_failover(now);
+        if self.myself().is_replica() {
+            self.continue_manual_failover();
+            self.continue_failover(now);
+            self.migrate_replica(now);
+        }
+        if !self.is_ok() {
+            self.todo.update_state = true;
+        }
+    }
+
+    /// `cluster-link-sendbuf-limit`.
+    fn close_slow_links(&mut self) {
+        let limit = self.config.link_sendbuf_limit;
+        if limit == 0 {
+            return;
+        }
+        let slow: Vec<(LinkId, String)> = self
+            .links
+            .iter()
+            .filter(|(_, link)| link.backlog + link.held_bytes > limit && link.node.is_some())
+            .map(|(id, link)| {
+                let direction = if link.inbound { "from" } else { "to" };
+                let node = link.node.map(|n| self.nodes[n].id.to_string()).unwrap_or_default();
+                let used = link.backlog + link.held_bytes;
+                (id, format!("{direction} node {node}, used memory: {used}"))
+            })
+            .collect();
+        for (id, what) in slow {
+            self.log_warning(format!(
+                "Freeing cluster link({what}) due to exceeding send buffer memory limit."
+            ));
+            self.close_link(id);
+            self.stats.buffer_limit_exceeded += 1;
+        }
+    }
+
+    /// Opens the link to a node that has none, and gives up handshakes without an answer.
+    fn keep_link(&mut self, node: NodeIndex, now: u64) {
+        let row = &self.nodes[node];
+        if row.flags.has(Flags::MYSELF.with(Flags::NOADDR)) || row.sibling {
+            return;
+        }
+        if row.in_handshake() && now.saturating_sub(row.created) > self.handshake_timeout() {
+            self.remove_node(node);
+        } else if row.link.is_none() && !row.address.ip.is_empty() {
+            self.open_link(node, now);
+        }
+    }
+
+    /// Pings the longest unheard of a few random nodes.
+    fn ping_someone(&mut self, now: u64) {
+        let mut longest: Option<NodeIndex> = None;
+        for _ in 0..RANDOM_PING_CHOICE {
+            let index = self.nodes.random(&mut self.random);
+            let node = &self.nodes[index];
+            let skip = node.link.is_none() || node.ping_sent != 0 || node.is_myself() || node.in_handshake();
+            if !skip && longest.is_none_or(|old| node.pong_received < self.nodes[old].pong_received) {
+                longest = Some(index);
+            }
+        }
+        if let Some(node) = longest {
+            self.send_heartbeat(node, HeartbeatKind::Ping, now);
+        }
+    }
+
+    /// Pings a node that was quiet for long, renews a link that seems stuck, and suspects a silent node.
+    fn check_node(&mut self, node: NodeIndex, now: u64) {
+        let timeout = self.config.node_timeout;
+        let row = &self.nodes[node];
+        if row.flags.has(Flags::NOADDR) || row.sibling {
+            return;
+        }
+        let since = |at: u64| now.saturating_sub(at);
+        let (waiting, silent) = (since(row.ping_sent), since(row.data_received));
+        if let Some(link) = row.link {
+            let age = self.links.get(link).map_or(0, |link| since(link.created));
+            let unanswered = row.ping_sent != 0 && waiting > timeout / 2 && silent > timeout / 2;
+            let open = self.links.get(link).is_some_and(|link| link.connected);
+            if age > timeout && (unanswered || !open) {
+                self.close_link(link); // Maybe the connection is dead and the node is not.
+                let ping_sent = &mut self.nodes[node].ping_sent;
+                *ping_sent = if *ping_sent == 0 { now } else { *ping_sent }; // So that a timeout runs.
+            }
+        }
+        let row = &self.nodes[node];
+        let takes_over = self.myself().is_master() && self.manual.paused && self.manual.replica == Some(node);
+        if row.ping_sent == 0 && (since(row.pong_received) > self.config.ping_interval_ms() || takes_over) {
+            if row.link.is_some_and(|link| self.links.get(link).is_some_and(|link| link.connected)) {
+                self.send_heartbeat(node, HeartbeatKind::Ping, now);
+            }
+            return;
+        }
+        // Any byte is a sign of life: under load a pong may be late.
+        if row.ping_sent != 0 && waiting.min(silent) > timeout {
+            self.suspect(node, now);
+        }
+    }
+}

@@ -1,0 +1,200 @@
+//! Failures and what follows: suspicion, verdict, election, promotion, return.
+
+mod kit;
+
+use cluster::{Effect, Flags, State, wire};
+use kit::Net;
+
+/// Advances until the condition holds; how long that took, ms.
+fn until(net: &mut Net, what: &str, limit: u64, condition: impl Fn(&Net) -> bool) -> u64 {
+    let from = net.now;
+    while !condition(net) {
+        assert!(net.now < from + limit, "not within {limit} ms: {what}");
+        net.advance(50);
+    }
+    net.now - from
+}
+
+#[test]
+fn a_killed_master_is_replaced_at_once() {
+    let mut net = Net::cluster(3, 3);
+    net.kill(0);
+    let took = until(&mut net, "promotion", 1500, |net| net.nodes[3].myself().is_master());
+    assert!(took < 1000, "{took} ms, with a node timeout of 2000 ms");
+    assert!(net.logged(3, "Start of election") && net.logged(3, "rank #0, offset 1"));
+    assert!(net.seen.contains(&(3, Effect::BecomeMaster)));
+    net.advance(1000);
+    let old = net.id(0);
+    for i in 1..6 {
+        assert!(net.nodes[i].is_ok());
+        assert!(net.nodes[i].find_node(old).unwrap().is_failed());
+        assert_eq!(net.nodes[i].find_node(net.id(3)).unwrap().slots.len(), 5461);
+    }
+    assert!(net.logged(1, &format!("reported node {old} (nodename-0) as not reachable.")));
+    assert!(net.logged(1, "(nodename-2) reported node"));
+}
+
+#[test]
+fn silence_gets_the_whole_timeout() {
+    let mut net = Net::cluster(3, 3);
+    net.silent.insert(0);
+    let old = net.id(0);
+    let took = until(&mut net, "FAIL", 6000, |net| net.nodes[1].find_node(old).unwrap().is_failed());
+    assert!((2000..=4000).contains(&took), "{took} ms");
+    until(&mut net, "promotion", 3000, |net| net.nodes[3].myself().is_master());
+    assert!(matches!(net.nodes[0].state(), State::Fail(_)), "the lonely master stopped serving");
+    net.silent.clear();
+    until(&mut net, "return", 10_000, |net| net.nodes[0].myself().is_replica());
+    net.advance(3000);
+    assert!(net.nodes.iter().all(|node| node.is_ok()));
+    let follows = |(i, e): &(usize, Effect)| {
+        *i == 0 && matches!(e, Effect::BecomeReplicaOf { full_sync: false, .. })
+    };
+    assert!(net.seen.iter().any(follows), "it shares the history of its shard");
+}
+
+#[test]
+fn fast_detection_can_be_switched_off() {
+    let mut net = Net::cluster(3, 0);
+    for i in 0..3 {
+        let mut config = kit::config(i);
+        config.fast_failure_detection = false;
+        net.with(i, |node, now| node.set_config(config, now));
+    }
+    let old = net.id(0);
+    net.kill(0);
+    let took = until(&mut net, "FAIL", 6000, |net| net.nodes[1].find_node(old).unwrap().is_failed());
+    assert!(took >= 2000, "{took} ms");
+}
+
+#[test]
+fn the_replica_with_more_data_wins() {
+    let mut net = Net::cluster(3, 6);
+    net.offsets.insert(3, 10);
+    net.offsets.insert(6, 20);
+    net.advance(3000);
+    net.kill(0);
+    until(&mut net, "promotion", 3000, |net| net.nodes[6].myself().is_master());
+    assert!(net.logged(6, "rank #0, offset 20") && !net.nodes[3].myself().is_master());
+    until(&mut net, "the other follows", 2000, |net| {
+        net.nodes[3].node(net.nodes[3].myself().master.unwrap()).unwrap().id == net.id(6)
+    });
+}
+
+#[test]
+fn a_replica_may_be_told_not_to_stand() {
+    let mut net = Net::cluster(3, 3);
+    let mut config = kit::config(3);
+    config.replica_no_failover = true;
+    net.with(3, |node, now| node.set_config(config, now));
+    net.advance(2000);
+    assert!(net.nodes[1].find_node(net.id(3)).unwrap().flags.has(Flags::NOFAILOVER));
+    net.kill(0);
+    net.advance(8000);
+    assert!(net.nodes[3].myself().is_replica());
+    assert!(!net.nodes[1].is_ok(), "its slots are not served");
+    net.ok(3, "failover force");
+    until(&mut net, "promotion by hand", 2000, |net| net.nodes[3].myself().is_master());
+}
+
+#[test]
+fn manual_failover_waits_for_the_last_write() {
+    let mut net = Net::cluster(3, 3);
+    assert_eq!(net.error(0, "failover"), "ERR You should send CLUSTER FAILOVER to a replica");
+    assert_eq!(net.error(3, "failover maybe"), "ERR syntax error");
+    net.offsets.insert(0, 100);
+    net.offsets.insert(3, 90);
+    net.advance(200);
+    net.ok(3, "failover");
+    assert!(net.seen.iter().any(|(i, e)| *i == 0 && matches!(e, Effect::PauseClients { .. })));
+    net.advance(500);
+    assert!(net.nodes[3].myself().is_replica(), "ten bytes are still to come");
+    net.offsets.insert(3, 100);
+    until(&mut net, "promotion", 1000, |net| net.nodes[3].myself().is_master());
+    until(&mut net, "the old master follows", 1000, |net| net.nodes[0].myself().is_replica());
+    assert!(net.seen.contains(&(0, Effect::ResumeClients)));
+    assert!(net.logged(3, "All primary replication stream processed, manual failover can start."));
+    net.advance(1000);
+    assert!(net.nodes.iter().all(|node| node.is_ok()));
+}
+
+#[test]
+fn manual_failover_gives_up() {
+    let mut net = Net::cluster(3, 3);
+    net.offsets.insert(0, 100);
+    net.advance(200);
+    net.ok(3, "failover");
+    net.advance(6000);
+    assert!(net.logged(3, "Manual failover timed out.") && net.logged(0, "Manual failover timed out."));
+    assert!(net.seen.contains(&(0, Effect::ResumeClients)));
+    assert!(net.nodes[0].myself().is_master());
+}
+
+#[test]
+fn takeover_asks_nobody() {
+    let mut net = Net::cluster(3, 3);
+    for i in [0, 1, 2] {
+        net.kill(i);
+    }
+    net.advance(300);
+    assert_eq!(
+        net.error(3, "failover"),
+        "ERR Master is down or failed, please use CLUSTER FAILOVER FORCE"
+    );
+    net.ok(3, "failover takeover");
+    assert!(net.nodes[3].myself().is_master() && net.nodes[3].myself().config_epoch > 3);
+    assert_eq!(net.nodes[4].find_node(net.id(3)).unwrap().slots.len(), 5461);
+}
+
+#[test]
+fn a_replica_moves_to_an_orphaned_master() {
+    let mut net = Net::cluster(2, 4);
+    for i in [3, 5] {
+        net.kill(i); // Both replicas of master 1.
+    }
+    // All live on one host here, so the move takes the longer delay.
+    until(&mut net, "migration", 20_000, |net| {
+        [2, 4].into_iter().any(|i| net.nodes[i].node(net.nodes[i].myself().master.unwrap()).unwrap().id == net.id(1))
+    });
+    let moved = [2, 4].into_iter().filter(|i| net.logged(*i, "Migrating to orphaned primary")).count();
+    assert_eq!(moved, 1);
+}
+
+#[test]
+fn dropped_packets_and_killed_links() {
+    let mut net = Net::cluster(3, 0);
+    let other = net.id(1);
+    net.with(0, |node, now| node.debug_kill_links("all", other.as_str(), now).unwrap());
+    net.advance(300);
+    assert_eq!(net.nodes[0].links_view().iter().filter(|link| link.node == other).count(), 2);
+    let error = net.nodes[0].debug_kill_links("up", other.as_str(), net.now).unwrap_err();
+    assert_eq!(error.to_string(), "ERR Unknown direction up");
+    net.nodes[0].debug_drop_packets(Some(0));
+    net.nodes[0].debug_close_link_on_drop(true);
+    net.advance(3000);
+    assert!(net.logged(0, "Dropping packet that matches debug drop filter"));
+    assert!(net.logged(0, "Closing link for matching packet type 0"));
+}
+
+#[test]
+fn published_messages_reach_the_right_nodes() {
+    let mut net = Net::cluster(2, 2);
+    net.with(0, |node, _| node.publish(b"news", b"hello", false));
+    net.with(0, |node, _| node.publish(b"shard", b"hello", true));
+    let got = |i: usize, name: &[u8]| {
+        net.seen.iter().any(|(n, e)| *n == i && matches!(e, Effect::Publish { channel, .. } if channel == name))
+    };
+    assert!([1, 2, 3].into_iter().all(|i| got(i, b"news")));
+    assert_eq!([1, 2, 3].map(|i| got(i, b"shard")), [false, true, false], "2 replicates 0");
+}
+
+#[test]
+fn a_light_packet_from_a_stranger_closes_the_link() {
+    let mut net = Net::new(1);
+    let link = net.nodes[0].link_accepted("10.0.0.9", "10.0.0.1", net.now).unwrap();
+    let body = wire::Body::Publish { channel: b"c", message: b"m", sharded: false };
+    let bytes = wire::encode(&wire::Packet::Light(body));
+    net.with(0, |node, now| node.handle_data(link, &bytes, now));
+    assert!(net.logged(0, "as its first message on the link"));
+    assert!(!net.seen.iter().any(|(_, e)| matches!(e, Effect::Publish { .. })));
+}

@@ -1,0 +1,108 @@
+//! Cores of one process: what they share, what they save, and what they are warned of.
+
+mod kit;
+
+use base::NodeId;
+use cluster::{Asker, Cluster, Effect, Random, bootstrap};
+use kit::{Net, config};
+
+const NOW: u64 = 1_700_000_000_000;
+
+/// One process of so many bootstrapped cores, then so many strangers of their own.
+fn process(cores: usize, strangers: usize) -> Net {
+    let siblings = (0..cores).map(|i| ("127.0.0.1".to_string(), config(i))).collect();
+    let mut nodes = bootstrap(siblings, &mut Random::from_number(9), NOW);
+    for i in cores..cores + strangers {
+        nodes.push(Cluster::new(config(i), Random::from_number(i as u64), NOW));
+    }
+    Net::of(nodes, NOW)
+}
+
+#[test]
+fn a_bootstrapped_process_serves_at_once_and_opens_no_socket() {
+    let mut net = process(3, 0);
+    assert!(net.nodes.iter().all(Cluster::is_ok));
+    net.advance(20_000);
+    for node in &net.nodes {
+        assert!(node.is_ok() && node.links_view().is_empty());
+        assert!(!node.nodes_text(Asker::default()).contains("disconnected"));
+        assert!(node.holds_half_of_votes());
+        assert!(node.info_text().contains("cluster_process_holds_half_of_votes:1\r\n"));
+    }
+    assert!(net.logged(0, "This process holds 3 of the cluster's 3 votes"));
+}
+
+#[test]
+fn what_one_core_changes_all_know_without_time_passing() {
+    let mut net = process(3, 0);
+    net.ok(0, "delslots 7");
+    let id = net.id(1);
+    net.ok(1, "addslots 7");
+    assert_eq!(net.command(1, "bumpepoch").unwrap(), cluster::Reply::Simple("BUMPED 4".into()));
+    for node in &net.nodes {
+        assert_eq!(node.find_node(id).unwrap().config_epoch, 4);
+    }
+    assert!(net.nodes[2].find_node(id).unwrap().slots.contains(base::Slot::new(7).unwrap()));
+}
+
+#[test]
+fn a_stranger_met_by_one_core_joins_all() {
+    let mut net = process(3, 1);
+    net.ok(0, "meet 127.0.0.1 7003");
+    net.advance(3000);
+    for node in &net.nodes {
+        assert_eq!(node.nodes().count(), 4);
+        assert!(!node.nodes_text(Asker::default()).contains("handshake"));
+    }
+    let ids: Vec<NodeId> = (0..3).map(|i| net.id(i)).collect();
+    let slots: Vec<usize> = ids.iter().map(|id| net.nodes[3].find_node(*id).unwrap().slots.len()).collect();
+    assert_eq!(slots, [5461, 5462, 5461]);
+}
+
+#[test]
+fn separate_siblings_can_meet_through_a_socket_and_then_use_the_mesh() {
+    let mut net = Net::new(3);
+    let ids: Vec<NodeId> = (0..3).map(|i| net.id(i)).collect();
+    for i in 0..3 {
+        let ids = ids.clone();
+        net.with(i, |node, now| node.set_siblings(ids, now));
+    }
+    assert!(net.nodes.iter().all(|node| node.nodes().count() == 1), "one process, but not one cluster");
+    for i in 1..3 {
+        net.ok(i, "meet 127.0.0.1 7000");
+    }
+    net.advance(3000);
+    for node in &net.nodes {
+        assert_eq!(node.nodes().count(), 3);
+        assert!(node.links_view().is_empty(), "siblings need no socket");
+        assert!(!node.nodes_text(Asker::default()).contains("handshake"));
+    }
+}
+
+#[test]
+fn siblings_ping_a_peer_once_for_all() {
+    let pings = |cores: usize| {
+        let mut net = process(cores, 1);
+        net.ok(0, "meet 127.0.0.1 7000".replace("7000", &format!("{}", 7000 + cores)).as_str());
+        net.advance(5000);
+        let sent = |net: &Net| net.nodes[..cores].iter().map(|node| node.stats().sent[0]).sum::<u64>();
+        let before = sent(&net);
+        net.advance(60_000);
+        sent(&net) - before
+    };
+    let (one, four) = (pings(1), pings(4));
+    assert!(four < one * 2, "{four} pings by four siblings, {one} by a single node");
+}
+
+#[test]
+fn a_replica_beside_its_master_is_warned_of() {
+    let mut net = process(2, 0);
+    let id = net.id(0);
+    net.ok(1, "flushslots");
+    net.ok(1, &format!("replicate {id}"));
+    net.advance(500);
+    assert!(net.nodes[1].is_beside_its_master());
+    assert!(net.logged(1, "same process as its master"));
+    assert!(net.nodes[1].info_text().contains("cluster_replica_beside_its_master:1\r\n"));
+    assert!(net.seen.iter().any(|(i, e)| *i == 1 && matches!(e, Effect::BecomeReplicaOf { .. })));
+}

@@ -1,0 +1,106 @@
+//! What a data command sees while it runs: one core's keys, its reply, the settings it obeys.
+
+use base::{Random, Slot};
+use bytes::Bytes;
+use resp::Reply;
+use store::types::Limits;
+
+use crate::db::Db;
+use crate::effects::{Block, Class, Unblocked};
+
+/// Settings that data commands obey; a core's copy, replaced when the configuration changes.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// Encoding thresholds.
+    pub limits: Limits,
+    /// Longest string in bytes (`proto-max-bulk-len`).
+    pub string_max: usize,
+    /// How an access marks its key, for OBJECT FREQ and IDLETIME.
+    pub lfu: Option<Lfu>,
+    /// `lazyfree-lazy-user-del`: DEL frees as UNLINK does. Replies are the same either way.
+    pub lazy_user_del: bool,
+}
+
+/// The constants of the access-frequency counter (`lfu-log-factor`, `lfu-decay-time` in minutes).
+#[derive(Debug, Clone, Copy)]
+pub struct Lfu {
+    /// How many hits the counter's saturation takes.
+    pub log_factor: u32,
+    /// Minutes after which a counter is one less.
+    pub decay_minutes: u32,
+}
+
+impl Default for Settings {
+    fn default() -> Settings {
+        Settings { limits: Limits::default(), string_max: 512 << 20, lfu: None, lazy_user_del: false }
+    }
+}
+
+/// One command's surroundings. A handler reads and writes keys by `db`, writes its reply to `reply`, and says
+/// what it changed by `wrote`.
+pub struct Ctx<'a> {
+    /// The keys of this command's slot (and, for commands without a key, of the core).
+    pub db: Db<'a>,
+    /// Where the reply goes, in the client's protocol version.
+    pub reply: &'a mut Reply,
+    /// Settings.
+    pub settings: &'a Settings,
+    /// Randomness.
+    pub random: &'a mut Random,
+    /// Whether the command may wait: not inside MULTI nor a script.
+    pub may_block: bool,
+}
+
+impl<'a> Ctx<'a> {
+    /// Unix time in milliseconds, the same for the whole command.
+    pub fn now_ms(&self) -> u64 {
+        self.db.now_ms
+    }
+
+    /// The slot of all the command's keys.
+    pub fn slot(&self) -> Slot {
+        self.db.slot
+    }
+
+    /// `key` was changed; see [`crate::Effects::wrote`].
+    #[inline]
+    pub fn wrote(&mut self, key: &[u8], class: Class, event: &'static str) {
+        self.db.effects.wrote(key, class, event);
+    }
+
+    /// Tells of `key` what is no change of its value; see [`crate::Effects::notify`].
+    pub fn notify(&mut self, key: &[u8], class: Class, event: &'static str) {
+        self.db.effects.notify(key, class, event);
+    }
+
+    /// The command is repeated elsewhere in these words; see [`crate::Effects::replace`].
+    pub fn replace(&mut self, command: &[&[u8]]) {
+        self.db.effects.replace(command);
+    }
+
+    /// Waits until one of `keys` is written, then runs the command again; where it must not wait, answers
+    /// as if the time were over. `timeout_ms` 0 is for ever.
+    pub fn block(&mut self, keys: &[&[u8]], timeout_ms: u64, on_timeout: Unblocked) {
+        self.block_with(keys, timeout_ms, on_timeout, None);
+    }
+
+    /// As [`Ctx::block`], with other words to run again.
+    pub fn block_with(
+        &mut self,
+        keys: &[&[u8]],
+        timeout_ms: u64,
+        on_timeout: Unblocked,
+        resume: Option<Vec<Bytes>>,
+    ) {
+        if !self.may_block {
+            match on_timeout {
+                Unblocked::NullArray => self.reply.null_array(),
+                Unblocked::Null => self.reply.null(),
+            }
+            return;
+        }
+        let keys = keys.iter().map(|key| Bytes::copy_from_slice(key)).collect();
+        let deadline_ms = (timeout_ms > 0).then(|| self.now_ms().saturating_add(timeout_ms));
+        self.db.effects.block = Some(Block { keys, deadline_ms, on_timeout, resume });
+    }
+}

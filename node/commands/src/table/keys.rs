@@ -1,0 +1,237 @@
+//! Where a command's keys are: key specifications, and finding the keys by them.
+//!
+//! Source: "Command key specifications" of the command documentation.
+
+use crate::args::Args;
+use crate::table::Command;
+
+/// What is done with the keys of a specification; COMMAND INFO's words.
+pub type KeyFlags = u16;
+/// Reads and writes the value.
+pub const RW: KeyFlags = 1 << 0;
+/// Reads only.
+pub const RO: KeyFlags = 1 << 1;
+/// Overwrites.
+pub const OW: KeyFlags = 1 << 2;
+/// Removes.
+pub const RM: KeyFlags = 1 << 3;
+/// Gives the value to the client, or uses it.
+pub const ACCESS: KeyFlags = 1 << 4;
+/// Changes what is there.
+pub const UPDATE: KeyFlags = 1 << 5;
+/// Adds without regard to what is there.
+pub const INSERT: KeyFlags = 1 << 6;
+/// Deletes by name, not by content.
+pub const DELETE: KeyFlags = 1 << 7;
+/// Not keys of the data, but routed as such (shard channels).
+pub const NOT_KEY: KeyFlags = 1 << 8;
+/// There may be more keys than this finds.
+pub const INCOMPLETE: KeyFlags = 1 << 9;
+/// Which flags hold depends on the arguments.
+pub const VARIABLE: KeyFlags = 1 << 10;
+
+/// The names of key flags, in COMMAND INFO's order.
+pub const KEY_FLAG_NAMES: &[(KeyFlags, &str)] = &[
+    (RO, "RO"),
+    (RW, "RW"),
+    (OW, "OW"),
+    (RM, "RM"),
+    (ACCESS, "access"),
+    (UPDATE, "update"),
+    (INSERT, "insert"),
+    (DELETE, "delete"),
+    (NOT_KEY, "not_key"),
+    (INCOMPLETE, "incomplete"),
+    (VARIABLE, "variable_flags"),
+];
+
+/// Where the search for keys begins.
+#[derive(Debug, Clone, Copy)]
+pub enum Begin {
+    /// At this argument.
+    Index(usize),
+    /// After this word, searched from argument `from` on (backwards when negative).
+    Keyword {
+        /// The word.
+        word: &'static str,
+        /// Where to begin; negative counts from the end and searches backwards.
+        from: i32,
+    },
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// How keys follow the beginning.
+#[derive(Debug, Clone, Copy)]
+pub enum Find {
+    /// Every `step`-th argument up to `last`: relative to the beginning, or to the end when negative.
+    /// `limit` 2 and up: only that part of what remains (2 = the first half).
+    Range {
+        /// Last key.
+        last: i32,
+        /// Distance between keys.
+        step: usize,
+        /// See above.
+        limit: usize,
+    },
+    /// A count stands at `count`, keys from `first` on; both relative to the beginning.
+    Count {
+        /// Where the count stands.
+        count: usize,
+        /// Where the first key stands.
+        first: usize,
+        /// Distance between keys.
+        step: usize,
+    },
+    /// Nobody can tell.
+    Unknown,
+}
+
+/// One specification.
+#[derive(Debug, Clone, Copy)]
+pub struct KeySpec {
+    /// What is done with the keys.
+    pub flags: KeyFlags,
+    /// Where they begin.
+    pub begin: Begin,
+    /// How they follow.
+    pub find: Find,
+}
+
+/// One key, at `index`.
+pub const fn one(index: usize, flags: KeyFlags) -> KeySpec {
+    range(index, 0, 1, flags)
+}
+
+/// Keys from `index` on, every `step`-th, to `last` (relative to `index`, or negative: from the end).
+pub const fn range(index: usize, last: i32, step: usize, flags: KeyFlags) -> KeySpec {
+    KeySpec { flags, begin: Begin::Index(index), find: Find::Range { last, step, limit: 0 } }
+}
+
+/// A count at `index`, keys right behind it.
+pub const fn counted(index: usize, flags: KeyFlags) -> KeySpec {
+    KeySpec { flags, begin: Begin::Index(index), find: Find::Count { count: 0, first: 1, step: 1 } }
+}
+
+/// One key after the word `word`, searched from argument `from` on.
+pub const fn after(word: &'static str, from: i32, flags: KeyFlags) -> KeySpec {
+    KeySpec { flags, begin: Begin::Keyword { word, from }, find: Find::Range { last: 0, step: 1, limit: 0 } }
+}
+
+/// The first half of what follows the word `word`.
+pub const fn first_half_after(word: &'static str, from: i32, flags: KeyFlags) -> KeySpec {
+    KeySpec { flags, begin: Begin::Keyword { word, from }, find: Find::Range { last: -1, step: 1, limit: 2 } }
+}
+
+/// Why no keys could be taken from a command's arguments.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum KeyError {
+    /// The count of keys is no number, or more than there are arguments.
+    BadCount,
+}
+
+impl KeySpec {
+    /// Calls `each` with the index of every key.
+    pub fn each(&self, args: &Args<'_>, each: &mut dyn FnMut(usize)) -> Result<(), KeyError> {
+        let Some(begin) = self.begin(args) else { return Ok(()) };
+        let count = args.len();
+        match self.find {
+            Find::Range { last, step, limit } => {
+                let last = match usize::try_from(last) {
+                    Ok(offset) => begin + offset,
+                    Err(_) if limit > 1 => begin + (count - begin) / limit - usize::from(count > begin),
+                    Err(_) => count.saturating_sub(last.unsigned_abs() as usize),
+                };
+                (begin..=last.min(count - 1)).step_by(step).for_each(each);
+            }
+            Find::Count { count: at, first, step } => {
+                let number = args.get(begin + at).and_then(|arg| resp::parse_integer(arg));
+                let number = number.and_then(|n| usize::try_from(n).ok()).ok_or(KeyError::BadCount)?;
+                let room = count.saturating_sub(begin + first);
+                if number > room.div_ceil(step) {
+                    return Err(KeyError::BadCount);
+                }
+                (0..number).for_each(|i| each(begin + first + i * step));
+            }
+            Find::Unknown => {}
+        }
+        Ok(())
+    }
+
+    fn begin(&self, args: &Args<'_>) -> Option<usize> {
+        match self.begin {
+            Begin::Index(index) => (index < args.len()).then_some(index),
+            Begin::Keyword { word, from } => {
+                let at = if from >= 0 {
+                    (from as usize..args.len()).find(|i| args.is(*i, word))
+                } else {
+                    let start = args.len().checked_sub(from.unsigned_abs() as usize)?;
+                    (1..=start).rev().find(|i| args.is(*i, word))
+                };
+                at.map(|i| i + 1).filter(|i| *i < args.len())
+            }
+            Begin::Unknown => None,
+        }
+    }
+}
+
+impl Command {
+    /// Calls `each` with the index of every key, in the order of the specifications.
+    pub fn each_key(&self, args: &Args<'_>, each: &mut dyn FnMut(usize)) -> Result<(), KeyError> {
+        self.keys.iter().try_for_each(|spec| spec.each(args, each))
+    }
+
+    /// COMMAND INFO's first key, last key and step: those of a simple range from a fixed index; zeros where
+    /// there is none.
+    pub fn key_range(&self) -> (i64, i64, i64) {
+        let mut whole: Option<(i64, i64, i64)> = None;
+        for spec in self.keys {
+            let (Begin::Index(index), Find::Range { last, step, limit: 0 | 1 }) = (spec.begin, spec.find) else {
+                continue;
+            };
+            let first = index as i64;
+            let last = if last >= 0 { first + i64::from(last) } else { i64::from(last) };
+            let step = step as i64;
+            whole = Some(match whole {
+                None => (first, last, step),
+                // A range that goes on where the last one ended, as BITOP's or SMOVE's second key.
+                Some((f, l, _)) if f < first => (f, if last < 0 { last } else { l.max(last) }, step),
+                Some(other) => other,
+            });
+        }
+        whole.unwrap_or((0, 0, 0))
+    }
+}
+
+/// The first key of a command whose keys are a simple range from a fixed index; the hot path of routing.
+#[inline]
+pub fn first_key<'a>(command: &Command, args: &Args<'a>) -> Option<&'a [u8]> {
+    match command.keys {
+        [KeySpec { begin: Begin::Index(index), find: Find::Range { .. }, .. }, ..] => args.get(*index).copied(),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(spec: KeySpec, line: &str) -> Result<Vec<usize>, KeyError> {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let mut found = Vec::new();
+        spec.each(&Args::new(&words), &mut |i| found.push(i)).map(|()| found)
+    }
+
+    #[test]
+    fn finds_keys() {
+        assert_eq!(keys(one(1, RO), "get k"), Ok(vec![1]));
+        assert_eq!(keys(range(1, -1, 2, OW), "mset a 1 b 2"), Ok(vec![1, 3]));
+        assert_eq!(keys(range(1, -2, 1, RW), "blpop a b 0"), Ok(vec![1, 2]));
+        assert_eq!(keys(counted(1, RO), "sintercard 2 a b limit 1"), Ok(vec![2, 3]));
+        assert_eq!(keys(counted(1, RO), "sintercard 9 a"), Err(KeyError::BadCount));
+        assert_eq!(keys(counted(1, RO), "sintercard x a"), Err(KeyError::BadCount));
+        assert_eq!(keys(first_half_after("STREAMS", 1, RO), "xread streams a b 0 0"), Ok(vec![2, 3]));
+        assert_eq!(keys(first_half_after("STREAMS", 1, RO), "xread streams"), Ok(vec![]));
+        assert_eq!(keys(after("STORE", 1, OW), "sort k store d"), Ok(vec![3]));
+    }
+}

@@ -1,0 +1,280 @@
+//! CLUSTER: the brain's answers as RESP, and the wishes of administrators to the brain.
+
+use base::{NodeId, Slot, key_slot};
+use cluster::{Asker, Keys};
+use commands::{Error, Outcome, error};
+use resp::{Reply, parse_integer};
+use store::Keyspace;
+
+use super::Call;
+use crate::clock;
+
+const BAD_SLOT: Error = Error::new("ERR Invalid or out of range slot");
+const BAD_SLOT_STATS: Error = error::SYNTAX;
+
+/// The core's keys, as the brain asks for them.
+struct CoreKeys<'a>(&'a Keyspace);
+
+impl Keys for CoreKeys<'_> {
+    fn total(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    fn in_slot(&self, slot: Slot) -> u64 {
+        self.0.slot_len(slot) as u64
+    }
+}
+
+/// The subcommands that change something, and COUNT-FAILURE-REPORTS: the brain reads their words itself.
+pub fn change(call: &mut Call<'_>) -> Outcome {
+    let words: Vec<_> = call.args[1..].iter().map(|word| String::from_utf8_lossy(word)).collect();
+    let words: Vec<&str> = words.iter().map(|word| &**word).collect();
+    let description = call.client.peer.to_string();
+    let client = cluster::Client { description: &description, is_master: false };
+    let core = &mut *call.core;
+    let answer = core.cluster.command(&words, &CoreKeys(&core.keys), client, clock::unix_ms());
+    core.cluster_changed();
+    let reply = &mut call.client.reply;
+    match answer {
+        Some(Ok(cluster::Reply::Ok)) => reply.ok(),
+        Some(Ok(cluster::Reply::Simple(text))) => reply.simple(&text),
+        Some(Ok(cluster::Reply::Integer(number))) => reply.integer(number),
+        Some(Err(error)) => return Err(Error::text(error.to_string())),
+        None => return Err(error::wrong_arity(&call.found.full_name())),
+    }
+    Ok(())
+}
+
+/// CLUSTER INFO
+pub fn info(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.verbatim("txt", &call.core.cluster.info_text());
+    Ok(())
+}
+
+/// CLUSTER NODES
+pub fn nodes(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.verbatim("txt", &call.core.cluster.nodes_text(Asker::default()));
+    Ok(())
+}
+
+/// CLUSTER MYID
+pub fn myid(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.bulk(call.core.cluster.my_id().as_bytes());
+    Ok(())
+}
+
+/// CLUSTER MYSHARDID
+pub fn myshardid(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.bulk(call.core.cluster.my_shard_id().as_bytes());
+    Ok(())
+}
+
+/// CLUSTER REPLICAS | SLAVES node
+pub fn replicas(call: &mut Call<'_>) -> Outcome {
+    let id = String::from_utf8_lossy(call.args[2]);
+    let lines = call.core.cluster.replicas_of(&id, Asker::default());
+    let lines = lines.map_err(|e| Error::text(e.to_string()))?;
+    call.client.reply.array(lines.len());
+    lines.iter().for_each(|line| call.client.reply.bulk(line.as_bytes()));
+    Ok(())
+}
+
+/// CLUSTER KEYSLOT key
+pub fn keyslot(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.integer(i64::from(key_slot(call.args[2]).number()));
+    Ok(())
+}
+
+fn slot_argument(call: &Call<'_>, index: usize) -> Result<Slot, Error> {
+    let number = parse_integer(call.args[index]).ok_or(BAD_SLOT)?;
+    u16::try_from(number).ok().and_then(Slot::new).ok_or(BAD_SLOT)
+}
+
+/// CLUSTER COUNTKEYSINSLOT slot
+pub fn countkeysinslot(call: &mut Call<'_>) -> Outcome {
+    let slot = slot_argument(call, 2).map_err(|_| Error::new("ERR Invalid slot"))?;
+    call.client.reply.integer(call.core.keys.slot_len(slot) as i64);
+    Ok(())
+}
+
+/// CLUSTER GETKEYSINSLOT slot count
+pub fn getkeysinslot(call: &mut Call<'_>) -> Outcome {
+    let invalid = Error::new("ERR Invalid slot or number of keys");
+    let slot = slot_argument(call, 2).map_err(|_| invalid.clone())?;
+    let count = parse_integer(call.args[3]).and_then(|n| usize::try_from(n).ok()).ok_or(invalid)?;
+    call.client.reply.array(count.min(call.core.keys.slot_len(slot)));
+    let reply = &mut call.client.reply;
+    call.core.keys.keys_in_slot(slot, count, |entry| reply.bulk(entry.key()));
+    Ok(())
+}
+
+/// CLUSTER SLOTS
+pub fn slots(call: &mut Call<'_>) -> Outcome {
+    let ranges = call.core.cluster.slots_view(Asker::default());
+    let reply = &mut call.client.reply;
+    reply.array(ranges.len());
+    for range in &ranges {
+        reply.array(2 + range.nodes.len());
+        reply.integer(i64::from(range.first.number()));
+        reply.integer(i64::from(range.last.number()));
+        for node in &range.nodes {
+            reply.array(4);
+            match &node.endpoint {
+                Some(endpoint) => reply.bulk(endpoint.as_bytes()),
+                None => reply.null(),
+            }
+            reply.integer(i64::from(node.port));
+            reply.bulk(node.id.as_bytes());
+            reply.map(node.metadata.len());
+            for (name, value) in &node.metadata {
+                reply.bulk(name.as_bytes());
+                reply.bulk(value.as_bytes());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// CLUSTER SHARDS
+pub fn shards(call: &mut Call<'_>) -> Outcome {
+    let shards = call.core.cluster.shards_view(Asker::default());
+    let reply = &mut call.client.reply;
+    reply.array(shards.len());
+    for shard in &shards {
+        reply.map(2);
+        reply.bulk(b"slots");
+        reply.array(2 * shard.slots.len());
+        for (first, last) in &shard.slots {
+            reply.integer(i64::from(first.number()));
+            reply.integer(i64::from(last.number()));
+        }
+        reply.bulk(b"nodes");
+        reply.array(shard.nodes.len());
+        shard.nodes.iter().for_each(|node| shard_node(reply, node));
+    }
+    Ok(())
+}
+
+fn shard_node(reply: &mut Reply, node: &cluster::ShardNode) {
+    let at = reply.defer();
+    let mut fields = 0;
+    let mut text = |reply: &mut Reply, name: &str, value: &str| {
+        reply.bulk(name.as_bytes());
+        reply.bulk(value.as_bytes());
+        fields += 1;
+    };
+    text(reply, "id", node.id.as_str());
+    let mut ports = 0;
+    for (name, port) in [("port", node.port), ("tls-port", node.tls_port)] {
+        if let Some(port) = port {
+            reply.bulk(name.as_bytes());
+            reply.integer(i64::from(port));
+            ports += 1;
+        }
+    }
+    text(reply, "ip", &node.ip);
+    text(reply, "endpoint", &node.endpoint);
+    if let Some(hostname) = &node.hostname {
+        text(reply, "hostname", hostname);
+    }
+    text(reply, "role", node.role);
+    reply.bulk(b"replication-offset");
+    reply.integer(node.replication_offset);
+    text(reply, "health", node.health);
+    reply.set_map(at, fields + ports + 1);
+}
+
+/// CLUSTER LINKS
+pub fn links(call: &mut Call<'_>) -> Outcome {
+    let links = call.core.cluster.links_view();
+    let reply = &mut call.client.reply;
+    reply.array(links.len());
+    for link in &links {
+        reply.map(6);
+        for (name, value) in [("direction", link.direction), ("node", link.node.as_str())] {
+            reply.bulk(name.as_bytes());
+            reply.bulk(value.as_bytes());
+        }
+        reply.bulk(b"create-time");
+        reply.integer(link.create_time as i64);
+        reply.bulk(b"events");
+        reply.bulk(link.events.as_bytes());
+        for name in ["send-buffer-allocated", "send-buffer-used"] {
+            reply.bulk(name.as_bytes());
+            reply.integer(link.send_buffer as i64);
+        }
+    }
+    Ok(())
+}
+
+/// CLUSTER SLOT-STATS SLOTSRANGE first last | ORDERBY metric [LIMIT n] [ASC | DESC]
+pub fn slot_stats(call: &mut Call<'_>) -> Outcome {
+    let slots = if call.args.is(2, "slotsrange") && call.args.len() == 5 {
+        let (first, last) = (slot_argument(call, 3)?, slot_argument(call, 4)?);
+        if first > last {
+            let (first, last) = (first.number(), last.number());
+            return Err(Error::text(format!("ERR Start slot number {first} is greater than end slot number {last}")));
+        }
+        mine(call).filter(|slot| (first..=last).contains(slot)).collect()
+    } else if call.args.is(2, "orderby") && call.args.len() >= 4 {
+        ordered_slots(call)?
+    } else {
+        return Err(BAD_SLOT_STATS);
+    };
+    let reply = &mut call.client.reply;
+    reply.array(slots.len());
+    for slot in slots {
+        reply.array(2);
+        reply.integer(i64::from(slot.number()));
+        reply.map(1);
+        reply.bulk(b"key-count");
+        reply.integer(call.core.keys.slot_len(slot) as i64);
+    }
+    Ok(())
+}
+
+fn mine(call: &Call<'_>) -> impl Iterator<Item = Slot> {
+    let cluster = &call.core.cluster;
+    Slot::all().filter(|slot| cluster.is_mine_or_my_masters(*slot)).collect::<Vec<_>>().into_iter()
+}
+
+fn ordered_slots(call: &Call<'_>) -> Result<Vec<Slot>, Error> {
+    if !call.args.is(3, "key-count") {
+        return Err(Error::new("ERR Unrecognized sort metric for ORDERBY."));
+    }
+    let (mut limit, mut ascending, mut at) = (base::SLOT_COUNT, false, 4);
+    while at < call.args.len() {
+        if call.args.is(at, "limit") && at + 1 < call.args.len() {
+            let number = call.args.integer(at + 1)?;
+            limit = usize::try_from(number).ok().filter(|n| (1..=base::SLOT_COUNT).contains(n)).ok_or(Error::new(
+                "ERR Limit has to lie in between 1 and 16384 (maximum number of slots).",
+            ))?;
+            at += 2;
+        } else if call.args.is(at, "asc") || call.args.is(at, "desc") {
+            ascending = call.args.is(at, "asc");
+            at += 1;
+        } else {
+            return Err(BAD_SLOT_STATS);
+        }
+    }
+    let mut slots: Vec<Slot> = mine(call).collect();
+    let count = |slot: &Slot| call.core.keys.slot_len(*slot);
+    slots.sort_by(|a, b| if ascending { count(a).cmp(&count(b)) } else { count(b).cmp(&count(a)) }.then(a.cmp(b)));
+    slots.truncate(limit);
+    Ok(slots)
+}
+
+impl crate::core::Core {
+    /// What to do after the brain was told something by a client.
+    pub fn cluster_changed(&mut self) {
+        self.carry_out();
+        let id: NodeId = self.cluster.my_id();
+        let own = usize::from(self.index);
+        if self.core_ids[own] != id {
+            self.core_ids[own] = id;
+            for core in self.mesh.siblings() {
+                self.mesh.send(core, crate::mesh::Message::Identity(id));
+            }
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! CONFIG GET, SET, REWRITE, RESETSTAT.
+//!
+//! One configuration a process: what is set at any core holds for all. The core that is asked checks and
+//! applies it, then hands it to its siblings.
+
+use std::fs;
+
+use commands::{Error, Outcome, error};
+
+use super::Call;
+use crate::config::{self, Allowed, Change, Config, Disk, Files, SetContext, SetError, write_atomically};
+use crate::core::stats::Stats;
+use crate::log::{self, notice};
+use crate::mesh::Message;
+use crate::start;
+
+/// CONFIG GET pattern [pattern ...]
+pub fn get(call: &mut Call<'_>) -> Outcome {
+    let mut found = call.core.config.get(&call.args[2..]);
+    for (name, value) in &mut found {
+        if name == "port" {
+            *value = call.core.place().port.to_string();
+        }
+    }
+    call.client.reply.map(found.len());
+    for (name, value) in &found {
+        call.client.reply.bulk(name.as_bytes());
+        call.client.reply.bulk(value.as_bytes());
+    }
+    Ok(())
+}
+
+/// CONFIG SET name value [name value ...]
+pub fn set(call: &mut Call<'_>) -> Outcome {
+    let words = &call.args[2..];
+    if words.len() % 2 != 0 {
+        return Err(error::wrong_arity("config|set"));
+    }
+    let settings: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    let protected_allowed = match call.core.config.security.enable_protected_configs {
+        Allowed::Yes => true,
+        Allowed::Local => call.client.is_local(),
+        Allowed::No => false,
+    };
+    let context = SetContext { protected_allowed, loading: false };
+    let change = call.core.config.set(&settings, context).map_err(refused)?;
+    let config = apply(change).map_err(refused)?;
+    for core in call.core.mesh.siblings() {
+        call.core.mesh.send(core, Message::Config(Box::new(config.clone())));
+    }
+    call.core.adopt_config(config);
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn refused(error: SetError) -> Error {
+    match error {
+        SetError::Loading => Error::text(error.to_string()),
+        _ => Error::text(format!("ERR {error}")),
+    }
+}
+
+/// Does for the whole process what the changed directives ask for.
+fn apply(change: Change) -> Result<Config, SetError> {
+    let Change { mut config, changed, .. } = change;
+    for name in changed {
+        let failed = |reason: String| SetError::Failed(name.to_owned(), reason);
+        match name {
+            "dir" => {
+                config.general.dir =
+                    Disk.resolve_dir(&config.general.dir).map_err(|e| failed(e.to_string()))?;
+                std::env::set_current_dir(&config.general.dir).map_err(|e| failed(e.to_string()))?;
+            }
+            "loglevel" | "logfile" => log::configure(start::level(config.general.loglevel), &config.general.logfile),
+            "port" | "bind" | "tls-port" | "cluster-port" => {
+                return Err(failed("Unable to listen elsewhere while running; restart with the new value".to_owned()));
+            }
+            _ => {}
+        }
+    }
+    Ok(config)
+}
+
+/// CONFIG REWRITE
+pub fn rewrite(call: &mut Call<'_>) -> Outcome {
+    let Some(path) = &call.core.process.config_file else {
+        return Err(Error::new("ERR The server is running without a config file"));
+    };
+    let failed = |e: std::io::Error| Error::text(format!("ERR Rewriting config file: {e}"));
+    let old = match fs::read(path) {
+        Ok(old) => old,
+        Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
+        Err(e) => return Err(failed(e)),
+    };
+    write_atomically(path, &config::rewrite(&old, &call.core.config, false)).map_err(failed)?;
+    notice!("CONFIG REWRITE executed with success.");
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// CONFIG RESETSTAT
+pub fn resetstat(call: &mut Call<'_>) -> Outcome {
+    call.core.stats = Stats::default();
+    call.core.cluster.reset_stats();
+    call.client.reply.ok();
+    Ok(())
+}

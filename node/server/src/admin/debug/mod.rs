@@ -1,0 +1,334 @@
+//! DEBUG: what tests need to look inside and to make rare things happen. Off unless `enable-debug-command`
+//! allows it, since it can stop a core for as long as a client likes.
+//!
+//! A subcommand is a row of [`ROWS`]; DEBUG HELP and the checks of arguments come from the rows.
+
+mod digest;
+mod keys;
+mod protocol;
+
+use std::ops::RangeInclusive;
+use std::thread;
+use std::time::Duration;
+
+use commands::glob::{self, Case};
+use commands::{Args, Error, Outcome};
+use resp::parse_integer;
+
+use super::{Call, help};
+use crate::clock;
+use crate::config::Allowed;
+use crate::log::warning;
+
+const NOT_ALLOWED: Error = Error::new(
+    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
+     local connection, otherwise you need to set this option in the configuration file, and then restart the \
+     server.",
+);
+const BAD_THRESHOLD: Error =
+    Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
+const NO_FILES: Error = Error::new("ERR This version keeps no files: there is nothing to load the data from");
+const NO_REPLICATION: Error = Error::new("ERR This version does not replicate: there is no replication ID");
+
+/// A subcommand.
+struct Row {
+    name: &'static str,
+    /// How many words there may be behind its name.
+    words: RangeInclusive<usize>,
+    /// Those words, for HELP.
+    usage: &'static str,
+    summary: &'static str,
+    run: fn(&mut Call<'_>) -> Outcome,
+}
+
+/// The subcommands, but for HELP.
+const ROWS: &[Row] = &[
+    Row {
+        name: "change-repl-id",
+        words: 0..=0,
+        usage: "",
+        summary: "Refused: there is no replication yet.",
+        run: |_| Err(NO_REPLICATION),
+    },
+    Row {
+        name: "close-cluster-link-on-packet-drop",
+        words: 1..=1,
+        usage: "<0|1>",
+        summary: "Whether a bus link is closed when the packet filter drops a packet.",
+        run: close_link_on_drop,
+    },
+    Row {
+        name: "clusterlink",
+        words: 3..=3,
+        usage: "KILL <to|from|all> <node-id>",
+        summary: "Closes the bus links with a node.",
+        run: kill_link,
+    },
+    Row {
+        name: "dict-resizing",
+        words: 1..=1,
+        usage: "<0|1>",
+        summary: "Accepted: tables here grow in small steps and never resize as a whole.",
+        run: accept_flag,
+    },
+    Row {
+        name: "digest",
+        words: 0..=0,
+        usage: "",
+        summary: "A hash of all data, the same for the same data.",
+        run: digest::digest,
+    },
+    Row {
+        name: "digest-value",
+        words: 0..=usize::MAX,
+        usage: "<key> [<key> ...]",
+        summary: "A hash of each of the values.",
+        run: digest::digest_value,
+    },
+    Row {
+        name: "drop-cluster-packet-filter",
+        words: 1..=1,
+        usage: "<packet-type>",
+        summary: "Drops bus packets of this type; -1 drops none.",
+        run: drop_packets,
+    },
+    Row {
+        name: "error",
+        words: 1..=1,
+        usage: "<text>",
+        summary: "Answers with this error.",
+        run: protocol::error,
+    },
+    Row {
+        name: "htstats",
+        words: 1..=2,
+        usage: "<db> [full]",
+        summary: "Figures of the tables of keys.",
+        run: keys::tables,
+    },
+    Row {
+        name: "loadaof",
+        words: 0..=0,
+        usage: "",
+        summary: "Refused: there are no files yet.",
+        run: |_| Err(NO_FILES),
+    },
+    Row { name: "log", words: 1..=1, usage: "<text>", summary: "Writes a line to the log.", run: log },
+    Row {
+        name: "object",
+        words: 1..=2,
+        usage: "<key> [fast]",
+        summary: "How a key's value is kept.",
+        run: keys::object,
+    },
+    Row {
+        name: "pause-cron",
+        words: 1..=1,
+        usage: "<0|1>",
+        summary: "Stops background work, or lets it go on.",
+        run: pause_cron,
+    },
+    Row {
+        name: "populate",
+        words: 1..=3,
+        usage: "<count> [<prefix>] [<size>]",
+        summary: "Sets keys prefix:0, prefix:1, ... that are not there yet, whoever owns their slots.",
+        run: keys::populate,
+    },
+    Row {
+        name: "protocol",
+        words: 1..=1,
+        usage: "<type>",
+        summary: protocol::SUMMARY,
+        run: protocol::protocol,
+    },
+    Row {
+        name: "quicklist-packed-threshold",
+        words: 1..=1,
+        usage: "<size>",
+        summary: "From which size on an element of a list has a node of its own; 0 is the default.",
+        run: packed_threshold,
+    },
+    Row {
+        name: "reload",
+        words: 0..=usize::MAX,
+        usage: "[option ...]",
+        summary: "Refused: there are no files yet.",
+        run: |_| Err(NO_FILES),
+    },
+    Row {
+        name: "replybuffer",
+        words: 2..=2,
+        usage: "<PEAK-RESET-TIME|RESIZING> <value>",
+        summary: "Accepted: reply buffers here are taken for a batch and given back after it.",
+        run: reply_buffer,
+    },
+    Row {
+        name: "set-active-expire",
+        words: 1..=1,
+        usage: "<0|1>",
+        summary: "Whether expired keys are deleted though nobody asks for them.",
+        run: active_expire,
+    },
+    Row {
+        name: "set-disable-deny-scripts",
+        words: 1..=1,
+        usage: "<0|1>",
+        summary: "Accepted: there are no scripts yet that could be denied anything.",
+        run: accept_flag,
+    },
+    Row {
+        name: "sleep",
+        words: 1..=1,
+        usage: "<seconds>",
+        summary: "Does nothing for so long, and keeps the whole core from doing anything.",
+        run: sleep,
+    },
+    Row {
+        name: "stringmatch-len",
+        words: 2..=2,
+        usage: "<pattern> <text>",
+        summary: "Whether a text matches a glob pattern.",
+        run: string_match,
+    },
+];
+
+/// DEBUG subcommand [argument ...]
+pub fn debug(call: &mut Call<'_>) -> Outcome {
+    let allowed = match call.core.config.security.enable_debug_command {
+        Allowed::Yes => true,
+        Allowed::Local => call.client.is_local(),
+        Allowed::No => false,
+    };
+    if !allowed {
+        return Err(NOT_ALLOWED);
+    }
+    let args = call.args;
+    if args.len() == 2 && args.is(1, "help") {
+        let usage =
+            |row: &Row| format!("{} {}", row.name.to_ascii_uppercase(), row.usage).trim_end().to_owned();
+        let lines = ROWS.iter().map(|row| (usage(row), row.summary));
+        help::write(&mut call.client.reply, "debug", lines);
+        return Ok(());
+    }
+    match ROWS.iter().find(|row| args.is(1, row.name) && row.words.contains(&(args.len() - 2))) {
+        Some(row) => (row.run)(call),
+        None => Err(unknown(args)),
+    }
+}
+
+/// No such subcommand, or not with so many words.
+fn unknown(args: &Args<'_>) -> Error {
+    let name = String::from_utf8_lossy(&args[1][..args[1].len().min(128)]);
+    Error::text(format!("ERR unknown subcommand or wrong number of arguments for '{name}'. Try DEBUG HELP."))
+}
+
+/// Word 2 as a switch: a number, as C reads it, that is not 0.
+fn flag(call: &Call<'_>) -> bool {
+    parse_integer(call.args[2]).is_some_and(|number| number != 0)
+}
+
+/// A switch of what this server has not.
+fn accept_flag(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn active_expire(call: &mut Call<'_>) -> Outcome {
+    call.core.active_expire = flag(call);
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn pause_cron(call: &mut Call<'_>) -> Outcome {
+    call.core.cron_paused = flag(call);
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn log(call: &mut Call<'_>) -> Outcome {
+    warning!("DEBUG LOG: {}", String::from_utf8_lossy(call.args[2]));
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn sleep(call: &mut Call<'_>) -> Outcome {
+    let seconds =
+        std::str::from_utf8(call.args[2]).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0.0);
+    thread::sleep(Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn reply_buffer(call: &mut Call<'_>) -> Outcome {
+    let args = call.args;
+    if args.is(2, "peak-reset-time") {
+        if !args.is(3, "never") && !args.is(3, "reset") {
+            args.integer(3)?;
+        }
+    } else if !args.is(2, "resizing") {
+        return Err(unknown(args));
+    }
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// Bytes, plainly or with a unit: `1b`, `8kb`, `1g`.
+fn parse_memory(text: &str) -> Option<u64> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let unit: u64 = match text[digits.len()..].to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" => 1000,
+        "kb" => 1 << 10,
+        "m" => 1_000_000,
+        "mb" => 1 << 20,
+        "g" => 1_000_000_000,
+        "gb" => 1 << 30,
+        _ => return None,
+    };
+    digits.parse::<u64>().ok()?.checked_mul(unit)
+}
+
+/// Largest threshold: an element must fit into a listpack of just under 4 GiB.
+const THRESHOLD_MAX: u64 = (4 << 30) - (1 << 20);
+
+fn packed_threshold(call: &mut Call<'_>) -> Outcome {
+    let bytes = std::str::from_utf8(call.args[2]).ok().and_then(parse_memory);
+    let bytes = bytes.filter(|bytes| *bytes <= THRESHOLD_MAX).ok_or(BAD_THRESHOLD)?;
+    call.core.settings.limits.quicklist_packed_threshold = bytes as usize;
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn string_match(call: &mut Call<'_>) -> Outcome {
+    let matches = glob::matches(call.args[2], call.args[3], Case::Sensitive);
+    call.client.reply.integer(i64::from(matches));
+    Ok(())
+}
+
+fn drop_packets(call: &mut Call<'_>) -> Outcome {
+    let kind = call.args.integer(2)?;
+    call.core.cluster.debug_drop_packets(u16::try_from(kind).ok());
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn close_link_on_drop(call: &mut Call<'_>) -> Outcome {
+    let close = flag(call);
+    call.core.cluster.debug_close_link_on_drop(close);
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn kill_link(call: &mut Call<'_>) -> Outcome {
+    let args = call.args;
+    if !args.is(2, "kill") {
+        return Err(unknown(args));
+    }
+    let (direction, id) = (String::from_utf8_lossy(args[3]), String::from_utf8_lossy(args[4]));
+    let outcome = call.core.cluster.debug_kill_links(&direction, &id, clock::unix_ms());
+    outcome.map_err(|error| Error::text(error.to_string()))?;
+    call.core.carry_out();
+    call.client.reply.ok();
+    Ok(())
+}

@@ -1,0 +1,144 @@
+//! The smaller sections: Server, Clients, Persistence, Replication, CPU, Cluster.
+
+use std::fs;
+
+use super::glance::{Cpu, Glance};
+use super::value::{Field, Value};
+use crate::admin::REDIS_VERSION;
+use crate::clock;
+
+/// Seconds of unix time are kept in 24 bits with each key.
+const LRU_MASK: u64 = (1 << 24) - 1;
+const SECONDS_A_DAY: u64 = 24 * 3600;
+
+/// Section Server.
+pub(super) const SERVER: &[Field] = &[
+    ("redis_version", |_| REDIS_VERSION.into()),
+    ("server_name", |_| "ringmaster".into()),
+    ("ringmaster_version", |_| env!("CARGO_PKG_VERSION").into()),
+    ("redis_mode", |_| "cluster".into()),
+    ("os", |_| system().into()),
+    ("arch_bits", |_| usize::BITS.into()),
+    ("monotonic_clock", |_| "POSIX clock_gettime".into()),
+    ("multiplexing_api", |_| "io_uring".into()),
+    ("process_id", |_| std::process::id().into()),
+    ("process_supervised", |_| "no".into()),
+    ("run_id", |g| g.core.process.run_id.clone().into()),
+    ("tcp_port", |g| g.core.place().port.into()),
+    ("server_time_usec", |_| clock::unix_us().into()),
+    ("uptime_in_seconds", |g| (g.core.process.clock.uptime_ms() / 1000).into()),
+    ("uptime_in_days", |g| (g.core.process.clock.uptime_ms() / 1000 / SECONDS_A_DAY).into()),
+    ("hz", |g| g.core.config.general.hz.into()),
+    ("configured_hz", |g| g.core.config.general.hz.into()),
+    ("lru_clock", |g| (g.core.now_ms / 1000 & LRU_MASK).into()),
+    ("executable", |g| g.core.process.executable.clone().into()),
+    ("config_file", |g| config_file(g).into()),
+    ("io_threads_active", |_| 0.into()),
+    ("availability_zone", |g| g.core.config.general.availability_zone.clone().into()),
+    ("ringmaster_core", |g| g.core.index.into()),
+    ("ringmaster_cores", |g| g.core.process.cores.len().into()),
+    ("ringmaster_cpu", |g| g.core.place().cpu.into()),
+    ("ringmaster_bus_port", |g| g.core.place().bus_port.into()),
+    ("ringmaster_ingress_port", |g| g.core.process.ingress_port.into()),
+    ("listener0", |g| listener(g).into()),
+];
+
+/// Kernel, release and architecture.
+fn system() -> String {
+    let word = |file: &str| fs::read_to_string(file).unwrap_or_default();
+    let (name, release) = (word("/proc/sys/kernel/ostype"), word("/proc/sys/kernel/osrelease"));
+    format!("{} {} {}", name.trim(), release.trim(), std::env::consts::ARCH)
+}
+
+fn config_file(glance: &Glance<'_>) -> String {
+    glance.core.process.config_file.as_ref().map(|path| path.display().to_string()).unwrap_or_default()
+}
+
+fn listener(glance: &Glance<'_>) -> String {
+    let addresses = &glance.core.config.network.bind;
+    let bind: String = addresses.iter().map(|address| format!(",bind={address}")).collect();
+    format!("name=tcp{bind},port={}", glance.core.place().port)
+}
+
+/// Section Clients.
+pub(super) const CLIENTS: &[Field] = &[
+    ("connected_clients", |g| g.clients.count.into()),
+    ("cluster_connections", |g| g.core.cluster.links_view().len().into()),
+    ("maxclients", |g| g.core.config.limits.maxclients.into()),
+    ("client_recent_max_input_buffer", |g| g.clients.longest_input.into()),
+    ("client_recent_max_output_buffer", |g| g.clients.longest_output.into()),
+    ("blocked_clients", |g| (g.core.waiting.len() as u64 + g.clients.paused).into()),
+    ("tracking_clients", |_| 0.into()),
+    ("pubsub_clients", |_| 0.into()),
+    ("watching_clients", |g| g.core.watch.sessions().into()),
+    ("clients_in_timeout_table", |g| g.core.waiting.timed_out(u64::MAX).len().into()),
+    ("total_watched_keys", |g| g.core.watch.len().into()),
+    ("total_blocking_keys", |g| g.core.waiting.keys().into()),
+    ("total_blocking_keys_on_nokey", |_| 0.into()),
+];
+
+/// Section Persistence: of a server that has loaded and saved nothing.
+pub(super) const PERSISTENCE: &[Field] = &[
+    ("loading", |_| 0.into()),
+    ("async_loading", |_| 0.into()),
+    ("current_cow_peak", |_| 0.into()),
+    ("current_cow_size", |_| 0.into()),
+    ("current_cow_size_age", |_| 0.into()),
+    ("current_fork_perc", |_| 0.0.into()),
+    ("current_save_keys_processed", |_| 0.into()),
+    ("current_save_keys_total", |_| 0.into()),
+    ("rdb_changes_since_last_save", |g| g.core.dirty.into()),
+    ("rdb_bgsave_in_progress", |_| 0.into()),
+    ("rdb_last_save_time", |g| started_s(g).into()),
+    ("rdb_last_bgsave_status", |_| "ok".into()),
+    ("rdb_last_bgsave_time_sec", |_| (-1).into()),
+    ("rdb_current_bgsave_time_sec", |_| (-1).into()),
+    ("rdb_saves", |_| 0.into()),
+    ("rdb_last_cow_size", |_| 0.into()),
+    ("rdb_last_load_keys_expired", |_| 0.into()),
+    ("rdb_last_load_keys_loaded", |_| 0.into()),
+    ("aof_enabled", |_| 0.into()),
+    ("aof_rewrite_in_progress", |_| 0.into()),
+    ("aof_rewrite_scheduled", |_| 0.into()),
+    ("aof_last_rewrite_time_sec", |_| (-1).into()),
+    ("aof_current_rewrite_time_sec", |_| (-1).into()),
+    ("aof_last_bgrewrite_status", |_| "ok".into()),
+    ("aof_rewrites", |_| 0.into()),
+    ("aof_rewrites_consecutive_failures", |_| 0.into()),
+    ("aof_last_write_status", |_| "ok".into()),
+    ("aof_last_cow_size", |_| 0.into()),
+    ("module_fork_in_progress", |_| 0.into()),
+    ("module_fork_last_cow_size", |_| 0.into()),
+];
+
+/// The start, unix seconds: a server that has not saved yet counts it as its last save, as Redis does.
+fn started_s(glance: &Glance<'_>) -> u64 {
+    let clock = &glance.core.process.clock;
+    clock.now_ms().saturating_sub(clock.uptime_ms()) / 1000
+}
+
+/// Section Replication: the role, and that nothing is replicated yet.
+pub(super) const REPLICATION: &[Field] = &[
+    ("role", |g| if g.core.cluster.myself().is_replica() { "slave" } else { "master" }.into()),
+    ("connected_slaves", |_| 0.into()),
+    ("master_failover_state", |_| "no-failover".into()),
+    ("master_repl_offset", |_| 0.into()),
+    ("second_repl_offset", |_| (-1).into()),
+    ("repl_backlog_active", |_| 0.into()),
+    ("repl_backlog_size", |g| g.core.config.replication.repl_backlog_size.into()),
+    ("repl_backlog_first_byte_offset", |_| 0.into()),
+    ("repl_backlog_histlen", |_| 0.into()),
+];
+
+/// Section CPU. The thread is this core's.
+pub(super) const CPU: &[Field] = &[
+    ("used_cpu_sys", |_| Value::Micros(Cpu::of_process().system_us)),
+    ("used_cpu_user", |_| Value::Micros(Cpu::of_process().user_us)),
+    ("used_cpu_sys_children", |_| Value::Micros(Cpu::of_children().system_us)),
+    ("used_cpu_user_children", |_| Value::Micros(Cpu::of_children().user_us)),
+    ("used_cpu_sys_main_thread", |_| Value::Micros(Cpu::of_thread().system_us)),
+    ("used_cpu_user_main_thread", |_| Value::Micros(Cpu::of_thread().user_us)),
+];
+
+/// Section Cluster.
+pub(super) const CLUSTER: &[Field] = &[("cluster_enabled", |_| 1.into())];

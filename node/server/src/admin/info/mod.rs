@@ -1,0 +1,137 @@
+//! INFO: what a core tells about itself, in sections.
+//!
+//! Monitoring reads this text by field names, so a field is there with Redis's name and meaning or not at
+//! all: what this server cannot know it leaves out, and 0 means none. Most sections are tables of fields
+//! (`fields`, `memory`, `stats`); those with a line for each command, error or database are in `lists`.
+//!
+//! A process of several cores is several servers: the figures are those of the core that was asked, but for
+//! what the system counts by process (`used_memory_rss`, `used_cpu_*`, `process_id`, `uptime_*`).
+//!
+//! Source: the command page of INFO, for Redis 7.2.
+
+mod fields;
+mod glance;
+mod lists;
+mod memory;
+mod stats;
+mod value;
+
+use std::fmt::Write as _;
+
+use commands::{Args, Outcome};
+
+use super::Call;
+
+pub use glance::Glance;
+pub use value::{Field, Value};
+
+/// One section.
+pub struct Section {
+    /// Its title; in lower case, its name.
+    pub title: &'static str,
+    /// Whether INFO shows it without being asked for it.
+    pub usual: bool,
+    /// What is in it.
+    pub body: Body,
+}
+
+/// What is in a section.
+pub enum Body {
+    /// Fields that are always the same.
+    Fields(&'static [Field]),
+    /// Lines as they come.
+    Lines(fn(&Glance<'_>, &mut String)),
+}
+
+/// All sections, in the order in which they are shown.
+pub const SECTIONS: &[Section] = &[
+    Section { title: "Server", usual: true, body: Body::Fields(fields::SERVER) },
+    Section { title: "Clients", usual: true, body: Body::Fields(fields::CLIENTS) },
+    Section { title: "Memory", usual: true, body: Body::Fields(memory::MEMORY) },
+    Section { title: "Persistence", usual: true, body: Body::Fields(fields::PERSISTENCE) },
+    Section { title: "Stats", usual: true, body: Body::Fields(stats::STATS) },
+    Section { title: "Replication", usual: true, body: Body::Fields(fields::REPLICATION) },
+    Section { title: "CPU", usual: true, body: Body::Fields(fields::CPU) },
+    Section { title: "Modules", usual: true, body: Body::Fields(&[]) },
+    Section { title: "Commandstats", usual: false, body: Body::Lines(lists::commands) },
+    Section { title: "Errorstats", usual: true, body: Body::Lines(lists::errors) },
+    Section { title: "Latencystats", usual: false, body: Body::Lines(lists::latencies) },
+    Section { title: "Cluster", usual: true, body: Body::Fields(fields::CLUSTER) },
+    Section { title: "Keyspace", usual: true, body: Body::Lines(lists::databases) },
+];
+
+/// INFO [section ...]
+pub fn info(call: &mut Call<'_>) -> Outcome {
+    let glance = Glance::of(call.core, call.client);
+    let mut text = String::with_capacity(8 << 10);
+    for section in SECTIONS.iter().filter(|section| section.is_asked(call.args)) {
+        if !text.is_empty() {
+            text.push_str("\r\n");
+        }
+        section.write(&glance, &mut text);
+    }
+    call.client.reply.verbatim("txt", &text);
+    Ok(())
+}
+
+impl Section {
+    fn is_asked(&self, args: &Args<'_>) -> bool {
+        let is_meant = |i| match () {
+            () if args.is(i, "all") || args.is(i, "everything") => true,
+            () if args.is(i, "default") => self.usual,
+            () => args.is(i, self.title),
+        };
+        if args.len() == 1 { self.usual } else { (1..args.len()).any(is_meant) }
+    }
+
+    fn write(&self, glance: &Glance<'_>, text: &mut String) {
+        let _ = write!(text, "# {}\r\n", self.title);
+        match self.body {
+            Body::Lines(write) => write(glance, text),
+            Body::Fields(fields) => {
+                for (name, value) in fields {
+                    match value(glance) {
+                        Value::Absent => {}
+                        value => drop(write!(text, "{name}:{value}\r\n")),
+                    }
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    fn asked(line: &str) -> String {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let args = Args::new(&words);
+        let shown = SECTIONS.iter().filter(|section| section.is_asked(&args));
+        shown.map(|section| section.title).collect::<Vec<_>>().join(" ")
+    }
+
+    #[test]
+    fn sections_by_name() {
+        let usual =
+            "Server Clients Memory Persistence Stats Replication CPU Modules Errorstats Cluster Keyspace";
+        assert_eq!(asked("info"), usual);
+        assert_eq!(asked("info default"), usual);
+        assert_eq!(asked("info cpu nosuch KEYSPACE"), "CPU Keyspace");
+        assert_eq!(asked("info commandstats default").split(' ').count(), 12);
+        assert_eq!(asked("info all"), asked("INFO Everything"));
+        assert_eq!(asked("info all").split(' ').count(), SECTIONS.len());
+        assert_eq!(asked("info nosuch"), "");
+    }
+
+    #[test]
+    fn no_field_stands_twice() {
+        let mut names = HashSet::new();
+        for section in SECTIONS {
+            if let Body::Fields(fields) = section.body {
+                assert!(fields.iter().all(|(name, _)| names.insert(*name)), "{}", section.title);
+            }
+        }
+    }
+}

@@ -1,0 +1,141 @@
+//! Commands that the server runs itself: they need sockets, configuration, the cluster or the clock.
+//!
+//! One function a command, in the module of its container or group. The match below is checked by the
+//! compiler against the table's [`Host`], so that no row is without its code.
+
+mod client;
+mod cluster;
+mod command;
+mod config;
+mod connection;
+mod debug;
+mod help;
+mod info;
+mod latency;
+mod memory;
+mod server;
+mod slowlog;
+mod transaction;
+
+use commands::table::{Found, Host};
+use commands::{Args, Outcome};
+
+use crate::client::Client;
+use crate::core::Core;
+
+/// The version of Redis whose commands and replies this server has; clients decide by it what they may use.
+pub const REDIS_VERSION: &str = "7.2.4";
+
+/// A running command: the core, the client that sent it, its row and its words.
+pub struct Call<'a> {
+    /// The core.
+    pub core: &'a mut Core,
+    /// The client.
+    pub client: &'a mut Client,
+    /// The row.
+    pub found: Found,
+    /// The words, the name first.
+    pub args: &'a Args<'a>,
+}
+
+/// Runs `host` for `client`.
+pub fn run(core: &mut Core, client: &mut Client, host: Host, found: Found, args: &Args<'_>) -> Outcome {
+    let call = &mut Call { core, client, found, args };
+    match host {
+        Host::Asking => connection::asking(call),
+        Host::Auth => connection::auth(call),
+        Host::ClientCapa => client::capa(call),
+        Host::ClientGetname => client::getname(call),
+        Host::ClientGetredir => client::getredir(call),
+        Host::ClientId => client::id(call),
+        Host::ClientInfo => client::info(call),
+        Host::ClientKill => client::kill(call),
+        Host::ClientList => client::list(call),
+        Host::ClientNoEvict => client::no_evict(call),
+        Host::ClientNoTouch => client::no_touch(call),
+        Host::ClientPause => client::pause(call),
+        Host::ClientReply => client::reply(call),
+        Host::ClientSetinfo => client::setinfo(call),
+        Host::ClientSetname => client::setname(call),
+        Host::ClientTrackinginfo => client::trackinginfo(call),
+        Host::ClientUnblock => client::unblock(call),
+        Host::ClientUnpause => client::unpause(call),
+        Host::ClusterAddslots
+        | Host::ClusterAddslotsrange
+        | Host::ClusterBumpepoch
+        | Host::ClusterCountFailureReports
+        | Host::ClusterDelslots
+        | Host::ClusterDelslotsrange
+        | Host::ClusterFailover
+        | Host::ClusterFlushslots
+        | Host::ClusterForget
+        | Host::ClusterMeet
+        | Host::ClusterReplicate
+        | Host::ClusterReset
+        | Host::ClusterSaveconfig
+        | Host::ClusterSetConfigEpoch
+        | Host::ClusterSetslot => cluster::change(call),
+        Host::ClusterCountkeysinslot => cluster::countkeysinslot(call),
+        Host::ClusterGetkeysinslot => cluster::getkeysinslot(call),
+        Host::ClusterInfo => cluster::info(call),
+        Host::ClusterKeyslot => cluster::keyslot(call),
+        Host::ClusterLinks => cluster::links(call),
+        Host::ClusterMyid => cluster::myid(call),
+        Host::ClusterMyshardid => cluster::myshardid(call),
+        Host::ClusterNodes => cluster::nodes(call),
+        Host::ClusterReplicas | Host::ClusterSlaves => cluster::replicas(call),
+        Host::ClusterShards => cluster::shards(call),
+        Host::ClusterSlotStats => cluster::slot_stats(call),
+        Host::ClusterSlots => cluster::slots(call),
+        Host::Command => command::all(call),
+        Host::CommandCount => command::count(call),
+        Host::CommandDocs => command::docs(call),
+        Host::CommandGetkeys => command::getkeys(call),
+        Host::CommandGetkeysandflags => command::getkeysandflags(call),
+        Host::CommandInfo => command::info(call),
+        Host::CommandList => command::list(call),
+        Host::ConfigGet => config::get(call),
+        Host::ConfigResetstat => config::resetstat(call),
+        Host::ConfigRewrite => config::rewrite(call),
+        Host::ConfigSet => config::set(call),
+        Host::Dbsize => server::dbsize(call),
+        Host::Debug => debug::debug(call),
+        Host::Discard => transaction::discard(call),
+        Host::Echo => connection::echo(call),
+        Host::Exec => transaction::exec(call),
+        Host::Flushall | Host::Flushdb => server::flushall(call),
+        Host::FunctionFlush => server::function_flush(call),
+        Host::FunctionList => server::function_list(call),
+        Host::Hello => connection::hello(call),
+        Host::Help => help::help(call),
+        Host::Info => info::info(call),
+        Host::LatencyDoctor => latency::doctor(call),
+        Host::LatencyGraph => latency::graph(call),
+        Host::LatencyHistogram => latency::histogram(call),
+        Host::LatencyHistory => latency::history(call),
+        Host::LatencyLatest => latency::latest(call),
+        Host::LatencyReset => latency::reset(call),
+        Host::Lolwut => server::lolwut(call),
+        Host::MemoryDoctor => memory::doctor(call),
+        Host::MemoryMallocStats => memory::malloc_stats(call),
+        Host::MemoryPurge => memory::purge(call),
+        Host::MemoryStats => memory::stats(call),
+        Host::MemoryUsage => memory::usage(call),
+        Host::Multi => transaction::multi(call),
+        Host::Ping => connection::ping(call),
+        Host::Quit => connection::quit(call),
+        Host::Readonly => connection::readonly(call),
+        Host::Readwrite => connection::readwrite(call),
+        Host::Reset => connection::reset(call),
+        Host::Role => server::role(call),
+        Host::Select => connection::select(call),
+        Host::Shutdown => server::shutdown(call),
+        Host::SlowlogGet => slowlog::get(call),
+        Host::SlowlogLen => slowlog::len(call),
+        Host::SlowlogReset => slowlog::reset(call),
+        Host::Swapdb => server::swapdb(call),
+        Host::Time => server::time(call),
+        Host::Unwatch => transaction::unwatch(call),
+        Host::Watch => transaction::watch(call),
+    }
+}

@@ -1,0 +1,131 @@
+//! Commands about the server as a whole: DBSIZE, FLUSHALL, TIME, ROLE, SHUTDOWN, LOLWUT, ...
+
+use commands::{Error, Outcome, error};
+
+use super::{Call, REDIS_VERSION};
+use crate::clock;
+use crate::log::{notice, warning};
+
+const NO_SWAPDB: Error = Error::new("ERR SWAPDB is not allowed in cluster mode");
+const BAD_FLUSH_MODE: Error = error::SYNTAX;
+
+/// DBSIZE
+pub fn dbsize(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.integer(call.core.keys.len() as i64);
+    Ok(())
+}
+
+/// FLUSHALL | FLUSHDB [ASYNC | SYNC]
+pub fn flushall(call: &mut Call<'_>) -> Outcome {
+    match call.args.len() {
+        1 => {}
+        2 if call.args.is(1, "async") || call.args.is(1, "sync") => {}
+        _ => return Err(BAD_FLUSH_MODE),
+    }
+    call.core.flush_all();
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// FUNCTION FLUSH [ASYNC | SYNC]: there are no functions, so none is left.
+pub fn function_flush(call: &mut Call<'_>) -> Outcome {
+    match call.args.len() {
+        2 => {}
+        3 if call.args.is(2, "async") || call.args.is(2, "sync") => {}
+        _ => return Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
+    }
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// FUNCTION LIST: there are none.
+pub fn function_list(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.array(0);
+    Ok(())
+}
+
+/// TIME: unix seconds and microseconds.
+pub fn time(call: &mut Call<'_>) -> Outcome {
+    let now = clock::unix_us();
+    call.client.reply.array(2);
+    call.client.reply.bulk_integer((now / 1_000_000) as i64);
+    call.client.reply.bulk_integer((now % 1_000_000) as i64);
+    Ok(())
+}
+
+/// ROLE
+pub fn role(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.array(3);
+    call.client.reply.bulk(b"master");
+    call.client.reply.integer(0);
+    call.client.reply.array(0);
+    Ok(())
+}
+
+/// SWAPDB: a cluster node has one database.
+pub fn swapdb(_call: &mut Call<'_>) -> Outcome {
+    Err(NO_SWAPDB)
+}
+
+/// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
+pub fn shutdown(call: &mut Call<'_>) -> Outcome {
+    let words = &call.args[1..];
+    let known = |word: &&[u8]| {
+        ["nosave", "save", "now", "force", "abort"].iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()))
+    };
+    let given = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
+    if !words.iter().all(|word| known(word)) || (given("save") && given("nosave")) || (given("abort") && words.len() > 1) {
+        return Err(error::SYNTAX);
+    }
+    if given("abort") {
+        return Err(Error::new("ERR No shutdown in progress."));
+    }
+    if given("save") {
+        return Err(Error::new("ERR this version keeps no files: SHUTDOWN SAVE cannot save"));
+    }
+    notice!("User requested shutdown...");
+    call.core.process.request_stop();
+    Ok(())
+}
+
+/// LOLWUT [VERSION n] [columns [rows]]: core after core around the ring.
+pub fn lolwut(call: &mut Call<'_>) -> Outcome {
+    let cores = call.core.mesh.cores();
+    let mut text = String::from("\n");
+    let side = 21i32;
+    for y in 0..side / 2 + 1 {
+        for x in 0..side * 2 {
+            let (dx, dy) = (f64::from(x) / 2.0 - f64::from(side) / 2.0, f64::from(y * 2) - f64::from(side) / 2.0);
+            let distance = dx.hypot(dy);
+            let angle = (dy.atan2(dx) / std::f64::consts::TAU + 0.5) * cores as f64;
+            let owner = (angle as usize).min(cores.saturating_sub(1));
+            let on_ring = (7.0..9.5).contains(&distance);
+            text.push(if on_ring { (b'a' + (owner % 26) as u8) as char } else { ' ' });
+        }
+        text.truncate(text.trim_end().len());
+        text.push('\n');
+    }
+    text.push_str(&format!("\n{cores} masters, one ring. Redis ver. {REDIS_VERSION}\n"));
+    call.client.reply.verbatim("txt", &text);
+    Ok(())
+}
+
+impl crate::core::Core {
+    /// Deletes all keys; they are freed in slices.
+    pub fn flush_all(&mut self) {
+        let count = self.keys.len();
+        let now_ms = self.now_ms;
+        let keys = &self.keys;
+        self.watch.written_if(|key, slot| {
+            let live = |at_ms: u64| at_ms > now_ms;
+            keys.get(slot, key).is_some_and(|entry| entry.expire_at().is_none_or(live))
+        });
+        self.waiting.all_written();
+        let gone = self.keys.take_all();
+        self.garbage.append(gone);
+        self.dirty += count as u64;
+        if count > 1_000_000 {
+            warning!("{count} keys were flushed and are freed in the background");
+        }
+    }
+}

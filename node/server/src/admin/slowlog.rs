@@ -1,0 +1,116 @@
+//! SLOWLOG, and what it must not keep.
+//!
+//! The slow log shows command lines to whoever may read it, and a few of them hold passwords. Which words are
+//! secret is told here and nowhere else: [`without_secrets`] is what every list of commands shows of one.
+
+use commands::table::Found;
+use commands::{Args, Error, Outcome};
+use resp::parse_integer;
+
+use super::Call;
+use crate::config::is_secret;
+
+/// Stands in a list of commands where a secret was.
+const REDACTED: &[u8] = b"(redacted)";
+const BAD_COUNT: Error = Error::new("ERR count should be greater than or equal to -1");
+/// Entries SLOWLOG GET answers when it is not told how many.
+const COUNT: usize = 10;
+
+/// SLOWLOG GET [count]: newest first; -1 is all.
+pub fn get(call: &mut Call<'_>) -> Outcome {
+    let count = match call.args.get(2).map(|word| parse_integer(word)) {
+        None => COUNT,
+        Some(Some(-1)) => usize::MAX,
+        Some(count) => count.and_then(|count| usize::try_from(count).ok()).ok_or(BAD_COUNT)?,
+    };
+    let (reply, entries) = (&mut call.client.reply, call.core.slowlog.entries());
+    reply.array(count.min(entries.len()));
+    for entry in entries.take(count) {
+        reply.array(6);
+        reply.integer(entry.id as i64);
+        reply.integer(entry.at_s as i64);
+        reply.integer(entry.micros);
+        reply.array(entry.args.len());
+        entry.args.iter().for_each(|arg| reply.bulk(arg));
+        reply.bulk(entry.peer.as_bytes());
+        reply.bulk(&entry.name);
+    }
+    Ok(())
+}
+
+/// SLOWLOG LEN
+pub fn len(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.integer(call.core.slowlog.entries().len() as i64);
+    Ok(())
+}
+
+/// SLOWLOG RESET
+pub fn reset(call: &mut Call<'_>) -> Outcome {
+    call.core.slowlog.clear();
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// The words of a command as they may be shown: passwords are replaced.
+pub fn without_secrets<'a>(found: Found, args: &Args<'a>) -> Vec<&'a [u8]> {
+    let mut words = args.to_vec();
+    for index in secrets(found, args) {
+        if let Some(word) = words.get_mut(index) {
+            *word = REDACTED;
+        }
+    }
+    words
+}
+
+/// Which words are secret; may name words beyond the last.
+fn secrets(found: Found, args: &Args<'_>) -> Vec<usize> {
+    let container = found.container.map_or("", |container| container.name);
+    match (container, found.command.name) {
+        ("", "auth") => (1..args.len()).collect(),
+        ("", "hello") => credentials(args, 2, &[("auth", 2), ("setname", 0)]),
+        ("", "migrate") => credentials(args, 6, &[("auth", 1), ("auth2", 2)]),
+        ("config", "set") => (3..args.len()).step_by(2).filter(|i| is_secret(args[i - 1])).collect(),
+        ("acl", "setuser" | "getuser" | "deluser") => (2..args.len()).collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// The words behind the options that take credentials, so many each, from word `from` on. MIGRATE's KEYS ends
+/// the options.
+fn credentials(args: &Args<'_>, from: usize, options: &[(&str, usize)]) -> Vec<usize> {
+    let mut secrets = Vec::new();
+    let mut at = from;
+    while at < args.len() && !args.is(at, "keys") {
+        let option = options.iter().find(|(name, _)| args.is(at, name));
+        let count = option.map_or(0, |(_, count)| *count);
+        secrets.extend(at + 1..=at + count);
+        // A client's name may well be `auth`.
+        at += 1 + if args.is(at, "setname") { 1 } else { count };
+    }
+    secrets
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn shown(line: &str) -> String {
+        let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
+        let args = Args::new(&words);
+        let found = Found::resolve(&args).unwrap();
+        String::from_utf8(without_secrets(found, &args).join(&b' ')).unwrap()
+    }
+
+    #[test]
+    fn passwords_are_not_shown() {
+        assert_eq!(shown("GET auth"), "GET auth");
+        assert_eq!(shown("auth user pw"), "auth (redacted) (redacted)");
+        assert_eq!(shown("hello 3 setname auth"), "hello 3 setname auth");
+        assert_eq!(shown("hello 3 AUTH u p setname x"), "hello 3 AUTH (redacted) (redacted) setname x");
+        assert_eq!(shown("config set requirepass pw"), "config set requirepass (redacted)");
+        assert_eq!(
+            shown("CONFIG SET timeout 1 primaryauth pw hz 10"),
+            "CONFIG SET timeout 1 primaryauth (redacted) hz 10"
+        );
+    }
+}

@@ -1,0 +1,157 @@
+//! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
+
+use base::key_slot;
+use commands::{Args, Error, Outcome};
+use smallvec::SmallVec;
+
+use super::Call;
+use crate::client::Door;
+use crate::core::Runner;
+use crate::core::transaction::{EXEC_ABORT, Transaction};
+use crate::route::{self, CROSS_SLOT, Permits, Route};
+
+const NESTED_MULTI: Error = Error::new("ERR MULTI calls can not be nested");
+const WATCH_IN_MULTI: Error = Error::new("ERR WATCH inside MULTI is not allowed");
+const EXEC_WITHOUT_MULTI: Error = Error::new("ERR EXEC without MULTI");
+const DISCARD_WITHOUT_MULTI: Error = Error::new("ERR DISCARD without MULTI");
+
+/// MULTI
+pub fn multi(call: &mut Call<'_>) -> Outcome {
+    if call.client.in_multi() {
+        return Err(NESTED_MULTI);
+    }
+    call.client.transaction.get_or_insert_default().queueing = true;
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// WATCH key [key ...]
+pub fn watch(call: &mut Call<'_>) -> Outcome {
+    if call.client.in_multi() {
+        return Err(WATCH_IN_MULTI);
+    }
+    let transaction = call.client.transaction.get_or_insert_default();
+    if transaction.remote.is_some() {
+        return Err(CROSS_SLOT);
+    }
+    transaction.watches = true;
+    let session = call.core.session(call.client);
+    for key in &call.args[1..] {
+        call.core.watch_key(session, key_slot(key), key);
+    }
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// UNWATCH
+pub fn unwatch(call: &mut Call<'_>) -> Outcome {
+    forget_watches(call);
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// DISCARD
+pub fn discard(call: &mut Call<'_>) -> Outcome {
+    if !call.client.in_multi() {
+        return Err(DISCARD_WITHOUT_MULTI);
+    }
+    drop_transaction(call);
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// Forgets queued commands and watched keys.
+pub fn drop_transaction(call: &mut Call<'_>) {
+    forget_watches(call);
+    call.client.transaction = None;
+}
+
+fn forget_watches(call: &mut Call<'_>) {
+    let Some(transaction) = &mut call.client.transaction else { return };
+    let watches = std::mem::take(&mut transaction.watches);
+    if let Some(core) = transaction.remote.take() {
+        call.core.forget_remote(call.client, core);
+    }
+    if watches {
+        let session = call.core.session(call.client);
+        call.core.watch.forget(session);
+        call.core.update_listening();
+    }
+}
+
+/// EXEC
+pub fn exec(call: &mut Call<'_>) -> Outcome {
+    if !call.client.in_multi() {
+        return Err(EXEC_WITHOUT_MULTI);
+    }
+    if call.client.transaction.as_ref().is_some_and(|t| t.broken) {
+        drop_transaction(call);
+        return Err(EXEC_ABORT);
+    }
+    if let Err(error) = check_route(call) {
+        drop_transaction(call);
+        return error.map_or(Ok(()), |error| {
+            // The queued commands were right; where they run has changed since.
+            Err(if error.code() == "CLUSTERDOWN" { error } else { EXEC_ABORT })
+        });
+    }
+    let session = call.core.session(call.client);
+    let dirty = call.core.watch.is_dirty(session) || call.core.watched_expired(session);
+    forget_watches(call);
+    let Some(transaction) = call.client.transaction.take() else { return Ok(()) };
+    if dirty {
+        call.client.reply.null_array();
+        return Ok(());
+    }
+    run_queue(call, *transaction);
+    Ok(())
+}
+
+/// Whether the queue's slot is still served here; `Err(None)` when the transaction went to a sibling.
+fn check_route(call: &mut Call<'_>) -> Result<(), Option<Error>> {
+    let Some(transaction) = &call.client.transaction else { return Ok(()) };
+    let remote = transaction.remote;
+    let Some(slot) = transaction.slot else {
+        // Nothing of it names a key: it runs where its watched keys are, or here.
+        return remote.map_or(Ok(()), |core| {
+            call.core.exec_remote(call.client, core, base::Slot::ZERO);
+            Err(None)
+        });
+    };
+    let writes = transaction.queue.iter().find(|q| q.found.command.has(commands::table::WRITE));
+    let sample = writes.or(transaction.queue.first()).map_or(call.found, |queued| queued.found);
+    let permits = Permits { asking: false, readonly: call.client.readonly };
+    let core = match route::route(&call.core.cluster, sample.command, slot, 1, permits, || 1) {
+        Route::Here => None,
+        Route::Node(node) if call.client.door == Door::Ingress => match call.core.sibling(node) {
+            Some(core) => Some(core),
+            None => return Err(Some(route::redirection("MOVED", &call.core.cluster, slot, node))),
+        },
+        Route::Node(node) => return Err(Some(route::redirection("MOVED", &call.core.cluster, slot, node))),
+        Route::Refuse(error) => return Err(Some(error)),
+    };
+    let watches_here = call.client.transaction.as_ref().is_some_and(|t| t.watches);
+    match (core, remote) {
+        (None, None) => Ok(()),
+        (Some(core), remote) if remote.unwrap_or(core) == core && !watches_here => {
+            call.core.exec_remote(call.client, core, slot);
+            Err(None)
+        }
+        _ => Err(Some(CROSS_SLOT)),
+    }
+}
+
+fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
+    call.client.reply.array(transaction.queue.len());
+    for queued in &transaction.queue {
+        let words: SmallVec<[&[u8]; 12]> = queued.args.iter().map(|arg| &arg[..]).collect();
+        let args = Args::new(&words);
+        let mark = call.client.reply.mark();
+        let runner = Runner { may_block: false, ..call.core.runner(call.client) };
+        let slot = transaction.slot;
+        if let Err(error) = call.core.call_once(call.client, queued.found, &args, slot, runner) {
+            call.client.reply.truncate(mark);
+            call.core.reply_error(call.client, &error);
+        }
+    }
+}

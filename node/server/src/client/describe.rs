@@ -1,0 +1,80 @@
+//! A connection in one line, as CLIENT LIST and CLIENT INFO show it.
+
+use std::fmt::Write as _;
+
+use super::{Client, Closing, Door};
+use crate::core::Core;
+use resp::Proto;
+
+/// The line of `client`, a connection of `core`: every field of the command page of CLIENT LIST, without the
+/// line end.
+pub fn describe(client: &Client, core: &Core) -> String {
+    let session = core.session(client);
+    let seconds_since = |ms: u64| core.now_ms.saturating_sub(ms) / 1000;
+    let queue = client.transaction.as_ref().filter(|transaction| transaction.queueing).map(|t| &t.queue);
+    let queue_bytes: usize =
+        queue.map_or(0, |queue| queue.iter().flat_map(|q| &q.args).map(|arg| arg.len()).sum());
+    let kept: usize =
+        core.waiting.get(session).map_or(0, |blocked| blocked.args.iter().map(|arg| arg.len()).sum());
+    let (input, input_memory) = client.input.as_ref().map_or((0, 0), |input| (input.len(), input.memory()));
+    let sending = client.sending.as_ref().map_or(0, |sending| sending.len());
+    let mut line = String::with_capacity(400);
+    // Each field is written apart, so that name and value stand side by side.
+    let mut field = |name: &str, value: &dyn std::fmt::Display| {
+        let gap = if line.is_empty() { "" } else { " " };
+        let _ = write!(line, "{gap}{name}={value}");
+    };
+    field("id", &client.id);
+    field("addr", &client.peer);
+    field("laddr", &client.local);
+    field("fd", &client.fd());
+    field("name", &String::from_utf8_lossy(&client.name));
+    field("age", &seconds_since(client.created_ms));
+    field("idle", &seconds_since(client.active_ms));
+    field("flags", &flags(client, core.watch.is_dirty(session)));
+    field("db", &0);
+    field("sub", &0);
+    field("psub", &0);
+    field("ssub", &0);
+    field("multi", &queue.map_or(-1, |queue| queue.len() as i64));
+    field("watch", &core.watch.count_of(session));
+    field("qbuf", &input);
+    field("qbuf-free", &input_memory.saturating_sub(input));
+    field("argv-mem", &kept);
+    field("multi-mem", &queue_bytes);
+    // A reply buffer is new with every batch: its peak is what is in it.
+    field("rbs", &client.reply.capacity());
+    field("rbp", &client.reply.len());
+    field("obl", &client.reply.len());
+    field("oll", &usize::from(sending > 0));
+    field("omem", &sending);
+    field("tot-mem", &client.memory());
+    field("events", &if sending > 0 { "rw" } else { "r" });
+    field("cmd", &client.last_command);
+    field("user", &"default");
+    field("redir", &-1);
+    field("resp", &if client.proto() == Proto::Resp3 { 3 } else { 2 });
+    field("lib-name", &String::from_utf8_lossy(&client.lib_name));
+    field("lib-ver", &String::from_utf8_lossy(&client.lib_version));
+    field("tot-net-in", &client.bytes_in);
+    field("tot-net-out", &client.bytes_out);
+    field("tot-cmds", &client.commands);
+    line
+}
+
+/// The letters of what is special about a connection, `N` for nothing. `watch_broken`: a watched key changed.
+fn flags(client: &Client, watch_broken: bool) -> String {
+    let letters = [
+        (client.in_multi(), 'x'),
+        (client.blocked || client.paused, 'b'),
+        (watch_broken, 'd'),
+        (client.closing == Closing::AfterReply, 'c'),
+        (client.closing == Closing::Now, 'A'),
+        (client.door == Door::Unix, 'U'),
+        (client.readonly, 'r'),
+        (client.no_evict, 'e'),
+        (client.no_touch, 'T'),
+    ];
+    let set: String = letters.iter().filter(|(holds, _)| *holds).map(|(_, letter)| *letter).collect();
+    if set.is_empty() { "N".to_owned() } else { set }
+}

@@ -1,0 +1,231 @@
+//! One connection: what a core keeps of a client.
+//!
+//! An idle connection must cost little, and ten thousand of them are nearly all idle. So everything that
+//! only a busy or unusual client needs is absent until then: half a request (`input`), replies, a transaction.
+
+mod describe;
+mod input;
+mod output;
+
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+
+use bytes::Bytes;
+use resp::{Proto, Reply};
+
+pub use describe::describe;
+pub use input::{Input, Next};
+pub use output::Sending;
+
+use crate::core::transaction::Transaction;
+use crate::ingress::Pending;
+use crate::ring::{Op, Token};
+
+/// Where a client came in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Door {
+    /// The core's own port.
+    Node,
+    /// The port of the whole process.
+    Ingress,
+    /// The unix socket.
+    Unix,
+}
+
+/// Whether commands are answered (CLIENT REPLY).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Answers {
+    /// Yes.
+    #[default]
+    On,
+    /// No.
+    Off,
+    /// Not the next one.
+    SkipNext,
+    /// Not this one.
+    Skip,
+}
+
+/// How a connection ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Closing {
+    /// It does not.
+    #[default]
+    No,
+    /// When its replies were sent.
+    AfterReply,
+    /// Now; its descriptor was shut down, and it goes as soon as the ring holds nothing of it.
+    Now,
+}
+
+/// One connection.
+pub struct Client {
+    /// Unique in the process's life on this core, ascending.
+    pub id: u64,
+    /// Where it stands in the core's table, and which incarnation.
+    pub index: u32,
+    /// See `index`.
+    pub generation: u32,
+    socket: OwnedFd,
+    /// Where it came in.
+    pub door: Door,
+    /// `ip:port` of the peer and of our end, or the unix socket's path.
+    pub peer: Box<str>,
+    /// See `peer`.
+    pub local: Box<str>,
+    /// When it came, unix ms.
+    pub created_ms: u64,
+    /// When it last sent or received something, unix ms.
+    pub active_ms: u64,
+    /// CLIENT SETNAME.
+    pub name: Bytes,
+    /// CLIENT SETINFO.
+    pub lib_name: Bytes,
+    /// CLIENT SETINFO.
+    pub lib_version: Bytes,
+    /// Has given the password, where one is asked.
+    pub authenticated: bool,
+    /// READONLY was said.
+    pub readonly: bool,
+    /// ASKING was said, for the next command.
+    pub asking: bool,
+    /// CLIENT NO-EVICT.
+    pub no_evict: bool,
+    /// CLIENT CAPA redirect.
+    pub redirects: bool,
+    /// CLIENT NO-TOUCH.
+    pub no_touch: bool,
+    /// CLIENT REPLY.
+    pub answers: Answers,
+    /// Whether and how the connection ends.
+    pub closing: Closing,
+    /// A multishot receive is armed.
+    pub receiving: bool,
+    /// Stands in the core's list of clients with replies to send.
+    pub queued: bool,
+    /// Name of the last command, for CLIENT LIST.
+    pub last_command: &'static str,
+    /// Bytes received and sent, and commands run.
+    pub bytes_in: u64,
+    /// See `bytes_in`.
+    pub bytes_out: u64,
+    /// See `bytes_in`.
+    pub commands: u64,
+    /// When the output buffer went over its soft limit, unix ms; 0 when it is not.
+    pub soft_limit_ms: u64,
+    /// Half a request, or requests that wait.
+    pub input: Option<Box<Input>>,
+    /// Replies not yet handed to the ring.
+    pub reply: Reply,
+    /// Replies the ring is sending.
+    pub sending: Option<Box<Sending>>,
+    /// MULTI and WATCH.
+    pub transaction: Option<Box<Transaction>>,
+    /// Waits for a key.
+    pub blocked: bool,
+    /// Held back by CLIENT PAUSE: the request is still in `input`.
+    pub paused: bool,
+    /// Commands that siblings are running for it, oldest first (ingress).
+    pub pending: Option<Box<Pending>>,
+}
+
+impl Client {
+    /// A connection that just came in.
+    pub fn new(socket: OwnedFd, door: Door, peer: Box<str>, local: Box<str>, now_ms: u64) -> Client {
+        Client {
+            id: 0,
+            index: 0,
+            generation: 0,
+            socket,
+            door,
+            peer,
+            local,
+            created_ms: now_ms,
+            active_ms: now_ms,
+            name: Bytes::new(),
+            lib_name: Bytes::new(),
+            lib_version: Bytes::new(),
+            authenticated: false,
+            readonly: false,
+            asking: false,
+            no_evict: false,
+            redirects: false,
+            no_touch: false,
+            answers: Answers::On,
+            closing: Closing::No,
+            receiving: false,
+            queued: false,
+            last_command: "NULL",
+            bytes_in: 0,
+            bytes_out: 0,
+            commands: 0,
+            soft_limit_ms: 0,
+            input: None,
+            reply: Reply::default(),
+            sending: None,
+            transaction: None,
+            blocked: false,
+            paused: false,
+            pending: None,
+        }
+    }
+
+    /// The descriptor, for the ring.
+    pub fn fd(&self) -> RawFd {
+        self.socket.as_raw_fd()
+    }
+
+    /// The token of one of its operations.
+    pub fn token(&self, op: Op) -> Token {
+        Token { op, index: self.index, generation: self.generation }
+    }
+
+    /// Whether it comes from this machine.
+    pub fn is_local(&self) -> bool {
+        self.door == Door::Unix || self.peer.starts_with("127.") || self.peer.starts_with("[::1]")
+    }
+
+    /// Whether its next request may run: not while it waits, and not when it is going.
+    pub fn may_run(&self) -> bool {
+        !self.blocked && !self.paused && self.closing == Closing::No
+    }
+
+    /// Whether it is between MULTI and EXEC.
+    pub fn in_multi(&self) -> bool {
+        self.transaction.as_ref().is_some_and(|t| t.queueing)
+    }
+
+    /// Begins to close it at once: nothing more is read or answered.
+    pub fn shut(&mut self) {
+        if self.closing == Closing::Now {
+            return;
+        }
+        self.closing = Closing::Now;
+        // SAFETY: takes no pointers; an error means the peer is gone already.
+        unsafe { libc::shutdown(self.fd(), libc::SHUT_RDWR) };
+    }
+
+    /// Whether the ring holds nothing of it any more.
+    pub fn is_quiet(&self) -> bool {
+        !self.receiving && self.sending.is_none()
+    }
+
+    /// Bytes of replies not yet sent.
+    pub fn unsent(&self) -> usize {
+        self.reply.len() + self.sending.as_ref().map_or(0, |s| s.len())
+    }
+
+    /// The protocol version it chose.
+    pub fn proto(&self) -> Proto {
+        self.reply.proto
+    }
+
+    /// Memory held for it, in bytes, about.
+    pub fn memory(&self) -> usize {
+        size_of::<Client>()
+            + self.peer.len()
+            + self.local.len()
+            + self.input.as_ref().map_or(0, |i| i.memory())
+            + self.reply.capacity()
+            + self.unsent()
+    }
+}

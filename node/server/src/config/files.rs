@@ -1,0 +1,142 @@
+//! What loading and rewriting need of the file system.
+//!
+//! [`Files`] stands between, so that loading can be tested and fuzzed without a disk.
+
+use super::glob;
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+
+/// Largest configuration file, in bytes.
+const FILE_BYTES_MAX: u64 = 16 << 20;
+
+/// Where configuration text comes from.
+pub trait Files {
+    /// The content of a file.
+    fn read(&mut self, path: &str) -> io::Result<Vec<u8>>;
+    /// The content of standard input.
+    fn read_stdin(&mut self) -> io::Result<Vec<u8>>;
+    /// The paths a pattern matches, sorted.
+    fn glob(&mut self, pattern: &str) -> Vec<String>;
+    /// The absolute path of a folder that must exist.
+    fn resolve_dir(&mut self, dir: &str) -> io::Result<String>;
+}
+
+/// The real file system.
+#[derive(Debug)]
+pub struct Disk;
+
+impl Files for Disk {
+    fn read(&mut self, path: &str) -> io::Result<Vec<u8>> {
+        read_bounded(File::open(path)?)
+    }
+
+    fn read_stdin(&mut self) -> io::Result<Vec<u8>> {
+        read_bounded(io::stdin().lock())
+    }
+
+    fn glob(&mut self, pattern: &str) -> Vec<String> {
+        let start = if pattern.starts_with('/') { PathBuf::from("/") } else { PathBuf::new() };
+        let mut paths = vec![start];
+        for part in pattern.split('/').filter(|part| !part.is_empty()) {
+            paths = paths.iter().flat_map(|path| expand(path, part)).collect();
+        }
+        let mut found: Vec<String> =
+            paths.into_iter().filter_map(|p| p.into_os_string().into_string().ok()).collect();
+        found.sort();
+        found
+    }
+
+    fn resolve_dir(&mut self, dir: &str) -> io::Result<String> {
+        let path = fs::canonicalize(dir)?;
+        if !path.is_dir() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
+        path.into_os_string().into_string().map_err(|_| io::Error::other("the path is not valid UTF-8"))
+    }
+}
+
+fn read_bounded(source: impl Read) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    source.take(FILE_BYTES_MAX + 1).read_to_end(&mut content)?;
+    if content.len() as u64 > FILE_BYTES_MAX {
+        return Err(io::Error::other(format!("it is larger than {FILE_BYTES_MAX} bytes")));
+    }
+    Ok(content)
+}
+
+/// One part of a pattern, below `path`: the entries it matches, or the path itself where it is plain.
+fn expand(path: &Path, part: &str) -> Vec<PathBuf> {
+    if !part.contains(['*', '?', '[']) {
+        let next = path.join(part);
+        return if next.exists() { vec![next] } else { Vec::new() };
+    }
+    let folder = if path.as_os_str().is_empty() { Path::new(".") } else { path };
+    let Ok(entries) = fs::read_dir(folder) else { return Vec::new() };
+    let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+    // As shells do: a leading dot must be asked for.
+    let wanted = |name: &String| {
+        name.starts_with('.') == part.starts_with('.')
+            && glob::matches(part.as_bytes(), name.as_bytes(), false)
+    };
+    names.filter(wanted).map(|name| path.join(name)).collect()
+}
+
+/// Replaces the file at `path` so that a crash leaves the old or the new content, never a mixture: a file
+/// beside it is written, synced and renamed. Blocks for the disk.
+pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+    name.push(format!(".{}.tmp", std::process::id()));
+    let beside = path.with_file_name(name);
+    let written = (|| {
+        let mut file = File::create(&beside)?;
+        // The file may hold passwords: it stays as closed as it was.
+        if let Ok(old) = fs::metadata(path) {
+            file.set_permissions(old.permissions())?;
+        }
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&beside, path)?;
+        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)?.sync_all()
+    })();
+    if written.is_err() {
+        // Best effort: the error that counts is the one above.
+        let _ = fs::remove_file(&beside);
+    }
+    written
+}
+
+/// An I/O error in the system's words, as Redis shows it.
+pub fn reason(error: &io::Error) -> String {
+    let text = error.to_string();
+    match text.find(" (os error") {
+        Some(end) => text[..end].to_owned(),
+        None => text,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn write_read_and_glob() {
+        let folder = std::env::temp_dir().join(format!("ringmaster-config-{}", std::process::id()));
+        fs::create_dir_all(folder.join("sub")).unwrap();
+        let path = folder.join("sub/a.conf");
+        write_atomically(&path, b"old").unwrap();
+        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
+        write_atomically(&path, b"new").unwrap();
+        write_atomically(&folder.join("sub/.b.conf"), b"hidden").unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        assert_eq!(Disk.read(path.to_str().unwrap()).unwrap(), b"new");
+        let pattern = folder.join("s*/*.conf");
+        assert_eq!(Disk.glob(pattern.to_str().unwrap()), [path.to_str().unwrap()]);
+        let missing = write_atomically(&folder.join("none/a"), b"").unwrap_err();
+        assert_eq!(reason(&missing), "No such file or directory");
+        assert!(Disk.resolve_dir(path.to_str().unwrap()).is_err());
+        fs::remove_dir_all(&folder).unwrap();
+    }
+}

@@ -1,0 +1,170 @@
+//! What a core does beside serving: expiry, freeing, time-outs, the cluster's timers.
+//!
+//! A glommio task that wakes some times a second. Work that can be long is done in slices, with the client
+//! loop let in between.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::client::Closing;
+use crate::clock;
+use crate::core::Core;
+use crate::executor;
+
+/// The longest a slice of background work takes.
+const SLICE: Duration = Duration::from_micros(200);
+/// Usual time between two rounds, and while somebody waits for a moment to come.
+const INTERVAL: Duration = Duration::from_millis(100);
+const SHORT_INTERVAL: Duration = Duration::from_millis(10);
+/// Most of a round's interval that active expiry may take, at `active-expire-effort` 1; each step adds 2%.
+const EXPIRE_SHARE_PERCENT: u32 = 25;
+/// Cache lines of keys looked at between two looks at the clock.
+const EXPIRE_LINES: usize = 64;
+/// A slice that finds more expired keys than one in ten is worth another.
+const EXPIRE_WORTH: usize = 10;
+/// Allocations freed between two looks at the clock.
+const FREE_STEP: usize = 256;
+
+/// Runs the background work of a core until the process ends.
+pub async fn run(core: Rc<RefCell<Core>>) {
+    let mut last = Instant::now();
+    while !core.borrow().process.is_stopping() {
+        let round = Instant::now();
+        core.borrow_mut().tick(last.elapsed());
+        last = round;
+        expire(&core, round).await;
+        free(&core).await;
+        let interval = {
+            let core = core.borrow();
+            core.wake_reactor();
+            if core.expects_moment() { SHORT_INTERVAL } else { INTERVAL }
+        };
+        executor::sleep(interval.saturating_sub(round.elapsed())).await;
+    }
+}
+
+/// Deletes keys whose time is over, as long as that finds many and the share of time allows.
+async fn expire(core: &Rc<RefCell<Core>>, round: Instant) {
+    loop {
+        let (worth, budget) = {
+            let mut core = core.borrow_mut();
+            if !core.active_expire || core.keys.expires_len() == 0 {
+                return;
+            }
+            let effort = core.config.keyspace.active_expire_effort;
+            let share = EXPIRE_SHARE_PERCENT + 2 * effort.saturating_sub(1);
+            (core.expire_slice(), INTERVAL * share / 100)
+        };
+        if !worth {
+            return;
+        }
+        if round.elapsed() > budget {
+            core.borrow_mut().stats.expire_cycles_cut += 1;
+            return;
+        }
+        executor::yield_now().await;
+    }
+}
+
+async fn free(core: &Rc<RefCell<Core>>) {
+    while !core.borrow_mut().free_slice() {
+        executor::yield_now().await;
+    }
+}
+
+impl Core {
+    /// One slice of active expiry; whether another is worth its time.
+    fn expire_slice(&mut self) -> bool {
+        let start = Instant::now();
+        let now_ms = clock::unix_ms();
+        let (mut looked, mut expired) = (0, 0);
+        while start.elapsed() < SLICE {
+            let mut gone = Vec::new();
+            let slice = self.keys.expire_slice(now_ms, EXPIRE_LINES, &mut |_, entry| gone.push(entry));
+            looked += slice.looked;
+            expired += slice.expired;
+            for entry in gone {
+                self.watch.written(entry.key());
+                self.stats.expired_keys += 1;
+                self.garbage.push(entry);
+            }
+            if slice.lines < EXPIRE_LINES {
+                break;
+            }
+        }
+        expired * EXPIRE_WORTH > looked
+    }
+
+    /// One slice of freeing; true when nothing is left.
+    fn free_slice(&mut self) -> bool {
+        let start = Instant::now();
+        while !self.garbage.is_empty() && start.elapsed() < SLICE {
+            self.garbage.free_some(FREE_STEP);
+        }
+        self.garbage.is_empty()
+    }
+
+    /// Whether something is to happen at a set moment soon.
+    fn expects_moment(&self) -> bool {
+        self.pause.until_ms(self.now_ms).is_some() || self.waiting.next_deadline_ms().is_some()
+    }
+
+    /// The work of one round that is never long; `since` is the time since the last.
+    fn tick(&mut self, since: Duration) {
+        self.now_ms = clock::unix_ms();
+        self.end_timed_out();
+        self.end_pause();
+        self.drive_cluster();
+        let ms = since.as_millis() as u64;
+        self.stats.ops.sample(self.stats.commands, ms);
+        self.stats.input_rate.sample(self.stats.net_input_bytes, ms);
+        self.stats.output_rate.sample(self.stats.net_output_bytes, ms);
+        self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
+        if self.now_ms / 1000 != (self.now_ms - ms.min(self.now_ms)) / 1000 {
+            self.close_idle_clients();
+        }
+    }
+
+    /// Closes clients that were idle for `timeout` seconds, and those over a soft output limit for too long.
+    fn close_idle_clients(&mut self) {
+        let timeout_ms = u64::from(self.config.network.timeout) * 1000;
+        let now_ms = self.now_ms;
+        let mut over = Vec::new();
+        for client in self.clients.iter_mut() {
+            let idle = timeout_ms > 0 && !client.blocked && now_ms.saturating_sub(client.active_ms) >= timeout_ms;
+            if idle && client.closing == Closing::No {
+                client.shut();
+            }
+            if client.soft_limit_ms > 0 {
+                over.push(client.index);
+            }
+        }
+        over.into_iter().for_each(|index| self.check_output(index));
+    }
+
+    /// Lets clients go on whose pause is over.
+    fn end_pause(&mut self) {
+        if self.pause.until_ms(self.now_ms).is_some() {
+            return;
+        }
+        self.resume_paused();
+    }
+
+    /// Lets all clients go on that a pause held back.
+    pub fn resume_paused(&mut self) {
+        let mut held = Vec::new();
+        for client in self.clients.iter_mut().filter(|client| client.paused) {
+            client.paused = false;
+            held.push(client.index);
+        }
+        held.into_iter().for_each(|index| self.mark_outgoing(index));
+    }
+
+    /// Wakes the client loop when background work left it something to do.
+    fn wake_reactor(&self) {
+        if !self.outbox.is_empty() || self.mesh.has_outgoing() {
+            self.wake_self();
+        }
+    }
+}

@@ -1,0 +1,311 @@
+//! From a parsed request to its reply: the checks every command passes, then its handler.
+//!
+//! Order of checks, as clients may see it: the name and the number of arguments, the password, where the keys
+//! live, whether MULTI queues it, whether a pause holds it back. A command refused inside MULTI breaks the
+//! transaction.
+
+use std::time::Instant;
+
+use base::Slot;
+use commands::table::{self, Found, Host, Run};
+use commands::{Args, Ctx, Db, Error, Outcome};
+use resp::Reply;
+
+use crate::admin;
+use crate::client::{Answers, Client, Door};
+use crate::core::Core;
+use crate::core::blocking::{Blocked, SessionId};
+use crate::core::transaction::Queued;
+use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
+
+const NO_AUTH: Error = Error::new("NOAUTH Authentication required.");
+const NOT_IN_MULTI: Error = Error::new("ERR Command not allowed inside a transaction");
+
+/// Who runs a data command, and what that means for it.
+#[derive(Clone, Copy)]
+pub struct Runner {
+    /// The session, should it have to wait.
+    pub session: SessionId,
+    /// Place of the reply, for a sibling's client.
+    pub ticket: u32,
+    /// Whether it may wait.
+    pub may_block: bool,
+    /// Whether keys are not marked as used (CLIENT NO-TOUCH).
+    pub no_touch: bool,
+}
+
+impl Core {
+    /// Runs one request of `client`, or queues, forwards, refuses or holds it back.
+    pub fn run_request(&mut self, client: &mut Client, args: &Args<'_>) {
+        if client.pending.is_none() {
+            self.run_answered(client, args);
+        } else {
+            // Replies to earlier requests are still to come from siblings: this one's goes behind them.
+            let fresh = Reply::new(client.proto());
+            let earlier = std::mem::replace(&mut client.reply, fresh);
+            self.run_answered(client, args);
+            let own = std::mem::replace(&mut client.reply, earlier);
+            client.reply.proto = own.proto;
+            if let Some(pending) = client.pending.as_mut().filter(|_| !own.is_empty()) {
+                pending.append(own);
+            }
+        }
+        if client.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
+            client.pending = None;
+        }
+    }
+
+    /// Runs one request; its reply, if it is made now, is written unless CLIENT REPLY says no.
+    fn run_answered(&mut self, client: &mut Client, args: &Args<'_>) {
+        let mark = client.reply.mark();
+        let asking = std::mem::take(&mut client.asking);
+        if let Err(error) = self.check_and_run(client, args, asking) {
+            client.reply.truncate(mark);
+            self.reply_error(client, &error);
+        }
+        match client.answers {
+            Answers::On => {}
+            Answers::Off => client.reply.truncate(mark),
+            Answers::SkipNext => client.answers = Answers::Skip,
+            Answers::Skip => {
+                client.reply.truncate(mark);
+                client.answers = Answers::On;
+            }
+        }
+    }
+
+    fn check_and_run(&mut self, client: &mut Client, args: &Args<'_>, asking: bool) -> Outcome {
+        let found = match Found::resolve(args) {
+            Ok(found) => found,
+            Err(error) => return self.refuse_unresolved(client, args, error),
+        };
+        let command = found.command;
+        client.last_command = command.name;
+        if !client.authenticated && self.asks_password() && !command.has(table::NO_AUTH) {
+            return self.refuse(client, found, NO_AUTH);
+        }
+        if client.in_multi() && command.has(table::NO_MULTI) && !matches!(command.run, Run::Host(Host::Watch | Host::Multi)) {
+            return self.refuse(client, found, NOT_IN_MULTI);
+        }
+        let keys = route::keys_of(command, args);
+        let slot = match keys {
+            Keys::None => None,
+            Keys::In(slot, count) => {
+                let permits = Permits { asking, readonly: client.readonly };
+                match self.route(found, args, slot, count, permits) {
+                    Route::Here => {}
+                    Route::Node(node) if client.door == Door::Ingress => {
+                        if let Some(core) = self.sibling(node) {
+                            return self.forward(client, found, args, slot, core);
+                        }
+                        let error = route::redirection("MOVED", &self.cluster, slot, node);
+                        return self.refuse(client, found, error);
+                    }
+                    Route::Node(node) => {
+                        let error = route::redirection("MOVED", &self.cluster, slot, node);
+                        return self.refuse(client, found, error);
+                    }
+                    Route::Refuse(error) => return self.refuse(client, found, error),
+                }
+                Some(slot)
+            }
+            Keys::Across if client.door == Door::Ingress && !client.in_multi() => {
+                return self.scatter(client, found, args);
+            }
+            Keys::Across => return self.refuse(client, found, CROSS_SLOT),
+        };
+        if client.in_multi() && !passes_multi(found) {
+            return self.queue(client, found, args, slot);
+        }
+        if self.pause.holds(found, client, self.now_ms) {
+            client.paused = true;
+            return Ok(());
+        }
+        if client.door == Door::Ingress && self.spans_process(client, found) {
+            return self.gather(client, found, args);
+        }
+        self.call(client, found, args, slot)
+    }
+
+    /// Where a command on keys of `slot` runs.
+    #[inline]
+    fn route(&self, found: Found, args: &Args<'_>, slot: Slot, count: usize, permits: Permits) -> Route {
+        route::route(&self.cluster, found.command, slot, count, permits, || {
+            let mut present = 0;
+            let _ = found.command.each_key(args, &mut |i| {
+                present += usize::from(self.keys.get(slot, args[i]).is_some());
+            });
+            present
+        })
+    }
+
+    /// The transaction that holds a refused command cannot be run.
+    fn refuse(&mut self, client: &mut Client, found: Found, error: Error) -> Outcome {
+        self.stats.command(&found).rejected += 1;
+        self.break_transaction(client);
+        Err(error)
+    }
+
+    fn refuse_unresolved(&mut self, client: &mut Client, args: &Args<'_>, error: Error) -> Outcome {
+        if let Some(found) = table::find(args[0]) {
+            self.stats.command(&found).rejected += 1;
+        }
+        if args[0].eq_ignore_ascii_case(b"post") || args[0].eq_ignore_ascii_case(b"host:") {
+            crate::log::warning!(
+                "Possible SECURITY ATTACK detected. It looks like somebody is sending POST or Host: commands \
+                 to Redis. This is likely due to an attacker attempting to use Cross Protocol Scripting to \
+                 compromise your Redis instance. Connection from {} aborted.",
+                client.peer
+            );
+            client.shut();
+            return Ok(());
+        }
+        self.break_transaction(client);
+        Err(error)
+    }
+
+    fn break_transaction(&mut self, client: &mut Client) {
+        if let Some(transaction) = &mut client.transaction {
+            transaction.broken |= transaction.queueing;
+        }
+    }
+
+    pub fn queue(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Option<Slot>) -> Outcome {
+        let Some(transaction) = &mut client.transaction else { return Ok(()) };
+        if let Some(slot) = slot {
+            if *transaction.slot.get_or_insert(slot) != slot {
+                return self.refuse(client, found, CROSS_SLOT);
+            }
+        }
+        transaction.queue.push(Queued::new(found, args));
+        client.reply.simple("QUEUED");
+        Ok(())
+    }
+
+    /// Runs a command that passed all checks, and whatever its effects set off.
+    pub fn call(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Option<Slot>) -> Outcome {
+        let runner = self.runner(client);
+        client.commands += 1;
+        let outcome = self.call_once(client, found, args, slot, runner);
+        client.blocked = !self.waiting.is_empty() && self.waiting.get(runner.session).is_some();
+        self.serve_waiting();
+        outcome
+    }
+
+    /// Runs one command and counts it; EXEC calls this for each of its own.
+    pub fn call_once(
+        &mut self,
+        client: &mut Client,
+        found: Found,
+        args: &Args<'_>,
+        slot: Option<Slot>,
+        runner: Runner,
+    ) -> Outcome {
+        match found.command.run {
+            Run::Data(_) => self.run_data(&mut client.reply, found, args, slot, runner),
+            Run::Host(host) => {
+                let start = Instant::now();
+                let outcome = admin::run(self, client, host, found, args);
+                self.count(found, args, start, outcome.is_err(), Some(client));
+                outcome
+            }
+            Run::Container => Err(commands::error::wrong_arity(found.command.name)),
+        }
+    }
+
+    /// Runs a data command, counts it, and hands its effects on.
+    #[inline]
+    pub fn run_data(
+        &mut self,
+        reply: &mut Reply,
+        found: Found,
+        args: &Args<'_>,
+        slot: Option<Slot>,
+        runner: Runner,
+    ) -> Outcome {
+        let Run::Data(handler) = found.command.run else {
+            return Err(commands::error::SYNTAX);
+        };
+        let start = Instant::now();
+        self.effects.reset();
+        let mut ctx = Ctx {
+            db: Db::new(
+                &mut self.keys,
+                slot.unwrap_or(Slot::ZERO),
+                self.now_ms,
+                &mut self.effects,
+                &mut self.garbage,
+                &self.settings,
+            )
+            .no_touch(runner.no_touch),
+            reply,
+            settings: &self.settings,
+            random: &mut self.random,
+            may_block: runner.may_block,
+        };
+        let outcome = handler(&mut ctx, args);
+        self.count(found, args, start, outcome.is_err(), None);
+        self.spread_effects(found, args, slot, runner, reply.proto);
+        outcome
+    }
+
+    /// Hands what the last command did to all that listen.
+    fn spread_effects(&mut self, found: Found, args: &Args<'_>, slot: Option<Slot>, runner: Runner, proto: resp::Proto) {
+        let effects = &mut self.effects;
+        self.dirty += effects.dirty;
+        self.stats.hits += effects.hits;
+        self.stats.misses += effects.misses;
+        self.stats.expired_keys += effects.expired.len() as u64;
+        for key in &effects.expired {
+            self.watch.written(key);
+        }
+        for touch in effects.touched.iter().filter(|touch| touch.modified) {
+            self.watch.written(&touch.key);
+            self.waiting.written(&touch.key);
+        }
+        if let (Some(block), Some(slot)) = (effects.block.take(), slot) {
+            // One that waits already and found nothing again keeps its place.
+            if self.waiting.get(runner.session).is_none() {
+                let args = (0..args.len()).map(|i| args.to_bytes(i)).collect();
+                let blocked = Blocked::new(found, args, slot, block, proto, runner.ticket);
+                self.waiting.add(runner.session, blocked);
+                self.update_listening();
+            }
+        }
+    }
+
+    /// Effects are recorded key by key only while somebody wants to know.
+    pub fn update_listening(&mut self) {
+        self.effects.listening = !self.watch.is_empty() || !self.waiting.is_empty();
+    }
+
+    /// Counts a run in the statistics and the slow log.
+    #[inline]
+    fn count(&mut self, found: Found, args: &Args<'_>, start: Instant, failed: bool, client: Option<&Client>) {
+        let elapsed = start.elapsed();
+        self.stats.ran(&found, elapsed.as_nanos() as u64, failed, self.config.insight.latency_tracking);
+        if elapsed >= self.slow_threshold {
+            self.note_slow(found, args, elapsed, client);
+        }
+    }
+
+    /// Writes an error and counts it.
+    pub fn reply_error(&mut self, client: &mut Client, error: &Error) {
+        self.stats.error(error.code());
+        client.reply.error(error.as_str());
+    }
+
+    /// The session of a client of this core.
+    pub fn session(&self, client: &Client) -> SessionId {
+        SessionId { core: self.index, index: client.index, generation: client.generation }
+    }
+
+}
+
+/// Commands that run at once, also between MULTI and EXEC.
+fn passes_multi(found: Found) -> bool {
+    matches!(
+        found.command.run,
+        Run::Host(Host::Exec | Host::Discard | Host::Multi | Host::Watch | Host::Quit | Host::Reset)
+    )
+}

@@ -1,0 +1,171 @@
+//! A core's beginning, and the comings and goings of its clients.
+
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{NodeId, Random, Slot};
+use bytes::Bytes;
+use cluster::Cluster;
+use commands::table::Found;
+use commands::{Args, Effects};
+use resp::Parser;
+use store::{Garbage, Keyspace};
+
+use crate::client::{Client, Closing};
+use crate::clock::{self, SteadyClock};
+use crate::config::Config;
+use crate::core::blocking::{SessionId, Waiting};
+use crate::core::clients::Clients;
+use crate::core::latency::Latency;
+use crate::core::pause::Pause;
+use crate::core::slowlog::SlowLog;
+use crate::core::stats::Stats;
+use crate::core::transaction::Watch;
+use crate::core::{Core, Runner};
+use crate::executor;
+use crate::log::warning;
+use crate::mesh::Mesh;
+use crate::process::Process;
+use crate::settings::data_settings;
+use crate::start::random_u64;
+
+impl Core {
+    /// Core `index` of `process`.
+    pub fn new(
+        index: u16,
+        process: Arc<Process>,
+        config: Config,
+        core_ids: Vec<NodeId>,
+        cluster: Cluster,
+        mesh: Mesh,
+    ) -> Core {
+        let mut core = Core {
+            index,
+            core_ids,
+            process,
+            keys: Keyspace::new(),
+            clients: Clients::default(),
+            settings: data_settings(&config),
+            config: config.clone(),
+            cluster,
+            effects: Effects::default(),
+            random: Random::new(random_u64()),
+            stats: Stats::default(),
+            slowlog: SlowLog::default(),
+            slow_threshold: Duration::MAX,
+            latency: Latency::default(),
+            watch: Watch::default(),
+            waiting: Waiting::default(),
+            pause: Pause::default(),
+            mesh,
+            dirty: 0,
+            now_ms: clock::unix_ms(),
+            clock: SteadyClock::start(),
+            cron_paused: false,
+            active_expire: true,
+            outbox: Vec::new(),
+            garbage: Garbage::new(),
+            parser: Parser::default(),
+            spare_buffers: Vec::new(),
+        };
+        core.apply_config(config);
+        core
+    }
+
+    /// Takes over a configuration: what is derived from it is derived anew.
+    pub fn apply_config(&mut self, config: Config) {
+        self.settings = data_settings(&config);
+        self.effects.chance = self.settings.lfu.map(|_| Random::new(random_u64()));
+        let threshold = config.insight.slowlog_log_slower_than;
+        self.slow_threshold = u64::try_from(threshold).map_or(Duration::MAX, Duration::from_micros);
+        self.slowlog.trim(config.insight.slowlog_max_len as usize);
+        self.config = config;
+    }
+
+    /// How a client's own commands run.
+    pub fn runner(&self, client: &Client) -> Runner {
+        Runner { session: self.session(client), ticket: 0, may_block: true, no_touch: client.no_touch }
+    }
+
+    /// Notes a slow command.
+    pub fn note_slow(&mut self, found: Found, args: &Args<'_>, elapsed: Duration, client: Option<&Client>) {
+        let max = self.config.insight.slowlog_max_len as usize;
+        if max == 0 || found.command.has(commands::table::SKIP_SLOWLOG) {
+            return;
+        }
+        let (peer, name) = client.map_or(("", Bytes::new()), |c| (&c.peer, c.name.clone()));
+        self.slowlog.add(self.now_ms / 1000, elapsed.as_micros() as i64, args, peer, &name, max);
+    }
+
+    /// `session` watches `key` from now on.
+    pub fn watch_key(&mut self, session: SessionId, slot: Slot, key: &[u8]) {
+        let entry = self.keys.get(slot, key);
+        let expired = entry.and_then(|e| e.expire_at()).is_some_and(|at_ms| at_ms <= self.now_ms);
+        self.watch.add(Bytes::copy_from_slice(key), session, slot, expired);
+        self.update_listening();
+    }
+
+    /// Whether a key that `session` watches is there but its time is over, unless it was so from the start.
+    pub fn watched_expired(&self, session: SessionId) -> bool {
+        self.watch.keys_of(session).any(|(key, slot, expired)| {
+            let over = |at_ms: u64| at_ms <= self.now_ms;
+            !expired && self.keys.get(slot, key).and_then(|e| e.expire_at()).is_some_and(over)
+        })
+    }
+
+    /// `session` watches and waits for nothing any more.
+    pub fn forget_session(&mut self, session: SessionId) {
+        self.watch.forget(session);
+        self.waiting.remove(session);
+        self.update_listening();
+    }
+
+    /// A client is gone: its descriptor closes, its traces go.
+    pub fn forget_client(&mut self, mut client: Box<Client>) {
+        let session = self.session(&client);
+        self.forget_session(session);
+        if let Some(core) = client.transaction.as_ref().and_then(|t| t.remote) {
+            self.forget_remote(&client, core);
+        }
+        if client.pending.is_some() {
+            // A command of it may be waiting at a sibling.
+            self.mesh.siblings().for_each(|core| self.forget_remote(&client, core));
+        }
+        self.give_buffer(std::mem::take(&mut client.reply).into_buffer());
+        self.clients.retire(client);
+    }
+
+    /// Closes a client whose unsent replies are over its output limits.
+    pub fn check_output(&mut self, index: u32) {
+        let limit = self.config.limits.client_output_buffer_limit[0];
+        let now_ms = self.now_ms;
+        let Some(client) = self.clients.get(index) else { return };
+        let unsent = client.unsent() as u64;
+        let over_soft = limit.soft_bytes > 0 && unsent > limit.soft_bytes;
+        client.soft_limit_ms = match (over_soft, client.soft_limit_ms) {
+            (false, _) => 0,
+            (true, 0) => now_ms,
+            (true, since) => since,
+        };
+        let soft_ms = limit.soft_seconds * 1000;
+        let too_long = over_soft && now_ms.saturating_sub(client.soft_limit_ms) >= soft_ms;
+        let over_hard = limit.hard_bytes > 0 && unsent > limit.hard_bytes;
+        if (over_hard || too_long) && client.closing != Closing::Now {
+            warning!("Client {} closed for overcoming of output buffer limits.", client.peer);
+            client.shut();
+            self.stats.output_buffer_disconnections += 1;
+        }
+    }
+
+    /// Wakes this core's own client loop, should it be parked.
+    pub fn wake_self(&self) {
+        executor::signal(self.process.cores[usize::from(self.index)].event_fd.as_raw_fd());
+    }
+
+    /// Memory of this core's data, in bytes.
+    pub fn used_memory(&self) -> u64 {
+        let clients: usize = self.clients.iter().map(Client::memory).sum();
+        (self.keys.bytes() + self.keys.table_bytes() + clients) as u64
+    }
+}

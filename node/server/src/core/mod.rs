@@ -1,0 +1,130 @@
+//! One core: a complete cluster node, on one thread, sharing nothing.
+//!
+//! A request comes in at `reactor`, is cut out of the byte stream (`request`), checked and run (`dispatch`).
+//! All state of the node is in [`Core`]; commands run to their end without await, so nothing here is locked.
+
+pub mod blocking;
+pub mod clients;
+pub mod latency;
+pub mod pause;
+pub mod slowlog;
+pub mod stats;
+pub mod transaction;
+
+pub mod cron;
+mod dispatch;
+mod life;
+mod node;
+mod request;
+mod serve;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use base::{NodeId, Random};
+use cluster::Cluster;
+use commands::{Effects, Settings};
+use resp::Parser;
+use store::{Garbage, Keyspace};
+
+use crate::clock::SteadyClock;
+use crate::config::Config;
+use crate::mesh::Mesh;
+use crate::process::{Place, Process};
+
+use blocking::Waiting;
+use clients::Clients;
+use latency::Latency;
+pub use dispatch::Runner;
+use pause::Pause;
+use slowlog::SlowLog;
+use stats::Stats;
+use transaction::Watch;
+
+/// Reply buffers kept for reuse: number, and the largest kept, in bytes.
+const SPARE_BUFFERS: usize = 64;
+const SPARE_BUFFER_MAX: usize = 64 * 1024;
+const NEW_BUFFER: usize = 1024;
+
+/// One core's whole state.
+pub struct Core {
+    /// Its number in the process, from 0.
+    pub index: u16,
+    /// The node IDs of all cores, by core.
+    pub core_ids: Vec<NodeId>,
+    /// What all cores of the process know.
+    pub process: Arc<Process>,
+    /// Its keys.
+    pub keys: Keyspace,
+    /// Its connections.
+    pub clients: Clients,
+    /// Its copy of the configuration.
+    pub config: Config,
+    /// What data commands need of the configuration.
+    pub settings: Settings,
+    /// Its view of the cluster.
+    pub cluster: Cluster,
+    /// Effects of the running command.
+    pub effects: Effects,
+    /// Randomness for commands.
+    pub random: Random,
+    /// Counters.
+    pub stats: Stats,
+    /// Slow commands.
+    pub slowlog: SlowLog,
+    /// Commands that took at least so long go to the slow log.
+    pub slow_threshold: Duration,
+    /// Latency events.
+    pub latency: Latency,
+    /// Watched keys.
+    pub watch: Watch,
+    /// Sessions that wait for keys.
+    pub waiting: Waiting,
+    /// CLIENT PAUSE.
+    pub pause: Pause,
+    /// Queues to and from the siblings.
+    pub mesh: Mesh,
+    /// Changes to keys since the last save.
+    pub dirty: u64,
+    /// Unix time in ms, read once per batch of requests.
+    pub now_ms: u64,
+    /// The clock that the cluster goes by.
+    pub clock: SteadyClock,
+    /// DEBUG PAUSE-CRON.
+    pub cron_paused: bool,
+    /// DEBUG SET-ACTIVE-EXPIRE.
+    pub active_expire: bool,
+    /// Clients that have replies to send or are going, by index.
+    pub outbox: Vec<u32>,
+    parser: Parser,
+    spare_buffers: Vec<Vec<u8>>,
+    /// What was removed and is still to be freed.
+    pub garbage: Garbage,
+}
+
+impl Core {
+    /// Whether clients must give a password.
+    #[inline]
+    pub fn asks_password(&self) -> bool {
+        !self.config.security.requirepass.is_empty()
+    }
+
+    /// This core's ports, folder and CPU.
+    pub fn place(&self) -> &Place {
+        &self.process.cores[usize::from(self.index)]
+    }
+
+    /// A buffer for replies.
+    pub fn take_buffer(&mut self) -> Vec<u8> {
+        self.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(NEW_BUFFER))
+    }
+
+    /// Takes a reply buffer back.
+    pub fn give_buffer(&mut self, buffer: Vec<u8>) {
+        if self.spare_buffers.len() < SPARE_BUFFERS && buffer.capacity() <= SPARE_BUFFER_MAX {
+            let mut buffer = buffer;
+            buffer.clear();
+            self.spare_buffers.push(buffer);
+        }
+    }
+}

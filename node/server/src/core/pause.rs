@@ -1,0 +1,67 @@
+//! CLIENT PAUSE: commands held back for some time.
+
+use commands::table::{self, Found, Host, Run};
+
+use crate::client::Client;
+
+/// Which commands a pause holds back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
+pub enum What {
+    /// Those that may write.
+    #[default]
+    Writes,
+    /// All.
+    All,
+}
+
+/// The pause in force, if any.
+#[derive(Debug, Default)]
+pub struct Pause {
+    until_ms: u64,
+    what: What,
+}
+
+impl Pause {
+    /// Pauses until `until_ms`; a pause in force is only ever made longer and stricter.
+    pub fn start(&mut self, until_ms: u64, what: What, now_ms: u64) {
+        if self.until_ms <= now_ms {
+            self.what = what;
+        }
+        self.until_ms = self.until_ms.max(until_ms);
+        self.what = self.what.max(what);
+    }
+
+    /// Ends the pause.
+    pub fn stop(&mut self) {
+        self.until_ms = 0;
+    }
+
+    /// When the pause ends, unless it is over.
+    pub fn until_ms(&self, now_ms: u64) -> Option<u64> {
+        (self.until_ms > now_ms).then_some(self.until_ms)
+    }
+
+    /// What is held back now.
+    pub fn what(&self, now_ms: u64) -> Option<What> {
+        self.until_ms(now_ms).map(|_| self.what)
+    }
+
+    /// Whether `found`, sent by `client`, is held back.
+    #[inline]
+    pub fn holds(&self, found: Found, client: &Client, now_ms: u64) -> bool {
+        self.until_ms > now_ms && self.holds_kind(found, client)
+    }
+
+    fn holds_kind(&self, found: Found, client: &Client) -> bool {
+        match self.what {
+            // Ending the pause must be possible.
+            What::All => !matches!(found.command.run, Run::Host(Host::ClientUnpause | Host::ClientPause)),
+            What::Writes => {
+                let writes = |found: &Found| found.command.flags & (table::WRITE | table::MAY_REPLICATE) != 0;
+                let exec = matches!(found.command.run, Run::Host(Host::Exec));
+                let queued = client.transaction.as_ref().is_some_and(|t| t.queue.iter().any(|q| writes(&q.found)));
+                writes(&found) || (exec && queued)
+            }
+        }
+    }
+}

@@ -1,0 +1,82 @@
+//! Serving sessions that wait, and answering those whose time is over.
+
+use commands::{Args, Error, Unblocked};
+use resp::Reply;
+use smallvec::SmallVec;
+
+use crate::core::blocking::{Blocked, SessionId};
+use crate::core::{Core, Runner};
+
+impl Core {
+    /// Runs the commands of sessions whose keys were written, until no written key is left.
+    pub fn serve_waiting(&mut self) {
+        while let Some((_, sessions)) = self.waiting.next_ready() {
+            for session in sessions {
+                self.run_again(session);
+            }
+        }
+    }
+
+    /// Runs a waiting session's command again; it is answered, or waits on at its old place.
+    fn run_again(&mut self, session: SessionId) {
+        let Some(blocked) = self.waiting.get(session) else { return };
+        let (found, slot, proto, ticket) = (blocked.found, blocked.slot, blocked.proto, blocked.ticket);
+        let args: Vec<bytes::Bytes> = blocked.args.clone();
+        let words: SmallVec<[&[u8]; 12]> = args.iter().map(|arg| &arg[..]).collect();
+        let mut reply = Reply::new(proto);
+        let runner = Runner { session, ticket, may_block: true, no_touch: false };
+        let outcome = self.run_data(&mut reply, found, &Args::new(&words), Some(slot), runner);
+        if let Err(error) = outcome {
+            self.stats.error(error.code());
+            reply.error(error.as_str());
+        }
+        if !reply.is_empty() {
+            self.end_wait(session, &reply);
+        }
+    }
+
+    /// Ends a wait without its command having run: the time is over, or somebody said so.
+    pub fn give_up_waiting(&mut self, session: SessionId, error: Option<&Error>) {
+        let Some(blocked) = self.waiting.get(session) else { return };
+        let mut reply = Reply::new(blocked.proto);
+        match (error, blocked.on_timeout) {
+            (Some(error), _) => reply.error(error.as_str()),
+            (None, Unblocked::NullArray) => reply.null_array(),
+            (None, Unblocked::Null) => reply.null(),
+        }
+        self.end_wait(session, &reply);
+    }
+
+    /// Hands the reply of a wait to its client, here or at a sibling.
+    fn end_wait(&mut self, session: SessionId, reply: &Reply) {
+        let Some(Blocked { ticket, .. }) = self.waiting.remove(session) else { return };
+        self.update_listening();
+        if session.core != self.index {
+            return self.mesh.reply(session, ticket, reply);
+        }
+        // The session's own client is never the one whose command runs now: that one does not wait.
+        let Some(client) = self.clients.get(session.index).filter(|c| c.generation == session.generation) else {
+            return;
+        };
+        client.blocked = false;
+        client.reply.append(reply);
+        self.mark_outgoing(session.index);
+    }
+
+    /// The loop goes on with this client: replies to send, requests to run.
+    pub fn mark_outgoing(&mut self, index: u32) {
+        if let Some(client) = self.clients.get(index) {
+            if !client.queued {
+                client.queued = true;
+                self.outbox.push(index);
+            }
+        }
+    }
+
+    /// Ends all waits whose time is over.
+    pub fn end_timed_out(&mut self) {
+        for session in self.waiting.timed_out(self.now_ms) {
+            self.give_up_waiting(session, None);
+        }
+    }
+}

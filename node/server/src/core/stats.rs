@@ -1,0 +1,137 @@
+//! Counters of a core, as INFO and LATENCY show them.
+
+use std::collections::BTreeMap;
+
+use commands::table::Found;
+use hdrhistogram::Histogram;
+
+/// Most different error codes counted; more are a sign of made-up codes.
+const ERROR_CODES_MAX: usize = 128;
+/// Longest run time a histogram tells apart, in microseconds.
+const HISTOGRAM_MAX_US: u64 = 1_000_000_000;
+
+/// What is counted of one command.
+#[derive(Default)]
+pub struct CommandStats {
+    /// Times it ran.
+    pub calls: u64,
+    /// Nanoseconds it ran in all.
+    pub nanoseconds: u64,
+    /// Times it was refused before it ran.
+    pub rejected: u64,
+    /// Times it ended with an error.
+    pub failed: u64,
+    /// Distribution of run times in microseconds; absent until it ran, or when `latency-tracking` is off.
+    pub histogram: Option<Box<Histogram<u64>>>,
+}
+
+/// Samples a second, to tell a rate.
+#[derive(Default)]
+pub struct Rate {
+    last: u64,
+    samples: [f64; 16],
+    at: usize,
+}
+
+impl Rate {
+    /// Takes the counter's present value, `ms` after the last.
+    pub fn sample(&mut self, counter: u64, ms: u64) {
+        self.samples[self.at] = counter.saturating_sub(self.last) as f64 * 1000.0 / ms.max(1) as f64;
+        self.at = (self.at + 1) % self.samples.len();
+        self.last = counter;
+    }
+
+    /// Units a second, over the last samples.
+    pub fn per_second(&self) -> f64 {
+        self.samples.iter().sum::<f64>() / self.samples.len() as f64
+    }
+}
+
+/// Everything a core counts. CONFIG RESETSTAT makes it new.
+#[derive(Default)]
+pub struct Stats {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections refused by `maxclients` or protected mode.
+    pub rejected_connections: u64,
+    /// Commands run.
+    pub commands: u64,
+    /// Bytes received from clients, and sent to them.
+    pub net_input_bytes: u64,
+    /// See `net_input_bytes`.
+    pub net_output_bytes: u64,
+    /// Keys deleted because their time was over.
+    pub expired_keys: u64,
+    /// Look-ups that found a key, and that did not.
+    pub hits: u64,
+    /// See `hits`.
+    pub misses: u64,
+    /// Errors answered, in all and by code.
+    pub errors: u64,
+    /// See `errors`.
+    pub errors_by_code: BTreeMap<String, u64>,
+    /// Clients closed for their query or output buffers.
+    pub query_buffer_disconnections: u64,
+    /// See `query_buffer_disconnections`.
+    pub output_buffer_disconnections: u64,
+    /// Commands run on the way from the ingress to a sibling, and for a sibling's ingress.
+    pub forwarded: u64,
+    /// See `forwarded`.
+    pub run_for_siblings: u64,
+    /// Times the active expiry ran out of its time.
+    pub expire_cycles_cut: u64,
+    /// Largest memory seen, bytes.
+    pub peak_memory: u64,
+    /// Rates.
+    pub ops: Rate,
+    /// See `ops`.
+    pub input_rate: Rate,
+    /// See `ops`.
+    pub output_rate: Rate,
+    commands_by_id: Vec<CommandStats>,
+}
+
+impl Stats {
+    /// What is counted of `found`.
+    #[inline]
+    pub fn command(&mut self, found: &Found) -> &mut CommandStats {
+        let id = usize::from(found.id);
+        if id >= self.commands_by_id.len() {
+            self.commands_by_id.resize_with(id + 1, CommandStats::default);
+        }
+        &mut self.commands_by_id[id]
+    }
+
+    /// Counts one run of `found`.
+    #[inline]
+    pub fn ran(&mut self, found: &Found, nanoseconds: u64, failed: bool, tracking: bool) {
+        self.commands += 1;
+        let command = self.command(found);
+        command.calls += 1;
+        command.nanoseconds += nanoseconds;
+        command.failed += u64::from(failed);
+        if tracking {
+            let histogram = command.histogram.get_or_insert_with(|| {
+                Box::new(Histogram::new_with_max(HISTOGRAM_MAX_US, 2).expect("constants within bounds"))
+            });
+            histogram.saturating_record((nanoseconds / 1000).max(1));
+        }
+    }
+
+    /// Counts an error answered; `code` is its first word.
+    pub fn error(&mut self, code: &str) {
+        self.errors += 1;
+        if let Some(count) = self.errors_by_code.get_mut(code) {
+            *count += 1;
+        } else if self.errors_by_code.len() < ERROR_CODES_MAX {
+            self.errors_by_code.insert(code.to_owned(), 1);
+        }
+    }
+
+    /// Commands that ran or were refused, with what is counted of them.
+    pub fn by_command(&self) -> impl Iterator<Item = (Found, &CommandStats)> {
+        let counted = |s: &CommandStats| s.calls + s.rejected + s.failed > 0;
+        let rows = self.commands_by_id.iter().enumerate().filter(move |(_, stats)| counted(stats));
+        rows.filter_map(|(id, stats)| Some((Found::by_id(id as u16)?, stats)))
+    }
+}

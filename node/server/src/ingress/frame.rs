@@ -1,0 +1,144 @@
+//! How a command crosses the mesh, and how its reply comes back.
+//!
+//! A frame is a fixed header and its payload, one behind the other in a message's buffer. The words of a
+//! command travel as lengths and bytes rather than as RESP: the core that runs it has nothing to parse or look
+//! up again.
+//!
+//! ```text
+//! request: kind u8 | proto u8 | row u16 | slot u16 | words u16.. | index u32 | generation u32 | ticket u32
+//!          then `words` times: length u32, bytes
+//! reply:   index u32 | generation u32 | ticket u32 | length u32 | RESP bytes
+//! ```
+
+use base::Slot;
+use commands::Args;
+use resp::Proto;
+use smallvec::SmallVec;
+
+use crate::core::blocking::SessionId;
+
+/// What is asked of the sibling.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Run this command.
+    Run = 0,
+    /// Run the commands that follow in the frames of kind `Queued`, as one.
+    Exec = 1,
+    /// One command of a transaction.
+    Queued = 2,
+    /// Watch these keys.
+    Watch = 3,
+    /// The session watches and waits for nothing any more.
+    Forget = 4,
+}
+
+/// A request's header.
+#[derive(Debug, Clone, Copy)]
+pub struct Header {
+    /// What is asked.
+    pub kind: Kind,
+    /// The version of the reply.
+    pub proto: Proto,
+    /// The command's row.
+    pub row: u16,
+    /// The slot of its keys.
+    pub slot: Slot,
+    /// Whose it is; `core` is not sent, the receiver knows whom it hears.
+    pub session: SessionId,
+    /// The place of its reply.
+    pub ticket: u32,
+}
+
+/// Words of nearly all commands fit without an allocation.
+pub type Words<'a> = SmallVec<[&'a [u8]; 12]>;
+
+/// Appends a request.
+pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
+    let mut fixed = [0u8; 22];
+    fixed[0] = header.kind as u8;
+    fixed[1] = u8::from(header.proto == Proto::Resp3);
+    fixed[2..4].copy_from_slice(&header.row.to_le_bytes());
+    fixed[4..6].copy_from_slice(&header.slot.number().to_le_bytes());
+    fixed[6..10].copy_from_slice(&(args.len() as u32).to_le_bytes());
+    fixed[10..14].copy_from_slice(&header.session.index.to_le_bytes());
+    fixed[14..18].copy_from_slice(&header.session.generation.to_le_bytes());
+    fixed[18..22].copy_from_slice(&header.ticket.to_le_bytes());
+    out.extend_from_slice(&fixed);
+    for word in args.iter() {
+        out.extend_from_slice(&(word.len() as u32).to_le_bytes());
+        out.extend_from_slice(word);
+    }
+}
+
+/// Takes `N` bytes off the front. Frames come from a sibling: a short one is a broken invariant.
+fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> [u8; N] {
+    let (front, back) = rest.split_first_chunk::<N>().expect("a sibling sends whole frames");
+    *rest = back;
+    *front
+}
+
+fn take_bytes<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
+    let len = u32::from_le_bytes(take(rest)) as usize;
+    let (front, back) = rest.split_at(len);
+    *rest = back;
+    front
+}
+
+/// Takes a request of sibling `core` off the front.
+pub fn read_request<'a>(rest: &mut &'a [u8], core: u16) -> (Header, Words<'a>) {
+    let kind = match take::<1>(rest)[0] {
+        0 => Kind::Run,
+        1 => Kind::Exec,
+        2 => Kind::Queued,
+        3 => Kind::Watch,
+        _ => Kind::Forget,
+    };
+    let proto = if take::<1>(rest)[0] == 1 { Proto::Resp3 } else { Proto::Resp2 };
+    let row = u16::from_le_bytes(take(rest));
+    let slot = Slot::new(u16::from_le_bytes(take(rest))).expect("a sibling sends slots");
+    let count = u32::from_le_bytes(take(rest));
+    let (index, generation) = (u32::from_le_bytes(take(rest)), u32::from_le_bytes(take(rest)));
+    let ticket = u32::from_le_bytes(take(rest));
+    let words = (0..count).map(|_| take_bytes(rest)).collect();
+    (Header { kind, proto, row, slot, session: SessionId { core, index, generation }, ticket }, words)
+}
+
+/// Appends a reply's header; its `len` bytes are to follow.
+pub fn begin_reply(out: &mut Vec<u8>, session: SessionId, ticket: u32, len: usize) {
+    out.reserve(16 + len);
+    for number in [session.index, session.generation, ticket, len as u32] {
+        out.extend_from_slice(&number.to_le_bytes());
+    }
+}
+
+/// Takes a reply off the front: index, generation, ticket, RESP bytes.
+pub fn read_reply<'a>(rest: &mut &'a [u8]) -> (u32, u32, u32, &'a [u8]) {
+    let (index, generation) = (u32::from_le_bytes(take(rest)), u32::from_le_bytes(take(rest)));
+    let ticket = u32::from_le_bytes(take(rest));
+    (index, generation, ticket, take_bytes(rest))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn round_trips() {
+        let session = SessionId { core: 3, index: 7, generation: 9 };
+        let header = Header { kind: Kind::Run, proto: Proto::Resp3, row: 12, slot: Slot::ZERO, session, ticket: 5 };
+        let mut out = Vec::new();
+        write_request(&mut out, &header, &Args::new(&[b"get", b""]));
+        write_request(&mut out, &Header { kind: Kind::Watch, ..header }, &Args::new(&[]));
+        let mut rest = &out[..];
+        let (read, words) = read_request(&mut rest, 3);
+        assert_eq!((read.kind, read.proto, read.row, read.session, read.ticket), (Kind::Run, Proto::Resp3, 12, session, 5));
+        assert_eq!(&words[..], [&b"get"[..], b""]);
+        assert_eq!(read_request(&mut rest, 3).0.kind, Kind::Watch);
+        assert!(rest.is_empty());
+
+        let mut out = Vec::new();
+        begin_reply(&mut out, session, 5, 3);
+        out.extend_from_slice(b"+x\n");
+        assert_eq!(read_reply(&mut &out[..]), (7, 9, 5, &b"+x\n"[..]));
+    }
+}

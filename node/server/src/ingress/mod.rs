@@ -1,0 +1,255 @@
+//! The ingress: one port for the whole process.
+//!
+//! A plain client, which knows nothing of slots, should see one big server. A command whose slot a sibling
+//! owns goes over the mesh, runs there, and its reply is put in its place among the pipeline's replies
+//! (`pending`). Commands on keys of several slots are taken apart, one part a key, and their replies put
+//! together (`gather`); each part is atomic, the whole is not. A transaction runs on the core of its first key.
+
+pub mod frame;
+
+mod gather;
+mod pending;
+mod remote;
+
+use base::{Slot, key_slot};
+use cluster::{NodeIndex, Owner};
+use commands::table::{self, Found, Host, Run};
+use commands::{Args, Error, Outcome};
+use resp::{IntegerText, Reply};
+
+use crate::client::{Client, Door};
+use crate::core::Core;
+use crate::core::blocking::SessionId;
+use crate::route::{self, CROSS_SLOT};
+use frame::{Header, Kind};
+use gather::{Combine, Gather};
+pub use pending::{Pending, Place};
+
+const NOT_FORWARDED: Error =
+    Error::new("ERR this command runs only on the port of the core that owns the key's slot, not on the ingress port");
+
+/// SCAN on the ingress walks core after core: its cursor carries the core's number in the low bits.
+const SCAN_CORE_BITS: u32 = 10;
+
+impl Core {
+    /// The number of the sibling that is the cluster's node `index`.
+    pub fn sibling(&self, index: NodeIndex) -> Option<u16> {
+        let id = self.cluster.node(index)?.id;
+        self.core_ids.iter().position(|core| *core == id).map(|core| core as u16)
+    }
+
+    /// Makes a place for a reply and sends the command to `core`, which owns `slot`.
+    pub fn forward(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Slot, core: u16) -> Outcome {
+        if client.in_multi() {
+            return self.queue(client, found, args, Some(slot));
+        }
+        if matches!(found.command.run, Run::Host(Host::Watch)) {
+            return self.watch_remote(client, args, slot, core);
+        }
+        if !matches!(found.command.run, Run::Data(_)) {
+            return Err(NOT_FORWARDED);
+        }
+        if self.pause.holds(found, client, self.now_ms) {
+            client.paused = true;
+            return Ok(());
+        }
+        client.commands += 1;
+        self.send_part(client, found, args, slot, core, Place::Open);
+        Ok(())
+    }
+
+    /// Sends one command, or part of one, whose reply fills `place`.
+    fn send_part(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Slot, core: u16, place: Place) {
+        let ticket = client.pending.get_or_insert_default().push(place);
+        self.send_frame(client, Kind::Run, found, args, slot, core, ticket);
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "they are the frame's fields")]
+    fn send_frame(
+        &mut self,
+        client: &Client,
+        kind: Kind,
+        found: Found,
+        args: &Args<'_>,
+        slot: Slot,
+        core: u16,
+        ticket: u32,
+    ) {
+        let session = self.session(client);
+        let header = Header { kind, proto: client.proto(), row: found.id, slot, session, ticket };
+        self.stats.forwarded += 1;
+        if let Some(out) = self.mesh.requests(core) {
+            frame::write_request(out, &header, args);
+        }
+    }
+
+    /// Where `slot` is served: this core (`None`) or a sibling; a peer's slot is an error for the client.
+    fn core_of_slot(&self, slot: Slot) -> Result<Option<u16>, Error> {
+        match self.cluster.owner(slot) {
+            Owner::Me => Ok(None),
+            Owner::None => Err(Error::new("CLUSTERDOWN Hash slot not served")),
+            Owner::Node(node) => match self.sibling(node) {
+                Some(core) => Ok(Some(core)),
+                None => Err(route::redirection("MOVED", &self.cluster, slot, node)),
+            },
+        }
+    }
+
+    /// Runs a command whose keys are in several slots, one part a key.
+    pub fn scatter(&mut self, client: &mut Client, found: Found, args: &Args<'_>) -> Outcome {
+        // Parts: the words of one key (and its value) behind the command's name.
+        let (width, combine) = match found.command.name {
+            "mget" => (1, None),
+            "mset" => (2, Some(Combine::Ok)),
+            "del" | "unlink" | "exists" | "touch" => (1, Some(Combine::Sum)),
+            _ => return Err(CROSS_SLOT),
+        };
+        let words = &args[1..];
+        if words.len() % width != 0 {
+            return Err(commands::error::wrong_arity(found.command.name));
+        }
+        let mut parts = Vec::with_capacity(words.len() / width);
+        for part in words.chunks_exact(width) {
+            let slot = key_slot(part[0]);
+            parts.push((slot, self.core_of_slot(slot)?, part));
+        }
+        let pending = client.pending.get_or_insert_default();
+        let gathered = combine.map(|combine| pending.push(Place::Gather(Box::new(Gather::new(combine, parts.len())))));
+        if gathered.is_none() {
+            let mut header = Reply::new(client.reply.proto);
+            header.array(parts.len());
+            pending.append(header);
+        }
+        for (slot, core, part) in parts {
+            let words: frame::Words<'_> = [args[0]].into_iter().chain(part.iter().copied()).collect();
+            let ticket = gathered.unwrap_or_else(|| client.pending.get_or_insert_default().push(Place::Element));
+            match core {
+                Some(core) => self.send_frame(client, Kind::Run, found, &Args::new(&words), slot, core, ticket),
+                None => self.run_part(client, found, &Args::new(&words), Some(slot), ticket),
+            }
+        }
+        self.serve_waiting();
+        Ok(())
+    }
+
+    /// Runs a part here and fills its place.
+    fn run_part(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Option<Slot>, ticket: u32) {
+        let mut part = Reply::new(client.proto());
+        let runner = self.runner(client);
+        if let Err(error) = self.run_data(&mut part, found, args, slot, runner) {
+            part.error(error.as_str());
+        }
+        let bytes: Vec<u8> = flat(&part);
+        if let Some(pending) = &mut client.pending {
+            pending.fill(ticket, &bytes, &mut client.reply);
+        }
+    }
+
+    /// Whether a command without a key means all cores when it comes in at the ingress.
+    pub fn spans_process(&self, client: &Client, found: Found) -> bool {
+        debug_assert_eq!(client.door, Door::Ingress);
+        self.mesh.cores() > 1
+            && matches!(found.command.name, "dbsize" | "flushall" | "flushdb" | "keys" | "randomkey" | "scan")
+    }
+
+    /// Runs a command on all cores of the process.
+    pub fn gather(&mut self, client: &mut Client, found: Found, args: &Args<'_>) -> Outcome {
+        let combine = match found.command.name {
+            "scan" => return self.scan_process(client, found, args),
+            "dbsize" => Combine::Sum,
+            "keys" => Combine::Join,
+            "randomkey" => Combine::First,
+            _ => Combine::Ok,
+        };
+        let cores = self.mesh.cores();
+        let gather = Place::Gather(Box::new(Gather::new(combine, cores)));
+        let ticket = client.pending.get_or_insert_default().push(gather);
+        // Whoever answers first decides RANDOMKEY; beginning anywhere keeps it fair.
+        let first = self.random.below(cores as u64) as u16;
+        for i in 0..cores as u16 {
+            let core = (first + i) % cores as u16;
+            if core == self.index {
+                self.run_part(client, found, args, None, ticket);
+            } else {
+                self.send_frame(client, Kind::Run, found, args, Slot::ZERO, core, ticket);
+            }
+        }
+        self.serve_waiting();
+        Ok(())
+    }
+
+    /// SCAN: the cursor tells the core; past its last key the next core's begins.
+    fn scan_process(&mut self, client: &mut Client, found: Found, args: &Args<'_>) -> Outcome {
+        let cursor = std::str::from_utf8(args[1]).ok().and_then(|text| text.parse::<u64>().ok());
+        let cursor = cursor.ok_or(Error::new("ERR invalid cursor"))?;
+        let core = (cursor & ((1 << SCAN_CORE_BITS) - 1)) as u16;
+        if usize::from(core) >= self.mesh.cores() {
+            client.reply.array(2);
+            client.reply.bulk(b"0");
+            client.reply.array(0);
+            return Ok(());
+        }
+        let inner = IntegerText::new((cursor >> SCAN_CORE_BITS) as i64);
+        let words: frame::Words<'_> =
+            [args[0], inner.as_bytes()].into_iter().chain(args[2..].iter().copied()).collect();
+        let next = (usize::from(core) + 1 < self.mesh.cores()).then_some(core + 1);
+        let ticket = client.pending.get_or_insert_default().push(Place::Scan { core, next });
+        if core == self.index {
+            self.run_part(client, found, &Args::new(&words), None, ticket);
+        } else {
+            self.send_frame(client, Kind::Run, found, &Args::new(&words), Slot::ZERO, core, ticket);
+        }
+        Ok(())
+    }
+
+    fn watch_remote(&mut self, client: &mut Client, args: &Args<'_>, slot: Slot, core: u16) -> Outcome {
+        let transaction = client.transaction.get_or_insert_default();
+        if *transaction.remote.get_or_insert(core) != core || transaction.watches {
+            return Err(CROSS_SLOT);
+        }
+        let found = table::find(b"watch").expect("the table has WATCH");
+        let ticket = client.pending.get_or_insert_default().push(Place::Open);
+        self.send_frame(client, Kind::Watch, found, args, slot, core, ticket);
+        Ok(())
+    }
+
+    /// Sends a whole transaction to the core that owns its slot.
+    pub fn exec_remote(&mut self, client: &mut Client, core: u16, slot: Slot) {
+        let Some(transaction) = client.transaction.take() else { return };
+        let exec = table::find(b"exec").expect("the table has EXEC");
+        let ticket = client.pending.get_or_insert_default().push(Place::Open);
+        let count = IntegerText::new(transaction.queue.len() as i64);
+        self.send_frame(client, Kind::Exec, exec, &Args::new(&[count.as_bytes()]), slot, core, ticket);
+        for queued in &transaction.queue {
+            let words: frame::Words<'_> = queued.args.iter().map(|arg| &arg[..]).collect();
+            self.send_frame(client, Kind::Queued, queued.found, &Args::new(&words), slot, core, ticket);
+        }
+    }
+
+    /// Tells `core` that a session of this core is gone, or watches nothing any more.
+    pub fn forget_remote(&mut self, client: &Client, core: u16) {
+        let found = table::find(b"unwatch").expect("the table has UNWATCH");
+        self.send_frame(client, Kind::Forget, found, &Args::new(&[]), Slot::ZERO, core, 0);
+    }
+}
+
+/// The reply's bytes, shared values included.
+fn flat(reply: &Reply) -> Vec<u8> {
+    reply.segments().fold(Vec::with_capacity(reply.len()), |mut out, segment| {
+        out.extend_from_slice(match segment {
+            resp::Segment::Bytes(bytes) => bytes,
+            resp::Segment::Blob(blob) => blob,
+        });
+        out
+    })
+}
+
+/// The cursor an ingress client gets for `inner`, the cursor within `core`; 0 when all cores are done.
+pub fn scan_cursor(inner: u64, core: u16, next: Option<u16>) -> u64 {
+    match (inner, next) {
+        (0, None) => 0,
+        (0, Some(next)) => u64::from(next),
+        (inner, _) => inner << SCAN_CORE_BITS | u64::from(core),
+    }
+}
+

@@ -1,0 +1,144 @@
+//! Replies of an ingress client that are not all there: kept in the order of its requests.
+//!
+//! Commands of one pipeline run on several cores and finish in any order; a reply may be handed out only when
+//! all before it were. Each forwarded command takes a ticket, a place in this queue; what is answered here
+//! while places before it are open queues up too.
+
+use std::collections::VecDeque;
+
+use resp::{Proto, Reply};
+
+use super::gather::{Gather, line_number};
+use super::scan_cursor;
+
+/// One place in the queue.
+pub enum Place {
+    /// A sibling is at it.
+    Open,
+    /// A sibling is at it, and answers with an array of one: only its element is wanted.
+    Element,
+    /// `core` is at a SCAN; `next` follows it.
+    Scan {
+        /// The core whose keys are walked.
+        core: u16,
+        /// The core after it.
+        next: Option<u16>,
+    },
+    /// Several cores are at it.
+    Gather(Box<Gather>),
+    /// Done; waits for the places before it.
+    Done(Reply),
+}
+
+/// The open places of one client, oldest first.
+#[derive(Default)]
+pub struct Pending {
+    first_ticket: u32,
+    places: VecDeque<Place>,
+}
+
+impl Pending {
+    /// Takes a place; its ticket.
+    pub fn push(&mut self, place: Place) -> u32 {
+        self.places.push_back(place);
+        self.first_ticket.wrapping_add(self.places.len() as u32 - 1)
+    }
+
+    /// Whether no place is taken.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Fills the place of `ticket` with a reply, or a part of one, and moves what is ready to `out`.
+    pub fn fill(&mut self, ticket: u32, resp: &[u8], out: &mut Reply) {
+        let at = ticket.wrapping_sub(self.first_ticket) as usize;
+        let proto = out.proto;
+        match self.places.get_mut(at) {
+            // The common case: the oldest place, answered straight into the client's buffer.
+            Some(Place::Open) if at == 0 => {
+                out.raw(resp);
+                self.pop();
+            }
+            Some(place @ Place::Open) => *place = Place::Done(raw(resp, proto)),
+            Some(place @ Place::Element) => {
+                let element = if resp.starts_with(b"*1\r\n") { &resp[4..] } else { resp };
+                *place = Place::Done(raw(element, proto));
+            }
+            Some(Place::Scan { core, next }) => {
+                let whole = scan_reply(resp, *core, *next, proto);
+                self.places[at] = Place::Done(whole);
+            }
+            Some(Place::Gather(gather)) => {
+                if let Some(whole) = gather.add(resp, proto) {
+                    self.places[at] = Place::Done(whole);
+                }
+            }
+            Some(Place::Done(_)) | None => {}
+        }
+        self.drain(out);
+    }
+
+    /// Puts a reply that was written here behind the open places.
+    pub fn append(&mut self, reply: Reply) {
+        match self.places.back_mut() {
+            Some(Place::Done(last)) => last.append(&reply),
+            _ => self.places.push_back(Place::Done(reply)),
+        }
+    }
+
+    /// Moves finished replies at the front to `out`.
+    pub fn drain(&mut self, out: &mut Reply) {
+        while let Some(Place::Done(reply)) = self.places.front() {
+            out.append(reply);
+            self.pop();
+        }
+    }
+
+    fn pop(&mut self) {
+        self.places.pop_front();
+        self.first_ticket = self.first_ticket.wrapping_add(1);
+    }
+}
+
+fn raw(resp: &[u8], proto: Proto) -> Reply {
+    let mut reply = Reply::new(proto);
+    reply.raw(resp);
+    reply
+}
+
+/// One core's SCAN reply (`*2`, the cursor as a bulk string, the keys) with the cursor of the process in it.
+fn scan_reply(resp: &[u8], core: u16, next: Option<u16>, proto: Proto) -> Reply {
+    let cursor = resp.strip_prefix(b"*2\r\n").map(line_number);
+    let Some((len, at)) = cursor.filter(|(len, _)| *len >= 0) else { return raw(resp, proto) };
+    let rest = &resp[4 + at..];
+    let (digits, keys) = rest.split_at((len as usize).min(rest.len()));
+    let inner = std::str::from_utf8(digits).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+    let mut reply = Reply::new(proto);
+    reply.array(2);
+    reply.bulk(scan_cursor(inner, core, next).to_string().as_bytes());
+    reply.raw(keys.strip_prefix(b"\r\n").unwrap_or(keys));
+    reply
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn replies_in_order_of_requests() {
+        let (mut pending, mut out) = (Pending::default(), Reply::default());
+        let a = pending.push(Place::Open);
+        let b = pending.push(Place::Open);
+        pending.append(raw(b"+here\r\n", Proto::Resp2));
+        let c = pending.push(Place::Open);
+        pending.fill(c, b"+c\r\n", &mut out);
+        pending.fill(b, b"+b\r\n", &mut out);
+        assert!(out.is_empty());
+        pending.fill(a, b"+a\r\n", &mut out);
+        assert_eq!(out.as_plain().unwrap(), b"+a\r\n+b\r\n+here\r\n+c\r\n");
+        assert!(pending.is_empty());
+        let d = pending.push(Place::Open);
+        pending.fill(d, b"+d\r\n", &mut out);
+        assert!(out.as_plain().unwrap().ends_with(b"+d\r\n"));
+    }
+}

@@ -1,0 +1,151 @@
+//! The other end of the mesh: running siblings' commands, taking their replies.
+
+use commands::table::{Found, Run};
+use commands::{Args, Error};
+use resp::Reply;
+
+use super::frame::{self, Header, Kind};
+use crate::core::blocking::SessionId;
+use crate::core::transaction::EXEC_ABORT;
+use crate::core::{Core, Runner};
+use crate::mesh::Message;
+use crate::ring::ClientRing;
+use crate::route::{self, Permits, Route};
+
+impl Core {
+    /// Takes all messages of the siblings and does what they say; whether there were any.
+    pub fn take_messages(&mut self) -> bool {
+        let mut any = false;
+        while let Some((core, message)) = self.mesh.next() {
+            any = true;
+            match message {
+                Message::Requests(frames) => {
+                    self.run_frames(core, &frames);
+                    self.mesh.recycle(frames);
+                }
+                Message::Replies(frames) => {
+                    self.take_replies(&frames);
+                    self.mesh.recycle(frames);
+                }
+                Message::Config(config) => self.adopt_config(*config),
+                Message::Cluster(message) => self.hear_sibling(core, *message),
+                Message::Identity(id) => self.core_ids[usize::from(core)] = id,
+            }
+        }
+        any
+    }
+
+    /// Sends what this round had for the siblings.
+    pub fn send_messages(&mut self, ring: &mut ClientRing) {
+        self.mesh.flush(ring);
+    }
+
+    fn run_frames(&mut self, core: u16, mut frames: &[u8]) {
+        while !frames.is_empty() {
+            let (header, words) = frame::read_request(&mut frames, core);
+            self.stats.run_for_siblings += 1;
+            let mut reply = Reply::new(header.proto);
+            match header.kind {
+                Kind::Run | Kind::Queued => self.run_frame(&header, &Args::new(&words), &mut reply),
+                Kind::Exec => {
+                    let count = words.first().and_then(|word| resp::parse_integer(word)).unwrap_or(0);
+                    self.exec_frames(core, &header, count as usize, &mut frames, &mut reply);
+                }
+                Kind::Watch => self.watch_frame(header.session, &header, &Args::new(&words), &mut reply),
+                Kind::Forget => self.forget_session(header.session),
+            }
+            if !reply.is_empty() {
+                self.mesh.reply(header.session, header.ticket, &reply);
+            }
+        }
+        self.serve_waiting();
+    }
+
+    /// Runs a sibling's command, unless its slot moved away meanwhile.
+    fn run_frame(&mut self, header: &Header, args: &Args<'_>, reply: &mut Reply) {
+        if let Err(error) = self.check_and_run_frame(header, args, reply, true) {
+            self.stats.error(error.code());
+            reply.error(error.as_str());
+        }
+    }
+
+    fn check_and_run_frame(
+        &mut self,
+        header: &Header,
+        args: &Args<'_>,
+        reply: &mut Reply,
+        may_block: bool,
+    ) -> Result<(), Error> {
+        let found = Found::by_id(header.row).expect("a sibling has the same table");
+        if !found.command.keys.is_empty() {
+            match route::route(&self.cluster, found.command, header.slot, 1, Permits::default(), || 1) {
+                Route::Here => {}
+                Route::Node(node) => return Err(route::redirection("MOVED", &self.cluster, header.slot, node)),
+                Route::Refuse(error) => return Err(error),
+            }
+        }
+        let runner = Runner { session: header.session, ticket: header.ticket, may_block, no_touch: false };
+        match found.command.run {
+            Run::Data(_) => self.run_data(reply, found, args, Some(header.slot), runner),
+            _ => Err(super::NOT_FORWARDED),
+        }
+    }
+
+    /// Runs a sibling's transaction: the frames that follow are its commands.
+    fn exec_frames(&mut self, core: u16, exec: &Header, count: usize, frames: &mut &[u8], reply: &mut Reply) {
+        let dirty = self.watch.is_dirty(exec.session) || self.watched_expired(exec.session);
+        self.forget_session(exec.session);
+        if dirty {
+            (0..count).for_each(|_| drop(frame::read_request(frames, core)));
+            return reply.null_array();
+        }
+        reply.array(count);
+        for _ in 0..count {
+            let (header, words) = frame::read_request(frames, core);
+            let args = Args::new(&words);
+            let mark = reply.mark();
+            if let Err(error) = self.check_and_run_frame(&header, &args, reply, false) {
+                reply.truncate(mark);
+                self.stats.error(error.code());
+                reply.error(error.as_str());
+            }
+        }
+    }
+
+    fn watch_frame(&mut self, session: SessionId, header: &Header, args: &Args<'_>, reply: &mut Reply) {
+        match route::route(
+            &self.cluster,
+            Found::by_id(header.row).expect("a sibling has the same table").command,
+            header.slot,
+            1,
+            Permits::default(),
+            || 1,
+        ) {
+            Route::Here => {
+                for key in &args[1..] {
+                    self.watch_key(session, header.slot, key);
+                }
+                reply.ok();
+            }
+            _ => reply.error(EXEC_ABORT.as_str()),
+        }
+    }
+
+    fn take_replies(&mut self, mut frames: &[u8]) {
+        while !frames.is_empty() {
+            let (index, generation, ticket, resp) = frame::read_reply(&mut frames);
+            let Some(client) = self.clients.get(index).filter(|c| c.generation == generation) else { continue };
+            let Some(mut pending) = client.pending.take() else { continue };
+            if client.reply.capacity() == 0 {
+                let buffer = self.take_buffer();
+                if let Some(client) = self.clients.get(index) {
+                    client.reply.adopt_buffer(buffer);
+                }
+            }
+            let Some(client) = self.clients.get(index) else { continue };
+            pending.fill(ticket, resp, &mut client.reply);
+            client.pending = (!pending.is_empty()).then_some(pending);
+            self.mark_outgoing(index);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! Where clients come in: the core's port, the ingress port, the unix socket.
+
+use std::io;
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
+use std::path::Path;
+use std::time::Duration;
+
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+
+use crate::client::{Client, Door};
+use crate::core::Core;
+use crate::log::{verbose, warning};
+use crate::ring::{ClientRing, Completion, Op, Token};
+
+const DENIED: &str = "-DENIED Ringmaster is running in protected mode because protected mode is enabled and no \
+    password is set for the default user. In this mode connections are only accepted from the loopback \
+    interface. To accept others: set a password with CONFIG SET requirepass, or turn the mode off with CONFIG \
+    SET protected-mode no sent from the same host, or restart with '--protected-mode no' once the port is not \
+    reachable from outside.\r\n";
+const TOO_MANY: &str = "-ERR max number of clients reached\r\n";
+
+/// What a listener needs to know of the configuration.
+pub struct Options<'a> {
+    /// `bind`: addresses; a leading `-` means "if there is one".
+    pub bind: &'a [String],
+    /// `tcp-backlog`.
+    pub backlog: i32,
+    /// `tcp-keepalive`, seconds; 0 for none.
+    pub keepalive_s: u64,
+    /// Whether other sockets may share the port (the ingress).
+    pub share_port: bool,
+}
+
+/// Listens on `port` of all addresses.
+///
+/// # Errors
+/// One sentence: which address, and why.
+pub fn listen_tcp(port: u16, options: &Options<'_>) -> Result<Vec<OwnedFd>, String> {
+    let mut listeners = Vec::new();
+    for address in options.bind {
+        let (name, optional) = address.strip_prefix('-').map_or((address.as_str(), false), |rest| (rest, true));
+        match listen_address(name, port, options) {
+            Ok(listener) => listeners.push(listener.into()),
+            Err(e) if optional && absent(&e) => {}
+            Err(e) => return Err(format!("Could not create server TCP listening socket {name}:{port}: {e}")),
+        }
+    }
+    if listeners.is_empty() {
+        return Err(format!("Failed listening on port {port} (tcp), aborting."));
+    }
+    Ok(listeners)
+}
+
+/// Whether an address cannot be had on this machine at all.
+fn absent(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EADDRNOTAVAIL | libc::EAFNOSUPPORT | libc::ENOPROTOOPT | libc::EPROTONOSUPPORT)
+    )
+}
+
+fn resolve(name: &str, port: u16) -> io::Result<SocketAddr> {
+    match name {
+        "*" => Ok(SocketAddr::from(([0, 0, 0, 0], port))),
+        "::*" => Ok(SocketAddr::from(([0u16; 8], port))),
+        _ => (name, port).to_socket_addrs()?.next().ok_or_else(|| io::Error::from(io::ErrorKind::NotFound)),
+    }
+}
+
+fn listen_address(name: &str, port: u16, options: &Options<'_>) -> io::Result<Socket> {
+    let address = resolve(name, port)?;
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() {
+        socket.set_only_v6(true)?;
+    }
+    socket.set_reuse_address(true)?;
+    if options.share_port {
+        socket.set_reuse_port(true)?;
+    }
+    // Accepted sockets inherit both.
+    socket.set_tcp_nodelay(true)?;
+    if options.keepalive_s > 0 {
+        let idle = Duration::from_secs(options.keepalive_s);
+        let keepalive = TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
+        socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
+    }
+    socket.bind(&SockAddr::from(address))?;
+    socket.listen(options.backlog)?;
+    Ok(socket)
+}
+
+/// Listens on a unix socket, replacing one that a former run left.
+///
+/// # Errors
+/// One sentence.
+pub fn listen_unix(path: &Path, permissions: u32, backlog: i32) -> Result<OwnedFd, String> {
+    let listen = || -> io::Result<Socket> {
+        let _ = std::fs::remove_file(path);
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        socket.bind(&SockAddr::unix(path)?)?;
+        if permissions != 0 {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(path, std::fs::Permissions::from_mode(permissions))?;
+        }
+        socket.listen(backlog)?;
+        Ok(socket)
+    };
+    listen().map(OwnedFd::from).map_err(|e| format!("Failed opening Unix socket {}: {e}", path.display()))
+}
+
+/// The listeners of one core.
+pub struct Listeners {
+    doors: Vec<(Door, OwnedFd)>,
+}
+
+impl Listeners {
+    /// These listeners.
+    pub fn new(doors: Vec<(Door, OwnedFd)>) -> Listeners {
+        Listeners { doors }
+    }
+
+    /// Begins to accept at all of them.
+    pub fn arm_all(&self, ring: &mut ClientRing) {
+        (0..self.doors.len()).for_each(|index| self.arm(index, ring));
+    }
+
+    fn arm(&self, index: usize, ring: &mut ClientRing) {
+        ring.accept(Token::of(Op::Accept, index as u32), self.doors[index].1.as_raw_fd());
+    }
+
+    /// Takes a connection in, or turns it away.
+    pub fn accepted(&self, core: &mut Core, ring: &mut ClientRing, completion: &Completion) {
+        let index = completion.token.index as usize;
+        if completion.result >= 0 {
+            // SAFETY: the kernel just made this descriptor for us; nobody else has it.
+            let socket = unsafe { OwnedFd::from_raw_fd(completion.result) };
+            self.admit(core, ring, self.doors[index].0, socket);
+        } else {
+            let error = io::Error::from_raw_os_error(-completion.result);
+            warning!("Error accepting a client connection: {error}");
+        }
+        if !completion.more {
+            self.arm(index, ring);
+        }
+    }
+
+    fn admit(&self, core: &mut Core, ring: &mut ClientRing, door: Door, socket: OwnedFd) {
+        let (peer, local, outside) = addresses(&socket, door);
+        if core.clients.len() >= core.config.limits.maxclients as usize {
+            core.stats.rejected_connections += 1;
+            return turn_away(&socket, TOO_MANY);
+        }
+        if outside && core.config.network.protected_mode && !core.asks_password() {
+            core.stats.rejected_connections += 1;
+            return turn_away(&socket, DENIED);
+        }
+        core.stats.connections += 1;
+        verbose!("Accepted {peer}");
+        let client = Client::new(socket, door, peer.into(), local.into(), core.now_ms);
+        let index = core.clients.insert(Box::new(client));
+        if let Some(client) = core.clients.get(index) {
+            client.receiving = true;
+            ring.recv(client.token(Op::Recv), client.fd());
+        }
+    }
+}
+
+/// The addresses of both ends as CLIENT LIST shows them, and whether the peer is another machine.
+fn addresses(socket: &OwnedFd, door: Door) -> (String, String, bool) {
+    let socket = SockRef::from(socket);
+    let text = |address: io::Result<SockAddr>| {
+        let address = address.ok().and_then(|a| a.as_socket());
+        let ip = address.map(|a| a.ip().to_canonical());
+        let text = match (address, ip) {
+            (Some(a), Some(IpAddr::V6(ip))) => format!("[{ip}]:{}", a.port()),
+            (Some(a), Some(ip)) => format!("{ip}:{}", a.port()),
+            _ => "?:0".to_owned(),
+        };
+        (text, ip.is_some_and(|ip| !ip.is_loopback()))
+    };
+    if door == Door::Unix {
+        let path = socket.local_addr().ok().and_then(|a| a.as_pathname().map(|p| p.display().to_string()));
+        let path = format!("{}:0", path.unwrap_or_default());
+        return (path.clone(), path, false);
+    }
+    let ((peer, outside), (local, _)) = (text(socket.peer_addr()), text(socket.local_addr()));
+    (peer, local, outside)
+}
+
+/// Says why, and closes. A peer that does not read it is no reason to wait.
+fn turn_away(socket: &OwnedFd, why: &str) {
+    let socket = SockRef::from(socket);
+    let _ = socket.set_nonblocking(true);
+    let _ = socket.send(why.as_bytes());
+}

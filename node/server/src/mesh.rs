@@ -1,0 +1,233 @@
+//! The mesh: how the cores of one process talk.
+//!
+//! Between each pair of siblings lie two bounded single-producer single-consumer queues. What a round of a
+//! core has for a sibling is collected and sent as one message, so that a batch of forwarded commands costs
+//! one queue operation; the sibling is woken through its own ring, and only when it waits.
+//!
+//! A sleeping core and a sender agree by a flag: the core raises it, looks at its queues once more, then
+//! sleeps; the sender puts its message in, then looks at the flag. Whoever comes second sees the other.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
+use std::sync::Arc;
+
+use base::NodeId;
+use cluster::SiblingMessage;
+use resp::{Reply, Segment};
+use rtrb::{Consumer, Producer, RingBuffer};
+
+use crate::config::Config;
+use crate::core::blocking::SessionId;
+use crate::ingress::frame;
+use crate::ring::ClientRing;
+
+/// Messages a queue holds; more wait at the sender.
+const QUEUE_LEN: usize = 256;
+
+/// What one core sends another.
+pub enum Message {
+    /// Commands to run, framed by `ingress::frame`.
+    Requests(Vec<u8>),
+    /// Replies to such commands.
+    Replies(Vec<u8>),
+    /// The configuration changed.
+    Config(Box<Config>),
+    /// News about the cluster.
+    Cluster(Box<SiblingMessage>),
+    /// The sender's node has this ID now.
+    Identity(NodeId),
+}
+
+/// What others must know of a core to wake it.
+#[derive(Default)]
+pub struct Bell {
+    waiting: AtomicBool,
+    ring_fd: AtomicI32,
+}
+
+impl Bell {
+    /// A bell that rings nowhere yet.
+    pub fn new() -> Bell {
+        Bell { waiting: AtomicBool::new(false), ring_fd: AtomicI32::new(-1) }
+    }
+
+    /// Rings at `ring_fd` from now on.
+    pub fn hang(&self, ring_fd: i32) {
+        self.ring_fd.store(ring_fd, Ordering::Release);
+    }
+}
+
+struct Lane {
+    sender: Producer<Message>,
+    receiver: Consumer<Message>,
+    bell: Arc<Bell>,
+    /// Frames of this round.
+    requests: Vec<u8>,
+    replies: Vec<u8>,
+    /// Messages that found the queue full, or were said between rounds; oldest first.
+    backlog: VecDeque<Message>,
+}
+
+/// One core's ends of all queues.
+pub struct Mesh {
+    bell: Arc<Bell>,
+    /// By core number; `None` at its own.
+    lanes: Vec<Option<Lane>>,
+    /// Emptied buffers to use again.
+    spare: Vec<Vec<u8>>,
+}
+
+/// The meshes of `cores` cores.
+pub fn weave(cores: usize) -> Vec<Mesh> {
+    let bells: Vec<Arc<Bell>> = (0..cores).map(|_| Arc::new(Bell::new())).collect();
+    let mut senders: Vec<Vec<Option<Producer<Message>>>> = Vec::new();
+    let mut receivers: Vec<Vec<Option<Consumer<Message>>>> =
+        (0..cores).map(|_| (0..cores).map(|_| None).collect()).collect();
+    for from in 0..cores {
+        let mut row = Vec::new();
+        for (to, receivers) in receivers.iter_mut().enumerate() {
+            let (sender, receiver) = RingBuffer::new(if from == to { 0 } else { QUEUE_LEN });
+            row.push((from != to).then_some(sender));
+            receivers[from] = (from != to).then_some(receiver);
+        }
+        senders.push(row);
+    }
+    let lanes = senders.into_iter().zip(receivers).map(|(senders, receivers)| {
+        let ends = senders.into_iter().zip(receivers).zip(&bells);
+        ends.map(|((sender, receiver), bell)| Some(Lane::new(sender?, receiver?, bell.clone()))).collect()
+    });
+    let lanes: Vec<Vec<Option<Lane>>> = lanes.collect();
+    lanes.into_iter().zip(&bells).map(|(lanes, bell)| Mesh::new(bell.clone(), lanes)).collect()
+}
+
+impl Lane {
+    fn new(sender: Producer<Message>, receiver: Consumer<Message>, bell: Arc<Bell>) -> Lane {
+        let (requests, replies) = (Vec::new(), Vec::new());
+        Lane { sender, receiver, bell, requests, replies, backlog: VecDeque::new() }
+    }
+
+    /// Moves what was collected into the queue; whether anything went.
+    fn flush(&mut self, spare: &mut Vec<Vec<u8>>) -> bool {
+        let mut fresh = || spare.pop().unwrap_or_default();
+        if !self.requests.is_empty() {
+            self.backlog.push_back(Message::Requests(std::mem::replace(&mut self.requests, fresh())));
+        }
+        if !self.replies.is_empty() {
+            self.backlog.push_back(Message::Replies(std::mem::replace(&mut self.replies, fresh())));
+        }
+        let mut sent = false;
+        while let Some(message) = self.backlog.pop_front() {
+            match self.sender.push(message) {
+                Ok(()) => sent = true,
+                Err(rtrb::PushError::Full(message)) => {
+                    self.backlog.push_front(message);
+                    break;
+                }
+            }
+        }
+        sent
+    }
+}
+
+impl Mesh {
+    fn new(bell: Arc<Bell>, lanes: Vec<Option<Lane>>) -> Mesh {
+        Mesh { bell, lanes, spare: Vec::new() }
+    }
+
+    /// Tells the siblings where this core is woken.
+    pub fn open(&self, ring: &ClientRing) {
+        self.bell.hang(ring.fd());
+    }
+
+    /// Number of cores of the process.
+    pub fn cores(&self) -> usize {
+        self.lanes.len()
+    }
+
+    /// All siblings' numbers.
+    pub fn siblings(&self) -> impl Iterator<Item = u16> + use<> {
+        let present: Vec<u16> = (0..self.lanes.len()).filter(|i| self.lanes[*i].is_some()).map(|i| i as u16).collect();
+        present.into_iter()
+    }
+
+    /// The buffer of request frames for `core`.
+    pub fn requests(&mut self, core: u16) -> Option<&mut Vec<u8>> {
+        Some(&mut self.lanes.get_mut(usize::from(core))?.as_mut()?.requests)
+    }
+
+    /// Sends the reply of a session's command to the core that holds its connection.
+    pub fn reply(&mut self, session: SessionId, ticket: u32, reply: &Reply) {
+        let Some(Some(lane)) = self.lanes.get_mut(usize::from(session.core)) else { return };
+        frame::begin_reply(&mut lane.replies, session, ticket, reply.len());
+        for segment in reply.segments() {
+            lane.replies.extend_from_slice(match segment {
+                Segment::Bytes(bytes) => bytes,
+                Segment::Blob(blob) => blob,
+            });
+        }
+    }
+
+    /// Sends a message.
+    pub fn send(&mut self, core: u16, message: Message) {
+        if let Some(Some(lane)) = self.lanes.get_mut(usize::from(core)) {
+            lane.backlog.push_back(message);
+        }
+    }
+
+    /// The next message, and who sent it.
+    pub fn next(&mut self) -> Option<(u16, Message)> {
+        self.lanes.iter_mut().enumerate().find_map(|(core, lane)| {
+            let message = lane.as_mut()?.receiver.pop().ok()?;
+            Some((core as u16, message))
+        })
+    }
+
+    /// Takes a frame buffer back for reuse.
+    pub fn recycle(&mut self, mut buffer: Vec<u8>) {
+        const KEEP: usize = 8;
+        const KEEP_BYTES: usize = 256 * 1024;
+        if self.spare.len() < KEEP && buffer.capacity() <= KEEP_BYTES {
+            buffer.clear();
+            self.spare.push(buffer);
+        }
+    }
+
+    /// Sends what was collected and wakes the siblings that wait for it.
+    pub fn flush(&mut self, ring: &mut ClientRing) {
+        for lane in self.lanes.iter_mut().flatten() {
+            if !lane.flush(&mut self.spare) {
+                continue;
+            }
+            // Orders the message before the look at the flag; the sleeper does the reverse.
+            fence(Ordering::SeqCst);
+            if lane.bell.waiting.load(Ordering::Relaxed) && lane.bell.waiting.swap(false, Ordering::AcqRel) {
+                ring.wake(lane.bell.ring_fd.load(Ordering::Acquire));
+            }
+        }
+    }
+
+    /// Whether something waits to be sent.
+    pub fn has_outgoing(&self) -> bool {
+        let busy = |lane: &Lane| !lane.backlog.is_empty() || !lane.requests.is_empty() || !lane.replies.is_empty();
+        self.lanes.iter().flatten().any(busy)
+    }
+
+    /// Announces that this core is about to wait; false when a message is there already.
+    pub fn may_wait(&self) -> bool {
+        if self.lanes.len() < 2 {
+            return true;
+        }
+        self.bell.waiting.store(true, Ordering::Relaxed);
+        fence(Ordering::SeqCst);
+        let quiet = self.lanes.iter().flatten().all(|lane| lane.receiver.is_empty() && lane.backlog.is_empty());
+        if !quiet {
+            self.awake();
+        }
+        quiet
+    }
+
+    /// This core does not wait any more.
+    pub fn awake(&self) {
+        self.bell.waiting.store(false, Ordering::Relaxed);
+    }
+}

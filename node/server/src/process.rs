@@ -1,0 +1,68 @@
+//! The process: what its cores share, how it starts, how it ends.
+//!
+//! Nothing here is on the way of a request. The main thread makes everything that can fail (listeners,
+//! folders, cluster state), starts one executor per core, then waits for a signal.
+
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::clock::SteadyClock;
+use crate::executor;
+
+/// What all cores may know of each other and of the process.
+pub struct Process {
+    /// Random name of this run, 40 hex digits (INFO's `run_id`).
+    pub run_id: String,
+    /// Path of the binary.
+    pub executable: String,
+    /// The configuration file, as an absolute path.
+    pub config_file: Option<PathBuf>,
+    /// When it started.
+    pub clock: SteadyClock,
+    /// The ingress port; 0 when there is none.
+    pub ingress_port: u16,
+    /// Each core's place.
+    pub cores: Vec<Place>,
+    stopping: AtomicBool,
+}
+
+/// Where a core is found.
+pub struct Place {
+    /// Its client port.
+    pub port: u16,
+    /// Its bus port.
+    pub bus_port: u16,
+    /// Its folder.
+    pub folder: PathBuf,
+    /// The CPU it is pinned to.
+    pub cpu: Option<usize>,
+    /// Wakes it when it is parked.
+    pub event_fd: OwnedFd,
+}
+
+impl Process {
+    /// A process that is about to start.
+    pub fn new(run_id: String, config_file: Option<PathBuf>, ingress_port: u16, cores: Vec<Place>) -> Process {
+        let executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
+        let (clock, stopping) = (SteadyClock::start(), AtomicBool::new(false));
+        Process { run_id, executable, config_file, clock, ingress_port, cores, stopping }
+    }
+
+    /// Whether the cores are to end.
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Relaxed)
+    }
+
+    /// Ends all cores.
+    pub fn stop(&self) {
+        self.stopping.store(true, Ordering::Relaxed);
+        self.cores.iter().for_each(|core| executor::signal(core.event_fd.as_raw_fd()));
+    }
+
+    /// Asks the main thread to end the process (SHUTDOWN), as a signal from outside would.
+    pub fn request_stop(&self) {
+        // SAFETY: takes no pointers; the main thread waits for this signal.
+        unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
+    }
+}

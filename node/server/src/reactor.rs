@@ -1,0 +1,214 @@
+//! The loop of a core: completions in, requests run, replies out, one system call a round.
+//!
+//! A round: take all completions; run the requests they brought; take what siblings sent; queue the replies;
+//! enter the ring, which sends them and waits for more. While there is work the loop goes on, letting
+//! glommio's tasks in when it is their turn. When there is none it waits in the ring for a moment, then parks
+//! on an event descriptor through glommio, so that an idle core costs no CPU.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use crate::client::{Client, Closing};
+use crate::clock;
+use crate::core::Core;
+use crate::executor::{self, Parking};
+use crate::listener::Listeners;
+use crate::log::warning;
+use crate::ring::{ClientRing, Completion, Op, Wait};
+
+/// How long an empty wait inside the ring lasts; glommio's own tasks are late by at most that.
+const RING_WAIT: Duration = Duration::from_micros(500);
+/// After so many empty waits in a row the core parks.
+const WAITS_BEFORE_PARKING: u32 = 4;
+
+/// One core's loop and what it owns besides the core's state.
+pub struct Reactor {
+    core: Rc<RefCell<Core>>,
+    ring: ClientRing,
+    listeners: Listeners,
+    parking: Parking,
+    /// Sends that were queued for the next enter.
+    sends: usize,
+    /// The last enter's sends were all done when it returned: none waits for a slow peer.
+    sends_prompt: bool,
+}
+
+impl Reactor {
+    /// The loop of `core`, whose ring is `ring`.
+    pub fn new(core: Rc<RefCell<Core>>, ring: ClientRing, listeners: Listeners, parking: Parking) -> Reactor {
+        Reactor { core, ring, listeners, parking, sends: 0, sends_prompt: true }
+    }
+
+    /// Serves until the process shuts down.
+    pub async fn run(mut self) {
+        self.listeners.arm_all(&mut self.ring);
+        self.ring.arm_event_fd(false);
+        let mut empty_waits = 0;
+        while !self.core.borrow().process.is_stopping() {
+            let worked = self.round();
+            empty_waits = if worked { 0 } else { empty_waits + 1 };
+            if empty_waits <= WAITS_BEFORE_PARKING {
+                self.enter(worked);
+            } else {
+                self.park().await;
+                empty_waits = 0;
+            }
+            executor::yield_if_needed().await;
+        }
+    }
+
+    /// Takes completions and messages, runs what they bring, queues replies; whether there was anything.
+    fn round(&mut self) -> bool {
+        let core = self.core.clone();
+        let mut core = core.borrow_mut();
+        core.now_ms = clock::unix_ms();
+        let mut events = 0;
+        while let Some(completion) = self.ring.next() {
+            events += 1;
+            self.handle(&mut core, &completion);
+        }
+        let messages = core.take_messages();
+        self.flush(&mut core);
+        core.send_messages(&mut self.ring);
+        events > 0 || messages
+    }
+
+    fn handle(&mut self, core: &mut Core, completion: &Completion) {
+        match completion.token.op {
+            Op::Recv => self.received(core, completion),
+            Op::Send => self.sent(core, completion),
+            Op::Accept => self.listeners.accepted(core, &mut self.ring, completion),
+            Op::Wake | Op::WakeSent => {}
+        }
+    }
+
+    fn received(&mut self, core: &mut Core, completion: &Completion) {
+        let token = completion.token;
+        let Some(mut client) = core.clients.take(token.index, token.generation) else {
+            return self.ring.release(completion);
+        };
+        client.receiving = completion.more;
+        if completion.result > 0 {
+            if client.reply.capacity() == 0 {
+                client.reply.adopt_buffer(core.take_buffer());
+            }
+            core.receive(&mut client, self.ring.bytes(completion));
+            self.ring.release(completion);
+            if !completion.more && client.closing != Closing::Now {
+                self.arm_recv(&mut client);
+            }
+        } else if completion.result == -libc::ENOBUFS && client.closing != Closing::Now {
+            // All buffers were in use at that moment; they are free again now.
+            self.arm_recv(&mut client);
+        } else {
+            client.shut();
+        }
+        leave(core, client);
+    }
+
+    fn arm_recv(&mut self, client: &mut Client) {
+        client.receiving = true;
+        self.ring.recv(client.token(Op::Recv), client.fd());
+    }
+
+    fn sent(&mut self, core: &mut Core, completion: &Completion) {
+        let token = completion.token;
+        self.sends_prompt = true;
+        let Some(mut client) = core.clients.take(token.index, token.generation) else { return };
+        core.stats.net_output_bytes += completion.result.max(0) as u64;
+        if let Some(buffer) = client.finish_send(completion.result, &mut self.ring) {
+            core.give_buffer(buffer);
+        }
+        // Replies written meanwhile, a goodbye that waited for the last byte, or nothing.
+        if !client.reply.is_empty() || client.closing != Closing::No {
+            leave(core, client);
+        } else {
+            core.clients.put(client);
+        }
+    }
+
+    /// Queues the replies of all clients that have some, and ends those that are going.
+    fn flush(&mut self, core: &mut Core) {
+        let mut outbox = std::mem::take(&mut core.outbox);
+        for index in outbox.drain(..) {
+            let Some(client) = core.clients.get(index) else { continue };
+            client.queued = false;
+            core.check_output(index);
+            let Some(client) = core.clients.get(index) else { continue };
+            if !client.may_run() {
+                // Its further requests wait.
+            } else if client.input.is_some() && client.pending.is_none() {
+                let generation = client.generation;
+                if let Some(mut client) = core.clients.take(index, generation) {
+                    core.run_input(&mut client);
+                    core.clients.put(client);
+                }
+            }
+            let Some(client) = core.clients.get(index) else { continue };
+            let sending = client.sending.is_some();
+            client.start_send(&mut self.ring);
+            self.sends += usize::from(!sending && client.sending.is_some());
+            if client.closing == Closing::AfterReply && client.unsent() == 0 {
+                client.shut();
+            }
+            if client.closing == Closing::Now && client.is_quiet() {
+                let generation = client.generation;
+                if let Some(client) = core.clients.take(index, generation) {
+                    core.forget_client(client);
+                }
+            }
+        }
+        // Running input may have queued others meanwhile.
+        outbox.append(&mut core.outbox);
+        core.outbox = outbox;
+    }
+
+    /// Submits; waits for news when the last round brought some, or for a moment.
+    fn enter(&mut self, worked: bool) {
+        // A send completes inside the enter that submits it, unless its peer is slow; waiting for one
+        // completion more than the sends then means waiting for real news.
+        let events = if self.sends_prompt { self.sends + 1 } else { 1 };
+        let core = self.core.borrow();
+        let wait = if !core.outbox.is_empty() || !core.mesh.may_wait() {
+            Wait::No
+        } else {
+            Wait::For { events, limit: RING_WAIT }
+        };
+        let _ = worked;
+        if let Err(e) = self.ring.enter(wait) {
+            warning!("Entering the client ring failed: {e}");
+        }
+        core.mesh.awake();
+        self.sends = 0;
+    }
+
+    /// Waits without using the CPU until a completion, a message or a signal comes.
+    async fn park(&mut self) {
+        self.ring.arm_event_fd(true);
+        let news = {
+            let core = self.core.borrow();
+            let may_wait = core.mesh.may_wait();
+            // With signalling on, what came before would not be signalled: look once more.
+            if let Err(e) = self.ring.enter(Wait::No) {
+                warning!("Entering the client ring failed: {e}");
+            }
+            !may_wait || self.ring.has_completions() || core.process.is_stopping()
+        };
+        if !news {
+            self.parking.park().await;
+        }
+        self.core.borrow().mesh.awake();
+        self.ring.arm_event_fd(false);
+    }
+}
+
+/// Puts a client back whose turn is over, to be looked at when replies are flushed.
+fn leave(core: &mut Core, mut client: Box<Client>) {
+    let index = client.index;
+    if !client.queued {
+        client.queued = true;
+        core.outbox.push(index);
+    }
+    core.clients.put(client);
+}

@@ -1,0 +1,148 @@
+//! Where a command runs: here, at a sibling, or elsewhere in the cluster.
+//!
+//! Source: cluster specification, "Redirection and resharding".
+
+use base::{Slot, key_slot};
+use cluster::{Asker, Cluster, NodeIndex, Owner};
+use commands::table::{self, Begin, Command, Find};
+use commands::{Args, Error};
+
+/// Keys of several slots in one command.
+pub const CROSS_SLOT: Error = Error::new("CROSSSLOT Keys in request don't hash to the same slot");
+const NOT_SERVED: Error = Error::new("CLUSTERDOWN Hash slot not served");
+const DOWN: Error = Error::new("CLUSTERDOWN The cluster is down");
+const DOWN_READ_ONLY: Error = Error::new("CLUSTERDOWN The cluster is down and only accepts read commands");
+const TRY_AGAIN: Error = Error::new("TRYAGAIN Multiple keys request during rehashing of slot");
+
+/// The slot of a command's keys.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Keys {
+    /// It has none.
+    None,
+    /// All are in this slot; so many there are.
+    In(Slot, usize),
+    /// They are in several slots.
+    Across,
+}
+
+/// Where to send a command.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Route {
+    /// Run it here.
+    Here,
+    /// This node owns the slot.
+    Node(NodeIndex),
+    /// Answer with this error.
+    Refuse(Error),
+}
+
+/// What a client has said that matters for routing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Permits {
+    /// ASKING before this command.
+    pub asking: bool,
+    /// READONLY.
+    pub readonly: bool,
+}
+
+/// The slot of the keys in `args`.
+#[inline]
+pub fn keys_of(command: &Command, args: &Args<'_>) -> Keys {
+    match command.keys {
+        [] => Keys::None,
+        // Nearly every command has its one key at a fixed place.
+        [spec] => match (spec.begin, spec.find) {
+            (Begin::Index(index), Find::Range { last: 0, .. }) => {
+                args.get(index).map_or(Keys::None, |key| Keys::In(key_slot(key), 1))
+            }
+            _ => search_keys(command, args),
+        },
+        _ => search_keys(command, args),
+    }
+}
+
+fn search_keys(command: &Command, args: &Args<'_>) -> Keys {
+    let mut keys = Keys::None;
+    // A malformed count finds no keys: the handler then says what is wrong with it.
+    let _ = command.each_key(args, &mut |index| {
+        let slot = key_slot(args[index]);
+        keys = match keys {
+            Keys::None => Keys::In(slot, 1),
+            Keys::In(other, count) if other == slot => Keys::In(slot, count + 1),
+            _ => Keys::Across,
+        };
+    });
+    keys
+}
+
+/// Whether a command whose `count` keys are all in `slot` runs here. `present` counts those of them that exist
+/// here; it is asked only while the slot moves.
+#[inline]
+pub fn route(
+    cluster: &Cluster,
+    command: &Command,
+    slot: Slot,
+    count: usize,
+    permits: Permits,
+    present: impl FnOnce() -> usize,
+) -> Route {
+    let owner = cluster.owner(slot);
+    if owner == Owner::Me && cluster.is_ok() && !is_moving(cluster, slot) {
+        return Route::Here;
+    }
+    route_with_care(cluster, command, slot, count, permits, owner, present)
+}
+
+fn route_with_care(
+    cluster: &Cluster,
+    command: &Command,
+    slot: Slot,
+    count: usize,
+    permits: Permits,
+    owner: Owner,
+    present: impl FnOnce() -> usize,
+) -> Route {
+    if owner == Owner::None {
+        return Route::Refuse(NOT_SERVED);
+    }
+    if !cluster.is_ok() {
+        if !cluster.config().allow_reads_when_down {
+            return Route::Refuse(DOWN);
+        }
+        if command.has(table::WRITE) {
+            return Route::Refuse(DOWN_READ_ONLY);
+        }
+    }
+    if let (Owner::Me, Some(to)) = (owner, cluster.migrating_to(slot)) {
+        return match present() {
+            have if have == count => Route::Here,
+            // Some keys are here, some gone: only when all are gone the other node can answer.
+            have if have > 0 && count > 1 => Route::Refuse(TRY_AGAIN),
+            _ => Route::Refuse(redirection("ASK", cluster, slot, to)),
+        };
+    }
+    if cluster.importing_from(slot).is_some() && (permits.asking || command.has(table::ASKING)) {
+        return if count > 1 && present() < count { Route::Refuse(TRY_AGAIN) } else { Route::Here };
+    }
+    match owner {
+        Owner::Me => Route::Here,
+        Owner::Node(_) if permits.readonly && reads(command) && cluster.is_mine_or_my_masters(slot) => Route::Here,
+        Owner::Node(node) => Route::Node(node),
+        Owner::None => Route::Refuse(NOT_SERVED),
+    }
+}
+
+fn is_moving(cluster: &Cluster, slot: Slot) -> bool {
+    cluster.migrating_to(slot).is_some() || cluster.importing_from(slot).is_some()
+}
+
+fn reads(command: &Command) -> bool {
+    command.has(table::READONLY) || !command.has(table::WRITE)
+}
+
+/// The error that sends a client to `node`; `kind` is `MOVED` or `ASK`.
+pub fn redirection(kind: &str, cluster: &Cluster, slot: Slot, node: NodeIndex) -> Error {
+    let Some(node) = cluster.node(node) else { return NOT_SERVED };
+    let (host, port) = cluster.endpoint(node, Asker::default());
+    Error::text(format!("{kind} {slot} {host}:{port}"))
+}

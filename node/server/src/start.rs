@@ -1,0 +1,377 @@
+//! Start and end of the process.
+//!
+//! Everything that can fail is tried on the main thread before a core starts, so that a failure is one clear
+//! sentence and exit code 1. Then each core's executor starts; when all are up the process is ready, and the
+//! main thread waits for SIGTERM or SIGINT.
+
+use std::cell::RefCell;
+use std::fs;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex};
+
+use base::NodeId;
+use cluster::{BUS_PORT_OFFSET, Cluster};
+
+use crate::client::Door;
+use crate::clock;
+use crate::config::{Config, Cores, Loaded, LogLevel};
+use crate::core::{Core, cron};
+use crate::executor::{self, Parking};
+use crate::listener::{self, Listeners};
+use crate::log::{self, Level, notice, warning};
+use crate::mesh::{self, Mesh};
+use crate::process::{Place, Process};
+use crate::reactor::Reactor;
+use crate::ring::ClientRing;
+use crate::settings;
+
+/// The file of a core's cluster state when it has a folder of its own.
+const OWN_FOLDER_CONFIG: &str = "nodes.conf";
+/// Descriptors a core needs beside its clients'.
+const SPARE_DESCRIPTORS: u64 = 64;
+
+/// Runs the process until it is told to end.
+///
+/// # Errors
+/// One sentence that says what is missing.
+pub fn run(loaded: Loaded) -> Result<(), String> {
+    let Loaded { config, file, warnings } = loaded;
+    log::configure(level(config.general.loglevel), &config.general.logfile);
+    let file = file.map(|file| fs::canonicalize(&file).unwrap_or(file));
+    let cpus = executor::allowed_cpus();
+    let count = match config.ringmaster.cores {
+        Cores::Auto => cpus.len(),
+        Cores::Count(count) => usize::from(count),
+    };
+    announce(count);
+    warnings.iter().for_each(|warning| warning!("{warning}"));
+    std::env::set_current_dir(&config.general.dir)
+        .map_err(|e| format!("Can't chdir to '{}': {e}", config.general.dir))?;
+    probe_ring()?;
+    let config = raise_descriptor_limit(config, count);
+    block_signals();
+    let places = lay_out(&config, count, &cpus)?;
+    let seeds = plant(&config, &places)?;
+    let process = Arc::new(Process::new(random_id(), file, config.ringmaster.ingress_port, places));
+    write_pid_file(&config)?;
+    let running = start_cores(&process, &config, seeds)?;
+    notice!("Server initialized");
+    notice!("Ready to accept connections tcp");
+    wait_for_signal();
+    notice!("User requested shutdown...");
+    process.stop();
+    let clean = running.into_iter().map(executor::Running::join).fold(true, |all, one| all & one);
+    if !config.general.pidfile.is_empty() {
+        let _ = fs::remove_file(&config.general.pidfile);
+    }
+    if !config.network.unixsocket.is_empty() {
+        let _ = fs::remove_file(&config.network.unixsocket);
+    }
+    notice!("Ringmaster is now ready to exit, bye bye...");
+    if clean { Ok(()) } else { Err("A core did not end cleanly".to_owned()) }
+}
+
+/// The log's word for a `loglevel`.
+pub fn level(level: LogLevel) -> Level {
+    match level {
+        LogLevel::Debug => Level::Debug,
+        LogLevel::Verbose => Level::Verbose,
+        LogLevel::Notice => Level::Notice,
+        LogLevel::Warning | LogLevel::Nothing => Level::Warning,
+    }
+}
+
+fn announce(count: usize) {
+    notice!("Ringmaster is starting");
+    notice!("Ringmaster version={}, cores={count}, PID: {}", env!("CARGO_PKG_VERSION"), std::process::id());
+}
+
+/// Tries a client ring before any executor, which would panic with a misleading text.
+fn probe_ring() -> Result<(), String> {
+    ClientRing::new().map(drop).map_err(|e| match e.raw_os_error() {
+        Some(libc::ENOSYS) => "io_uring is missing: Ringmaster needs Linux 6.1 or newer".to_owned(),
+        Some(libc::EPERM | libc::EACCES) => "io_uring is not allowed here: set the sysctl \
+            kernel.io_uring_disabled=0 and let the container's seccomp profile pass io_uring_setup, io_uring_enter \
+            and io_uring_register"
+            .to_owned(),
+        Some(libc::ENOMEM) => "too little locked memory for io_uring: raise it with 'ulimit -l unlimited', or \
+            LimitMEMLOCK=infinity in the systemd unit"
+            .to_owned(),
+        Some(libc::EINVAL) => {
+            "this kernel's io_uring is too old: Ringmaster needs Linux 6.1 or newer".to_owned()
+        }
+        _ => format!("io_uring cannot be set up: {e}"),
+    })
+}
+
+/// Raises the limit of open files as far as the cores' `maxclients` ask, or lowers `maxclients` to what can be had.
+fn raise_descriptor_limit(mut config: Config, cores: usize) -> Config {
+    let wanted = (u64::from(config.limits.maxclients) + SPARE_DESCRIPTORS) * cores as u64;
+    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
+    // SAFETY: the pointer is to a live `rlimit`.
+    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0 || limit.rlim_cur >= wanted {
+        return config;
+    }
+    for max in [limit.rlim_max.max(wanted), limit.rlim_max] {
+        let raised = libc::rlimit { rlim_cur: wanted.min(max), rlim_max: max };
+        // SAFETY: the pointer is to a live `rlimit`.
+        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) } == 0 {
+            limit = raised;
+            break;
+        }
+    }
+    if limit.rlim_cur < wanted {
+        let possible = (limit.rlim_cur / cores as u64).saturating_sub(SPARE_DESCRIPTORS).max(1);
+        warning!(
+            "The limit of open files is {}: maxclients is {possible} a core instead of {}; raise it with 'ulimit -n'",
+            limit.rlim_cur,
+            config.limits.maxclients
+        );
+        config.limits.maxclients = possible as u32;
+    }
+    config
+}
+
+/// Signals are taken by the main thread alone.
+fn block_signals() {
+    let set = ending_signals();
+    // SAFETY: `set` is a live signal set; the old mask is not asked for.
+    unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
+}
+
+fn ending_signals() -> libc::sigset_t {
+    // SAFETY: `sigset_t` is plain data; `sigemptyset` makes it valid before `sigaddset` reads it.
+    unsafe {
+        let mut set: libc::sigset_t = std::mem::zeroed();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGTERM);
+        libc::sigaddset(&mut set, libc::SIGINT);
+        set
+    }
+}
+
+fn wait_for_signal() {
+    let (set, mut signal) = (ending_signals(), 0);
+    // SAFETY: both pointers are to live values.
+    while unsafe { libc::sigwait(&set, &mut signal) } != 0 {}
+}
+
+/// Ports, folders and CPUs of all cores.
+fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, String> {
+    let last = usize::from(config.network.port) + count - 1;
+    let offset = bus_offset(config);
+    if last > usize::from(u16::MAX) || last as i32 + offset > i32::from(u16::MAX) {
+        return Err(format!(
+            "{count} cores from port {} on need ports up to {last} and bus ports {offset} above: not all are below 65536",
+            config.network.port
+        ));
+    }
+    let root = std::env::current_dir().map_err(|e| format!("The folder 'dir' cannot be read: {e}"))?;
+    refuse_fewer_cores(&root, config.network.port, count)?;
+    (0..count)
+        .map(|i| {
+            let port = config.network.port + i as u16;
+            let folder = if count == 1 { root.clone() } else { root.join(port.to_string()) };
+            fs::create_dir_all(&folder)
+                .map_err(|e| format!("The folder {} cannot be made: {e}", folder.display()))?;
+            let event_fd = executor::event_fd().map_err(|e| format!("No event descriptor can be had: {e}"))?;
+            let bus_port = (i32::from(port) + offset) as u16;
+            // More cores than CPUs share them as the system sees fit.
+            let cpu = (count <= cpus.len()).then(|| cpus[i]);
+            Ok(Place { port, bus_port, folder, cpu, event_fd })
+        })
+        .collect()
+}
+
+/// How far bus ports lie above client ports.
+fn bus_offset(config: &Config) -> i32 {
+    match config.cluster.port {
+        0 => i32::from(BUS_PORT_OFFSET),
+        first => i32::from(first) - i32::from(config.network.port),
+    }
+}
+
+/// A folder that holds the state of more cores than are to start would leave their slots unserved.
+fn refuse_fewer_cores(root: &Path, port: u16, count: usize) -> Result<(), String> {
+    let held = (0..=u16::MAX - port).take_while(|i| {
+        let folder = root.join((port + i).to_string());
+        folder.join(OWN_FOLDER_CONFIG).exists()
+    });
+    let held = held.count();
+    if held > count && held > 1 {
+        return Err(format!(
+            "The folder {} holds the state of {held} cores, but cores is {count}: start with cores {held} (move the slots \
+             of the last ones away first, to run with fewer)",
+            root.display()
+        ));
+    }
+    Ok(())
+}
+
+/// What a core needs to begin.
+struct Seed {
+    cluster: Cluster,
+    mesh: Mesh,
+    doors: Vec<(Door, OwnedFd)>,
+}
+
+/// Listeners, cluster states and meshes of all cores.
+fn plant(config: &Config, places: &[Place]) -> Result<Vec<Seed>, String> {
+    let clusters = load_clusters(config, places)?;
+    let meshes = mesh::weave(places.len());
+    let mut seeds = Vec::new();
+    for ((i, (place, cluster)), mesh) in places.iter().zip(clusters).enumerate().zip(meshes) {
+        let mut doors = Vec::new();
+        let options = listener::Options {
+            bind: &config.network.bind,
+            backlog: config.network.tcp_backlog as i32,
+            keepalive_s: u64::from(config.network.tcp_keepalive),
+            share_port: false,
+        };
+        if place.port != 0 {
+            doors.extend(listener::listen_tcp(place.port, &options)?.into_iter().map(|fd| (Door::Node, fd)));
+        }
+        if config.ringmaster.ingress_port != 0 {
+            let options = listener::Options { share_port: true, ..options };
+            let listeners = listener::listen_tcp(config.ringmaster.ingress_port, &options)?;
+            doors.extend(listeners.into_iter().map(|fd| (Door::Ingress, fd)));
+        }
+        if i == 0 && !config.network.unixsocket.is_empty() {
+            let path = Path::new(&config.network.unixsocket);
+            let listener = listener::listen_unix(path, config.network.unixsocketperm, options.backlog)?;
+            doors.push((Door::Unix, listener));
+        }
+        seeds.push(Seed { cluster, mesh, doors });
+    }
+    Ok(seeds)
+}
+
+/// The file of a core's cluster state.
+pub fn cluster_file(config: &Config, folder: &Path, cores: usize) -> PathBuf {
+    folder.join(if cores == 1 { config.cluster.config_file.as_str() } else { OWN_FOLDER_CONFIG })
+}
+
+/// Reads the state of each core, or makes it: a cluster of the cores when `bootstrap` says so and the
+/// folder is fresh, else nodes of their own.
+fn load_clusters(config: &Config, places: &[Place]) -> Result<Vec<Cluster>, String> {
+    let now = clock::unix_ms();
+    let configs = places.iter().map(|p| settings::cluster_config(config, p.port, p.bus_port));
+    let files: Vec<PathBuf> = places.iter().map(|p| cluster_file(config, &p.folder, places.len())).collect();
+    let fresh = |file: &PathBuf| fs::metadata(file).is_ok_and(|meta| meta.len() > 0).then_some(()).is_none();
+    if config.ringmaster.bootstrap && files.iter().all(fresh) {
+        let ip = config.cluster.announce_ip.clone();
+        let ip = if ip.is_empty() { own_address(&config.network.bind) } else { ip };
+        let siblings = configs.map(|config| (ip.clone(), config)).collect();
+        return Ok(cluster::bootstrap(siblings, &mut cluster_random(), now));
+    }
+    configs
+        .zip(&files)
+        .map(|(config, file)| {
+            if fresh(file) {
+                return Ok(Cluster::new(config, cluster_random(), now));
+            }
+            let text = fs::read_to_string(file).map_err(|e| format!("{} cannot be read: {e}", file.display()))?;
+            Cluster::load(&text, config, cluster_random(), now)
+                .map_err(|e| format!("Unrecoverable error: corrupted cluster config file {}: {e}", file.display()))
+        })
+        .collect()
+}
+
+/// The address siblings are told to clients under: the first one bound, where that is one.
+fn own_address(bind: &[String]) -> String {
+    let named = bind.iter().map(|address| address.trim_start_matches('-'));
+    let first = named.filter(|address| !matches!(*address, "*" | "::*" | "0.0.0.0" | "::")).next();
+    first.unwrap_or("127.0.0.1").to_owned()
+}
+
+fn cluster_random() -> cluster::Random {
+    cluster::Random::new(std::array::from_fn(|_| random_u64()))
+}
+
+/// 64 bits from the kernel.
+pub fn random_u64() -> u64 {
+    let mut bytes = [0u8; 8];
+    // SAFETY: the pointer and the length are of the same live array. At start the kernel's pool is ready; should
+    // it fail, the address space's layout and the clock still differ from run to run.
+    let got = unsafe { libc::getrandom(bytes.as_mut_ptr().cast(), bytes.len(), 0) };
+    let noise = if got == 8 { 0 } else { clock::unix_us() ^ (&raw const bytes as u64) };
+    u64::from_ne_bytes(bytes) ^ noise
+}
+
+fn random_id() -> String {
+    let mut bytes = [0; 20];
+    bytes.chunks_mut(8).for_each(|chunk| chunk.copy_from_slice(&random_u64().to_ne_bytes()[..chunk.len()]));
+    NodeId::from_random(bytes).to_string()
+}
+
+fn write_pid_file(config: &Config) -> Result<(), String> {
+    if config.general.pidfile.is_empty() {
+        return Ok(());
+    }
+    let write = fs::write(&config.general.pidfile, format!("{}\n", std::process::id()));
+    write.map_err(|e| format!("The pid file {} cannot be written: {e}", config.general.pidfile))
+}
+
+/// Starts all cores and waits until each is up.
+fn start_cores(process: &Arc<Process>, config: &Config, seeds: Vec<Seed>) -> Result<Vec<executor::Running>, String> {
+    store::hash::set_hash_seed(random_u64());
+    let ids: Vec<NodeId> = seeds.iter().map(|seed| seed.cluster.my_id()).collect();
+    let (report, reports) = channel();
+    let mut running = Vec::new();
+    for (i, seed) in seeds.into_iter().enumerate() {
+        let (process, config, ids, report) = (process.clone(), config.clone(), ids.clone(), report.clone());
+        // The executor may be started a second time when locked memory is short; the seed is taken by the one
+        // that runs.
+        let seed = Arc::new(Mutex::new(Some(seed)));
+        let main = {
+            let process = process.clone();
+            move || async move {
+                let seed = seed.lock().unwrap_or_else(|e| e.into_inner()).take();
+                if let Some(seed) = seed {
+                    core_main(i as u16, process, config, ids, seed, report).await;
+                }
+            }
+        };
+        running.push(executor::spawn(&format!("core-{i}"), process.cores[i].cpu, main)?);
+    }
+    for _ in 0..process.cores.len() {
+        reports.recv().map_err(|e| format!("A core did not start: {e}"))??;
+    }
+    Ok(running)
+}
+
+/// A core's life: build it on its own thread, run its loop and its background work.
+async fn core_main(
+    index: u16,
+    process: Arc<Process>,
+    config: Config,
+    ids: Vec<NodeId>,
+    seed: Seed,
+    report: Sender<Result<(), String>>,
+) {
+    let place = &process.cores[usize::from(index)];
+    let built = build(place, &seed.mesh);
+    let (ring, parking) = match built {
+        Ok(built) => built,
+        Err(e) => return drop(report.send(Err(format!("core-{index} cannot set up its ring: {e}")))),
+    };
+    let mut core = Core::new(index, process.clone(), config, ids, seed.cluster, seed.mesh);
+    core.drive_cluster();
+    let core = Rc::new(RefCell::new(core));
+    executor::spawn_local(cron::run(core.clone()));
+    // The main thread may be gone only when the process ends anyway.
+    let _ = report.send(Ok(()));
+    Reactor::new(core, ring, Listeners::new(seed.doors), parking).run().await;
+}
+
+fn build(place: &Place, mesh: &Mesh) -> io::Result<(ClientRing, Parking)> {
+    use std::os::fd::AsRawFd;
+    let ring = ClientRing::new()?;
+    ring.register_event_fd(place.event_fd.as_raw_fd())?;
+    mesh.open(&ring);
+    Ok((ring, Parking::new(&place.event_fd)?))
+}

@@ -1,0 +1,173 @@
+//! The invariants, looked at after every event, and what convergence means.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use base::NodeId;
+use cluster::wire::{Body, HEADER_LEN, Packet, decode};
+use cluster::{Cluster, Flags, SLOT_BYTES, SlotBits, slots_of};
+
+use crate::world::World;
+
+/// Type of a vote on the wire.
+const AUTH_ACK: u8 = 6;
+
+/// What has been seen so far that must not be contradicted.
+#[derive(Debug, Default)]
+pub struct Checks {
+    /// Who voted in which epoch.
+    votes: BTreeSet<(NodeId, u64)>,
+    /// Who claimed which slots by which epoch.
+    claims: BTreeMap<u64, Vec<(NodeId, Box<SlotBits>)>>,
+    /// What each node claimed when last looked at.
+    last: BTreeMap<NodeId, (u64, Box<SlotBits>)>,
+    broken: Option<String>,
+    /// Packets and bytes sent by all.
+    pub packets: u64,
+    /// Bytes of them.
+    pub bytes: u64,
+}
+
+impl Checks {
+    /// Looks at a packet that leaves.
+    pub fn sent(&mut self, bytes: &[u8]) {
+        self.packets += 1;
+        self.bytes += bytes.len() as u64;
+        if bytes[13] != AUTH_ACK || bytes.len() != HEADER_LEN {
+            return;
+        }
+        let Ok(Packet::Full(header, Body::AuthAck)) = decode(bytes) else { return };
+        // The header was written when the vote was given: its current epoch is the one voted in.
+        let (voter, epoch) = (header.sender, header.current_epoch);
+        if !self.votes.insert((voter, epoch)) {
+            self.broken = Some(format!("{voter} voted twice in epoch {epoch}"));
+        }
+    }
+
+    /// Looks at what a node claims to be.
+    fn claims(&mut self, brain: &Cluster) {
+        let me = brain.myself();
+        let serves = if me.is_master() { me.slots.bits() } else { &[0; SLOT_BYTES] };
+        if let Some((epoch, before)) = self.last.get(&me.id) {
+            if *epoch == me.config_epoch && **before == *serves {
+                return;
+            }
+            let (epoch, given_up) = (*epoch, std::array::from_fn(|i| before[i] & !serves[i]));
+            self.check_given_up(me.id, epoch, &given_up);
+        }
+        self.last.insert(me.id, (me.config_epoch, Box::new(*serves)));
+        let claims = self.claims.entry(me.config_epoch).or_default();
+        for (other, slots) in claims.iter().filter(|(other, _)| *other != me.id) {
+            if slots.iter().zip(serves).any(|(a, b)| a & b != 0) {
+                let epoch = me.config_epoch;
+                self.broken = Some(format!("{other} and {} serve the same slot by epoch {epoch}", me.id));
+            }
+        }
+        claims.push((me.id, Box::new(*serves)));
+    }
+
+    /// No slot is lost: a master gives one up only to somebody who claims it by a greater epoch.
+    fn check_given_up(&mut self, id: NodeId, epoch: u64, given_up: &SlotBits) {
+        let mut left = *given_up;
+        for slots in self.claims.range(epoch + 1..).flat_map(|(_, claims)| claims).map(|(_, slots)| slots) {
+            left.iter_mut().zip(slots.iter()).for_each(|(left, taken)| *left &= !taken);
+        }
+        if left.iter().any(|byte| *byte != 0) {
+            let lost = slots_of(&left).count();
+            self.broken = Some(format!("{id} gave up {lost} slots that nobody claims"));
+        }
+    }
+}
+
+impl World {
+    /// The invariants that node `i` could have broken.
+    pub(crate) fn check(&mut self, i: usize) -> Result<(), String> {
+        if let Some(brain) = &self.nodes[i].cluster {
+            self.checks.claims(brain);
+        }
+        self.check_minority(i)?;
+        match self.checks.broken.take() {
+            Some(why) => Err(why),
+            None => Ok(()),
+        }
+    }
+
+    /// A master that cannot talk to a majority must stop serving within two node timeouts.
+    fn check_minority(&mut self, i: usize) -> Result<(), String> {
+        let Some(brain) = &self.nodes[i].cluster else { return Ok(()) };
+        let process = self.nodes[i].process;
+        let reaches = |id: NodeId| {
+            let other = &self.nodes[self.by_id[&id]];
+            other.runs() && (other.process == process || self.net.talk(process, other.process))
+        };
+        let voters = brain.nodes().filter(|node| node.is_voter());
+        let (mut all, mut reached) = (0, 0);
+        for voter in voters {
+            all += 1;
+            reached += usize::from(reaches(voter.id));
+        }
+        if reached > all / 2 {
+            self.nodes[i].minority_since = None;
+            return Ok(());
+        }
+        let serves = brain.is_ok() && brain.myself().is_master();
+        let limit = 2 * self.options.node_timeout + 1000;
+        let since = *self.nodes[i].minority_since.get_or_insert(self.now);
+        if serves && self.now - since > limit {
+            return Err(format!("node {i} serves in a minority of {reached}/{all} since {since} ms"));
+        }
+        Ok(())
+    }
+
+    /// Why the cluster is not whole yet; `None` when it is.
+    pub fn not_converged(&self) -> Option<String> {
+        let mut view: Option<(usize, Vec<String>)> = None;
+        for (i, node) in self.nodes.iter().enumerate() {
+            let Some(brain) = &node.cluster else { return Some(format!("node {i} is down")) };
+            let bound: usize = brain.nodes().map(|node| node.slots.len()).sum();
+            if bound != base::SLOT_COUNT {
+                return Some(format!("node {i} knows owners of {bound} slots only"));
+            }
+            if !brain.is_ok() {
+                return Some(format!("node {i} is not ok: {:?}", brain.state()));
+            }
+            if brain.nodes().count() != self.nodes.len() {
+                return Some(format!("node {i} knows {} nodes", brain.nodes().count()));
+            }
+            let bad = Flags::FAIL.with(Flags::PFAIL).with(Flags::HANDSHAKE).with(Flags::NOADDR);
+            if let Some(other) = brain.nodes().find(|other| other.flags.has(bad)) {
+                let j = self.by_id[&other.id];
+                return Some(format!(
+                    "node {i} sees node {j} as {} (ping {} pong {} addr {:?} sib {} link {:?} {:?})",
+                    other.flags,
+                    other.ping_sent,
+                    other.pong_received,
+                    other.address,
+                    other.sibling,
+                    other.link,
+                    brain.links_view().into_iter().filter(|l| l.node == other.id).collect::<Vec<_>>()
+                ));
+            }
+            let lines = topology(brain);
+            match &view {
+                None => view = Some((i, lines)),
+                Some((first, known)) if *known != lines => {
+                    let (a, b) = known.iter().zip(&lines).find(|(a, b)| a != b)?;
+                    return Some(format!("node {first} sees {a}, node {i} sees {b}"));
+                }
+                Some(_) => {}
+            }
+        }
+        None
+    }
+}
+
+/// Who is what and serves what, as CLUSTER NODES would show it to anyone.
+fn topology(brain: &Cluster) -> Vec<String> {
+    let line = |node: &cluster::Node| {
+        let master = node.master.and_then(|master| brain.node(master)).map(|master| master.id);
+        let epoch = if node.is_master() { node.config_epoch } else { 0 };
+        let role = if node.is_master() { "master" } else { "replica" };
+        format!("{} {role} of {master:?} epoch {epoch} slots {:?}", node.id, node.slots.ranges())
+    };
+    brain.nodes().map(line).collect()
+}

@@ -1,0 +1,23 @@
+//! A whole cluster in one thread: virtual nodes on a virtual network, driven by one seed.
+//!
+//! Cluster bugs live in rare interleavings of loss, delay, crashes and clocks. Here each is an event with a
+//! virtual time, drawn from a seeded generator, so an hour passes in seconds and a seed that breaks an
+//! invariant breaks it every time. The nodes are the real [`cluster::Cluster`]; only sockets, disks, clocks
+//! and replication are made up:
+//!
+//! - `network`: connections with TCP's promises (order within a direction, no loss without a reset) and
+//!   without more: delay, stalls, half-open ends, refusals, partitions, also one-sided ones;
+//! - `node`: one process or core with its clock skew, its `nodes.conf` (synced or not) and its offset;
+//! - `world`: the queue of events and what each does;
+//! - `faults`: what goes wrong and when;
+//! - `checks`: the invariants, looked at after every event, and convergence once all is well again;
+//! - `storm`: a thousand nodes that meet, and lose a hundred at once.
+
+pub mod checks;
+pub mod faults;
+pub mod network;
+pub mod node;
+pub mod storm;
+pub mod world;
+
+pub use world::{Options, Outcome, World, run_seed};

@@ -1,0 +1,68 @@
+//! Runs seeds: `sim --seed N [--trace]`, `sim --seeds FROM COUNT`, `sim --storm NODES [CORES [TIMEOUT_MS]]`.
+//!
+//! Exit codes: 0 all well, 1 an invariant broke or nothing converged, 2 wrong arguments. A failing seed prints
+//! the one command that replays it. A crash of the simulator itself is neither: it panics (101).
+
+use std::process::ExitCode;
+
+use sim::storm::storm;
+use sim::{Options, run_seed};
+
+fn main() -> ExitCode {
+    let words: Vec<String> = std::env::args().skip(1).collect();
+    let numbers: Vec<u64> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    let trace = words.iter().any(|word| word == "--trace");
+    match (words.first().map(String::as_str), numbers.as_slice()) {
+        (Some("--seed"), [seed]) => seeds(*seed, 1, trace),
+        (Some("--seeds"), [from, count]) => seeds(*from, *count, trace),
+        (Some("--storm"), [count, rest @ ..]) => {
+            let cores = rest.first().copied().unwrap_or(1) as usize;
+            let timeout = rest.get(1).copied().unwrap_or(15_000);
+            match storm(1, *count as usize, cores, timeout) {
+                Ok(report) => {
+                    println!("{report:?}");
+                    ExitCode::SUCCESS
+                }
+                Err(why) => {
+                    println!("storm of {count}: {why}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        _ => {
+            eprintln!("sim --seed N [--trace] | --seeds FROM COUNT | --storm NODES [CORES [TIMEOUT_MS]]");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn seeds(from: u64, count: u64, trace: bool) -> ExitCode {
+    let (mut failed, mut events, mut virtual_ms, mut promotions, mut faults) = (0, 0, 0, 0, 0);
+    let mut healed = Vec::new();
+    for seed in from..from + count {
+        match run_seed(seed, Options { trace, ..Options::of_seed(seed) }) {
+            Ok(outcome) => {
+                events += outcome.events;
+                virtual_ms += outcome.virtual_ms;
+                promotions += outcome.promotions;
+                faults += outcome.faults;
+                healed.push(outcome.healed_in_ms);
+            }
+            Err(why) => {
+                failed += 1;
+                println!("seed {seed}: {why}\n  replay: cargo run --release -p sim -- --seed {seed}");
+            }
+        }
+    }
+    healed.sort_unstable();
+    let at = |part: usize| healed.get((healed.len() * part / 100).min(healed.len().max(1) - 1)).copied();
+    println!(
+        "{count} seeds from {from}: {failed} failed; {events} events, {faults} faults, {promotions} promotions, \
+         {} virtual hours; converged in ms: median {:?}, 99% {:?}, worst {:?}",
+        virtual_ms / 3_600_000,
+        at(50),
+        at(99),
+        healed.last()
+    );
+    if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
