@@ -142,6 +142,9 @@ pub struct Options {
     /// With --verify: follow each write with WAIT for this many replicas.
     #[arg(long, default_value_t = 0, requires = "verify", help_heading = "Load")]
     pub wait: u32,
+    /// With --wait: how long the server may hold a write's connection for its replicas.
+    #[arg(long, default_value = "50ms", value_parser = duration, help_heading = "Load")]
+    pub wait_limit: Duration,
     /// With --verify: percent of the requests that read.
     #[arg(long, default_value_t = 20, value_parser = clap::value_parser!(u32).range(0..=99), requires = "verify", help_heading = "Load")]
     pub reads: u32,

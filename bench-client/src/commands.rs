@@ -65,17 +65,18 @@ struct Bench<'a> {
 }
 
 fn bench(options: &Options) -> Result<(), String> {
+    let start = SystemTime::now();
     let mut workload = read_workload(options)?;
     if options.verify {
         check_verify(options, &workload)?;
-        workload = workload.verifying(options.threads as u64, options.reads)?;
+        let prefix = format!("verify:{}:", unix_seconds(start));
+        workload = workload.verifying(options.threads as u64, options.reads, &prefix)?;
     }
     let login = Login { user: options.user.clone(), password: options.password.clone(), resp: options.resp };
     let target = Target::discover(&options.host, options.port, login, options.cluster)?;
     target.describe_commands(&mut workload)?;
     let load = load(options, &target)?;
     watch_interrupts();
-    let start = SystemTime::now();
     let mut report = empty_report(start, &target, &workload, &load);
     let topology = Topology::start(target.map.clone(), target.login.clone());
     let mut bench = Bench { options, target, topology, load, seconds: Vec::new() };
@@ -150,9 +151,8 @@ impl Bench<'_> {
         let (tries, best) = slo.search(ceiling, attempt, tell)?;
         tries_before.extend(tries);
         report.tries = tries_before;
-        let best = best.ok_or_else(|| {
-            format!("no rate keeps p{} at or below {} ms", slo.percentile, slo.limit_ms)
-        })?;
+        let best =
+            best.ok_or_else(|| format!("no rate keeps p{} at or below {} ms", slo.percentile, slo.limit_ms))?;
         report.load.rate = Some(best.throughput);
         report.runs.push(best);
         Ok(())
@@ -183,7 +183,8 @@ fn read_workload(options: &Options) -> Result<Workload, String> {
 }
 
 fn check_verify(options: &Options, workload: &Workload) -> Result<(), String> {
-    let needed = (VERIFY_KEYS_MIN + 4 * (options.connections * options.pipeline) as u64) * options.threads as u64;
+    let needed =
+        (VERIFY_KEYS_MIN + 4 * (options.connections * options.pipeline) as u64) * options.threads as u64;
     if workload.keys.count() < needed {
         return Err(format!("--verify needs at least {needed} --keys for this load"));
     }
@@ -210,15 +211,15 @@ fn load(options: &Options, target: &Target) -> Result<Load, String> {
         seed: options.seed,
         login: target.login.clone(),
         wait_replicas: options.wait,
+        wait_limit: options.wait_limit,
         cpus: options.cpus.clone(),
     })
 }
 
 fn empty_report(start: SystemTime, target: &Target, workload: &Workload, load: &Load) -> Report {
-    let seconds = start.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs());
     Report {
         form: FORM,
-        date: rfc3339(seconds),
+        date: rfc3339(unix_seconds(start)),
         command_line: command_line(std::env::args().skip(1)),
         machine: Machine::read(),
         server: target.server.clone(),
@@ -228,6 +229,10 @@ fn empty_report(start: SystemTime, target: &Target, workload: &Workload, load: &
         runs: Vec::new(),
         tries: Vec::new(),
     }
+}
+
+fn unix_seconds(time: SystemTime) -> u64 {
+    time.duration_since(UNIX_EPOCH).map_or(0, |d| d.as_secs())
 }
 
 /// The arguments on one line, the password left out.
@@ -257,7 +262,7 @@ fn write_files(
         fs::write(path, bytes).map_err(|e| format!("cannot write {}: {e}", path.display()))
     };
     if let Some(path) = &options.json {
-        let json = serde_json::to_vec_pretty(report).map_err(|e| e.to_string())?;
+        let json = serde_json::to_vec(report).map_err(|e| e.to_string())?;
         write(path, json)?;
     }
     if let Some(path) = &options.csv {

@@ -3,6 +3,7 @@
 //! Threads share nothing but the slot map and a stop flag. See [`worker`] for the way of a request.
 
 mod answers;
+mod care;
 pub mod lane;
 pub mod schedule;
 pub mod watch;
@@ -50,6 +51,8 @@ pub struct Load {
     pub login: Login,
     /// In verify mode: replicas that `WAIT` asks to confirm each write; 0 sends no `WAIT`.
     pub wait_replicas: u32,
+    /// How long the server may hold a `WAIT`.
+    pub wait_limit: Duration,
     /// CPU of each thread; empty: the kernel decides.
     pub cpus: Vec<usize>,
 }

@@ -10,8 +10,8 @@
 
 mod admin;
 mod cli;
-mod compare;
 mod commands;
+mod compare;
 mod engine;
 mod live;
 mod machine;

@@ -367,7 +367,12 @@ pub mod tests {
             service: None,
             errors: BTreeMap::new(),
             commands: Vec::new(),
-            nodes: vec![Row { label: "127.0.0.1:7000".into(), throughput: rate, latency: latency.clone(), counts }],
+            nodes: vec![Row {
+                label: "127.0.0.1:7000".into(),
+                throughput: rate,
+                latency: latency.clone(),
+                counts,
+            }],
             ranges: Vec::new(),
             timeline: (0..10).map(point).collect(),
             generator: Generator {

@@ -104,7 +104,12 @@ impl Slo {
 pub fn line(slo: &Slo, result: &Try) -> String {
     let verdict = if result.holds { "holds" } else { "fails" };
     let p = slo.percentile;
-    format!("{:>12}/s  p{p} {:>8.3} ms  {verdict} {}", count(result.rate as u64), result.latency_ms, result.note)
+    format!(
+        "{:>12}/s  p{p} {:>8.3} ms  {verdict} {}",
+        count(result.rate as u64),
+        result.latency_ms,
+        result.note
+    )
 }
 
 #[cfg(test)]

@@ -148,10 +148,14 @@ impl Ledger {
         self.findings.acknowledged += 1;
     }
 
-    /// `WAIT` confirmed the write.
+    /// `WAIT` confirmed the write. That says something only of a write that was applied: a refused one is
+    /// followed by its WAIT all the same.
     pub fn confirm(&mut self, key: u64, number: u64) {
-        self.entry(key).waited = number + 1;
-        self.findings.waited += 1;
+        let entry = self.entry(key);
+        if entry.acknowledged == number + 1 {
+            entry.waited = number + 1;
+            self.findings.waited += 1;
+        }
     }
 
     /// The write failed; `unknown` when it may have been applied all the same.
@@ -322,7 +326,10 @@ mod tests {
     fn a_ledger_tells_stale_from_fresh() {
         let mut ledger = Ledger::new(1, 2, 10);
         assert!(ledger.begin_write(3, 11) && !ledger.begin_write(3, 13));
+        ledger.confirm(3, 11);
         ledger.acknowledge(3, 11);
+        ledger.confirm(3, 11);
+        assert_eq!(ledger.findings.waited, 1, "only what was applied");
         let floor = ledger.floor(3);
         ledger.check_read(3, floor, &Reply::Value(value(3, 11, 64)));
         assert_eq!(ledger.findings.stale, 0);

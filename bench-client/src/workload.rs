@@ -16,6 +16,8 @@ use template::Template;
 
 /// Bytes that values are cut from, beyond the largest value.
 const POOL_SLACK: usize = 4096;
+/// Seconds after which the keys of verify mode are gone: a day, longer than any run with its check.
+const VERIFY_EXPIRY_S: u32 = 86_400;
 
 /// One command of a mix.
 #[derive(Debug, Clone)]
@@ -115,11 +117,13 @@ impl Workload {
     }
 
     /// Writes, and reads in the share `reads`, whose values can be checked; each of `threads` threads has its
-    /// own keys.
-    pub fn verifying(&self, threads: u64, reads: u32) -> Result<Workload, String> {
-        let lines = [format!("{}: SET __key__ __data__", 100 - reads), format!("{reads}: GET __key__")];
+    /// own keys. `prefix` must be new, so that no older value is taken for one of this run; the keys expire.
+    pub fn verifying(&self, threads: u64, reads: u32, prefix: &str) -> Result<Workload, String> {
+        let set = format!("{}: SET __key__ __data__ EX {VERIFY_EXPIRY_S}", 100 - reads);
+        let lines = [set, format!("{reads}: GET __key__")];
         let mut workload = Workload::of_commands(&lines[..if reads > 0 { 2 } else { 1 }])?;
-        workload.keys = self.keys.in_order((self.keys.count() / threads).max(1) * threads);
+        let count = (self.keys.count() / threads).max(1) * threads;
+        workload.keys = Keys::new(count, prefix, Sizes::Fixed(1), 0, "sequential")?;
         workload.values = self.values.clone();
         workload.replica_share = self.replica_share;
         workload.verify_threads = Some(threads);

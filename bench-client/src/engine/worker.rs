@@ -5,12 +5,13 @@
 //! room; what it draws for other nodes is queued there, so that keys keep their distribution whatever the
 //! speed of each node. Answers are judged in [`super::answers`].
 //!
+//! What is not urgent (timeouts, connections, the map) is in [`super::care`].
+//!
 //! The loop does all it can between two entries into the kernel; an entry submits the whole batch.
 
 use std::collections::VecDeque;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
@@ -29,7 +30,7 @@ use crate::workload::template::encode_command;
 /// Time between two ticks, in nanoseconds.
 pub const TICK_NS: u64 = 1_000_000_000;
 /// How often timeouts, waiting requests and the slot map are looked at, in nanoseconds.
-const CARE_NS: u64 = 5_000_000;
+pub(super) const CARE_NS: u64 = 5_000_000;
 /// How long a lane waits before it connects again, in nanoseconds.
 const RECONNECT_NS: u64 = 50_000_000;
 /// Operations that are submitted together: more would make the first wait for the last.
@@ -38,8 +39,6 @@ const BATCH: usize = 32;
 const QUEUE_CLOSED: usize = 4096;
 /// Seconds of its schedule that an open loop queues for a node before it drops requests.
 const QUEUE_OPEN_S: f64 = 10.0;
-/// Longest wait for answers after the last request was sent.
-const DRAIN_MAX: Duration = Duration::from_secs(5);
 /// A closed loop wakes up for this part of its connections, and for no more than this many.
 const GATHER_SHARE: usize = 8;
 const GATHER_MAX: usize = 16;
@@ -61,17 +60,17 @@ pub struct Worker<'a> {
     pub(super) range_state: Vec<(u64, bool)>,
     /// What verify mode knows.
     pub(super) ledger: Option<Ledger>,
-    schedule: Schedule,
-    in_flight: usize,
+    pub(super) schedule: Schedule,
+    pub(super) in_flight: usize,
     wake: Vec<u16>,
     replies: Vec<Reply>,
     scratch: Vec<u8>,
-    watch: Watch,
-    ticks: Sender<Tick>,
-    thread: usize,
-    next_care: u64,
+    pub(super) watch: Watch,
+    pub(super) ticks: Sender<Tick>,
+    pub(super) thread: usize,
+    pub(super) next_care: u64,
     /// When to stop waiting for answers, once nothing more is to be sent.
-    give_up: Option<u64>,
+    pub(super) give_up: Option<u64>,
     queue_max: usize,
 }
 
@@ -94,7 +93,10 @@ impl<'a> Worker<'a> {
             tick: Tick::new(thread, run.now_ns(), run.workload.commands.len(), run.ranges.len()),
             now: run.now_ns(),
             range_state: vec![(run.now_ns(), false); run.ranges.len()],
-            ledger: run.workload.verify_threads.map(|_| Ledger::new(thread, run.load.threads, run.workload.keys.count())),
+            ledger: run
+                .workload
+                .verify_threads
+                .map(|_| Ledger::new(thread, run.load.threads, run.workload.keys.count())),
             schedule: run.schedule(thread),
             watch: Watch::start(),
             lanes: Vec::new(),
@@ -142,7 +144,7 @@ impl<'a> Worker<'a> {
         Ok(())
     }
 
-    fn load(&self) -> &'a Load {
+    pub(super) fn load(&self) -> &'a Load {
         &self.run.load
     }
 
@@ -251,7 +253,7 @@ impl<'a> Worker<'a> {
         self.flush(lane);
     }
 
-    fn list_idle(&mut self, lane: u32) {
+    pub(super) fn list_idle(&mut self, lane: u32) {
         let state = &mut self.lanes[lane as usize];
         if !state.listed {
             state.listed = true;
@@ -287,7 +289,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The node that a request belongs to, by the current map; [`NOBODY`] when its slot has no owner.
-    fn route(&self, pending: &Pending) -> u16 {
+    pub(super) fn route(&self, pending: &Pending) -> u16 {
         if !self.map.cluster {
             return 0;
         }
@@ -363,7 +365,7 @@ impl<'a> Worker<'a> {
         state.flights.push_back(Flight::Request(pending, self.now));
         self.in_flight += 1;
         if self.ledger.is_some() && writes && self.run.load.wait_replicas > 0 {
-            state.out.extend(wait_command(self.run.load.wait_replicas));
+            state.out.extend(wait_command(&self.run.load));
             state.flights.push_back(Flight::Wait(key, number));
             self.in_flight += 1;
         }
@@ -397,135 +399,11 @@ impl<'a> Worker<'a> {
             self.enqueue(node, pending);
         }
     }
-
-    /// What is not urgent: the tick, timeouts, connections, the slot map.
-    fn take_care(&mut self) -> io::Result<()> {
-        self.next_care = self.now + CARE_NS;
-        if self.now / TICK_NS > self.tick.span_ns.0 / TICK_NS {
-            self.send_tick();
-        }
-        if self.run.stop.load(Ordering::Relaxed) {
-            self.schedule.end();
-        }
-        if self.version != self.run.topology.version() {
-            self.take_map();
-        }
-        while self.put_off.front().is_some_and(|(at, _)| *at <= self.now) {
-            let Some((_, pending)) = self.put_off.pop_front() else { break };
-            let node = self.route(&pending);
-            if node == NOBODY {
-                self.run.topology.request();
-            }
-            self.enqueue(node, pending);
-        }
-        self.care_for_lanes()?;
-        // In a closed loop a full queue elsewhere may have left lanes without work.
-        for node in 0..self.nodes.len() {
-            for lane in std::mem::take(&mut self.nodes[node].idle) {
-                self.lanes[lane as usize].listed = false;
-                self.fill(lane);
-            }
-        }
-        Ok(())
-    }
-
-    fn care_for_lanes(&mut self) -> io::Result<()> {
-        let timeout = self.load().timeout.as_nanos() as u64;
-        for lane in 0..self.lanes.len() as u32 {
-            let state = &self.lanes[lane as usize];
-            match state.state {
-                State::Down(at) if at <= self.now => {
-                    let address = self.map.nodes[usize::from(state.node)];
-                    self.lanes[lane as usize].state = State::Connecting(self.now);
-                    self.ring.connect(lane, address)?;
-                }
-                State::Connecting(since) if since + timeout < self.now => self.break_lane(lane, ""),
-                State::Up if state.oldest_ns().is_some_and(|sent| sent + timeout < self.now) => {
-                    self.break_lane(lane, "timeout");
-                }
-                _ => {}
-            }
-        }
-        Ok(())
-    }
-
-    fn take_map(&mut self) {
-        self.version = self.run.topology.version();
-        self.map = self.run.topology.map();
-        self.open_lanes();
-        let queued: Vec<Pending> = self.nodes.iter_mut().flat_map(|node| node.queue.drain(..)).collect();
-        for pending in queued {
-            let node = self.route(&pending);
-            self.enqueue(node, pending);
-        }
-    }
-
-    fn know_node(&mut self, node: u16) {
-        if usize::from(node) >= self.nodes.len() {
-            self.nodes.resize_with(usize::from(node) + 1, Node::default);
-        }
-    }
-
-    /// Gives every node that is asked its share of connections.
-    fn open_lanes(&mut self) {
-        let mut asked = self.map.masters();
-        if self.run.workload.replica_share > 0.0 {
-            asked.extend(self.map.replicas.iter().flatten());
-        }
-        let (threads, count) = (self.load().threads, asked.len());
-        for (position, node) in asked.into_iter().enumerate() {
-            self.know_node(node);
-            let mine = (0..self.load().connections)
-                .filter(|c| c % threads == self.thread && (c / threads) % count == position)
-                .count();
-            while self.nodes[usize::from(node)].lanes.len() < mine.max(1) && self.lanes.len() < LANES_MAX {
-                self.nodes[usize::from(node)].lanes.push(self.lanes.len() as u32);
-                self.lanes.push(Lane::new(node));
-            }
-        }
-    }
-
-    fn is_done(&mut self) -> bool {
-        if !self.schedule.is_over(self.now) {
-            return false;
-        }
-        let waiting =
-            self.in_flight + self.put_off.len() + self.nodes.iter().map(|n| n.queue.len()).sum::<usize>();
-        let drain = self.load().timeout.min(DRAIN_MAX).as_nanos() as u64;
-        let give_up = *self.give_up.get_or_insert(self.now + drain);
-        waiting == 0 || self.now >= give_up
-    }
-
-    fn finish(&mut self) {
-        for lane in 0..self.lanes.len() as u32 {
-            if self.lanes[lane as usize].state == State::Up {
-                self.break_lane(lane, "timeout");
-            }
-        }
-        for node in 0..self.nodes.len() {
-            self.tick.counts(node as u16).dropped += self.nodes[node].queue.len() as u64;
-        }
-        self.tick.counts(0).dropped += self.put_off.len() as u64;
-        self.close_ranges();
-        self.tick.ledger = self.ledger.take();
-        self.send_tick();
-    }
-
-    fn send_tick(&mut self) {
-        let fresh = Tick::new(self.thread, self.now, self.tick.commands, self.tick.ranges.len());
-        let mut tick = std::mem::replace(&mut self.tick, fresh);
-        tick.span_ns.1 = self.now;
-        tick.effort = self.watch.lap();
-        // Nobody listens only when the coordinator is gone, and then the process ends.
-        let _ = self.ticks.send(tick);
-    }
 }
 
-/// How long a server may hold a WAIT, in milliseconds.
-const WAIT_LIMIT_MS: u32 = 1000;
-
-fn wait_command(replicas: u32) -> Vec<u8> {
-    encode_command(&["WAIT", &replicas.to_string(), &WAIT_LIMIT_MS.to_string()])
+fn wait_command(load: &Load) -> Vec<u8> {
+    let limit_ms = load.wait_limit.as_millis().max(1); // 0 would mean for ever
+    encode_command(&["WAIT", &load.wait_replicas.to_string(), &limit_ms.to_string()])
 }
 
 impl Flight {

@@ -29,6 +29,8 @@ pub struct Chart<'a> {
     pub unit: &'a str,
     /// Marks of the horizontal axis, in its units, with their text.
     pub marks: Vec<(f64, String)>,
+    /// Whether the vertical axis is logarithmic: for values that differ by factors.
+    pub logarithmic: bool,
     /// The lines.
     pub lines: Vec<Line<'a>>,
 }
@@ -41,16 +43,25 @@ impl Chart<'_> {
         let xs = points().map(|p| p.0).chain(self.marks.iter().map(|m| m.0));
         let (low, high) = xs.fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
         let (x_low, x_high) = bound(low, high);
-        let steps = round_steps(points().map(|p| p.1).fold(0.0, f64::max));
-        let y_high = steps.last().copied().unwrap_or(1.0);
+        let y_most = points().map(|p| p.1).fold(0.0, f64::max);
+        let y_least = points().map(|p| p.1).filter(|y| *y > 0.0).fold(y_most, f64::min);
+        let steps = if self.logarithmic { decades(y_least, y_most) } else { round_steps(y_most) };
+        let (y_low, y_high) = (steps[0], steps[steps.len() - 1]);
         let x_of = |x: f64| LEFT + (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT);
         let floor = self.height - BOTTOM;
-        let y_of = |y: f64| floor - y / y_high * (floor - TOP);
+        let share = |y: f64| match self.logarithmic {
+            true => (y.max(y_low) / y_low).log10() / (y_high / y_low).log10(),
+            false => y / y_high,
+        };
+        let y_of = |y: f64| floor - share(y) * (floor - TOP);
 
         let mut svg = format!("<svg viewBox='0 0 {WIDTH} {}' role='img'>", self.height);
         for step in &steps {
             let y = y_of(*step);
-            add(&mut svg, format!("<line class='grid' x1='{LEFT}' x2='{}' y1='{y:.1}' y2='{y:.1}'/>", WIDTH - RIGHT));
+            add(
+                &mut svg,
+                format!("<line class='grid' x1='{LEFT}' x2='{}' y1='{y:.1}' y2='{y:.1}'/>", WIDTH - RIGHT),
+            );
             add(&mut svg, text("end", LEFT - 8.0, y + 4.0, &short(*step)));
         }
         for (x, label) in &self.marks {
@@ -74,8 +85,13 @@ impl Chart<'_> {
     }
 
     fn legend(&self) -> String {
-        let entry = |line: &Line| format!("<span class='{}'>&#9632;</span> {} ", line.class, escape(line.name));
-        format!("<p class='legend'>{} <em>{}</em></p>", self.lines.iter().map(entry).collect::<String>(), self.unit)
+        let entry =
+            |line: &Line| format!("<span class='{}'>&#9632;</span> {} ", line.class, escape(line.name));
+        format!(
+            "<p class='legend'>{} <em>{}</em></p>",
+            self.lines.iter().map(entry).collect::<String>(),
+            self.unit
+        )
     }
 }
 
@@ -104,7 +120,11 @@ fn text(anchor: &str, x: f64, y: f64, text: &str) -> String {
 
 /// Text that is safe inside HTML and SVG.
 pub fn escape(text: &str) -> String {
-    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;").replace('\'', "&#39;").replace('"', "&quot;")
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+        .replace('\'', "&#39;")
+        .replace('"', "&quot;")
 }
 
 /// 0 and up to six round steps, the last at or above `high`.
@@ -114,8 +134,16 @@ fn round_steps(high: f64) -> Vec<f64> {
     }
     let rough = high / 5.0;
     let power = 10f64.powf(rough.log10().floor());
-    let step = [1.0, 2.0, 2.5, 5.0, 10.0].map(|f| f * power).into_iter().find(|s| *s >= rough).unwrap_or(rough);
+    let step =
+        [1.0, 2.0, 2.5, 5.0, 10.0].map(|f| f * power).into_iter().find(|s| *s >= rough).unwrap_or(rough);
     (0..=(high / step).ceil() as usize).map(|i| i as f64 * step).collect()
+}
+
+/// Powers of ten from at or below `low` to at or above `high`, at least two.
+fn decades(low: f64, high: f64) -> Vec<f64> {
+    let from = low.max(1e-6).log10().floor() as i32;
+    let to = (high.max(1e-6).log10().ceil() as i32).max(from + 1);
+    (from..=to).map(|power| 10f64.powi(power)).collect()
 }
 
 /// A number on an axis: `250k`, `1.5`, `0.02`.
@@ -142,6 +170,16 @@ mod tests {
             let steps = round_steps(high);
             assert!(steps.len() <= 7 && *steps.last().unwrap() >= high, "{high}: {steps:?}");
         }
+    }
+
+    #[test]
+    fn decades_hold_all_values() {
+        let close = |found: Vec<f64>, wanted: &[f64]| {
+            found.len() == wanted.len() && found.iter().zip(wanted).all(|(a, b)| (a / b - 1.0).abs() < 1e-9)
+        };
+        assert!(close(decades(0.05, 300.0), &[0.01, 0.1, 1.0, 10.0, 100.0, 1000.0]));
+        assert!(close(decades(1.0, 1.0), &[1.0, 10.0]));
+        assert!(decades(0.0, 0.0).len() == 2);
     }
 
     #[test]

@@ -37,7 +37,8 @@ pub fn render(start: SystemTime, runs: &[(String, Vec<Second>)]) -> Result<Vec<u
         for second in seconds {
             if let Ok(histogram) = Deserializer::new().deserialize::<u64, _>(&mut &second.encoded[..]) {
                 let begin = since_epoch + Duration::from_secs(offset);
-                let written = writer.write_histogram(&histogram, begin, Duration::from_secs(1), Tag::new(&label));
+                let written =
+                    writer.write_histogram(&histogram, begin, Duration::from_secs(1), Tag::new(&label));
                 written.map_err(|e| format!("interval log: {e:?}"))?;
             }
             offset += 1;
@@ -57,11 +58,15 @@ mod tests {
     fn the_log_can_be_read_again() {
         let mut histogram = latencies();
         histogram.record_n(5_000_000, 10).unwrap();
-        let seconds = vec![Second { encoded: encode(&histogram), ..Second::empty() }; 3];
+        let mut second = Second::empty();
+        second.encoded = encode(&histogram);
+        let seconds = vec![second; 3];
         let log = render(UNIX_EPOCH, &[("SET GET".into(), seconds)]).unwrap();
         let intervals: Vec<_> = IntervalLogIterator::new(&log)
             .filter_map(|entry| match entry.unwrap() {
-                LogEntry::Interval(interval) => Some((interval.tag().unwrap().as_str().to_string(), interval.max())),
+                LogEntry::Interval(interval) => {
+                    Some((interval.tag().unwrap().as_str().to_string(), interval.max()))
+                }
                 _ => None,
             })
             .collect();

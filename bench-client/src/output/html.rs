@@ -24,6 +24,9 @@ polyline{fill:none;stroke-width:2}rect{fill:#2f7ed8}.legend em{float:right}
 /// Percentiles that get a mark on the axis.
 const MARKS: [f64; 8] = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.9999];
 
+/// A curve whose longest latency is this many times its median is drawn on a logarithmic axis.
+const LOGARITHMIC_FROM: f64 = 30.0;
+
 /// The page.
 pub fn render(report: &Report) -> String {
     let runs: String = report.runs.iter().map(|run| section(run, report.load.rate.is_some())).collect();
@@ -40,7 +43,8 @@ pub fn render(report: &Report) -> String {
 
 fn facts(report: &Report) -> String {
     let (load, machine) = (&report.load, &report.machine);
-    let pressure = load.rate.map_or("closed loop".into(), |rate| format!("open loop, {}/s", count(rate as u64)));
+    let pressure =
+        load.rate.map_or("closed loop".into(), |rate| format!("open loop, {}/s", count(rate as u64)));
     let lines = [
         format!("{} · workload {}: {}", report.date, report.workload.0, report.workload.1),
         format!(
@@ -109,8 +113,11 @@ fn percentile_x(percentile: f64) -> f64 {
 
 fn latency_curve(run: &RunReport, open_loop: bool) -> String {
     let points = |curve: &[(f64, f64)]| -> Vec<(f64, f64)> {
-        let mut points: Vec<(f64, f64)> =
-            curve.iter().filter(|(p, _)| *p < 100.0).map(|(p, latency)| (percentile_x(*p), *latency)).collect();
+        let mut points: Vec<(f64, f64)> = curve
+            .iter()
+            .filter(|(p, _)| *p < 100.0)
+            .map(|(p, latency)| (percentile_x(*p), *latency))
+            .collect();
         // 100% has no place on this axis: the longest stands at the end.
         if let (Some((x, _)), Some((_, longest))) = (points.last().copied(), curve.last()) {
             points.push((x, *longest));
@@ -122,10 +129,17 @@ fn latency_curve(run: &RunReport, open_loop: bool) -> String {
     let end = felt.last().map_or(1.0, |p| p.0);
     let mut lines = vec![Line { name, class: "main", points: felt, filled: false }];
     if let Some(service) = &run.service {
-        lines.push(Line { name: "service time", class: "second", points: points(&service.curve), filled: false });
+        lines.push(Line {
+            name: "service time",
+            class: "second",
+            points: points(&service.curve),
+            filled: false,
+        });
     }
     let marks = MARKS.iter().map(|p| (percentile_x(*p), format!("{p}%"))).filter(|(x, _)| *x <= end + 0.05);
-    Chart { height: 280.0, unit: "milliseconds", marks: marks.collect(), lines }.render()
+    let logarithmic = run.latency.max > LOGARITHMIC_FROM * run.latency.p50;
+    let unit = if logarithmic { "milliseconds, logarithmic" } else { "milliseconds" };
+    Chart { height: 280.0, unit, marks: marks.collect(), logarithmic, lines }.render()
 }
 
 fn second_marks(run: &RunReport) -> Vec<(f64, String)> {
@@ -138,12 +152,20 @@ fn throughput_line(run: &RunReport) -> String {
     let series = |of: fn(&crate::report::Point) -> u64| {
         run.timeline.iter().map(|p| (p.second as f64, of(p) as f64)).collect::<Vec<_>>()
     };
-    let mut lines = vec![Line { name: "answered", class: "main", points: series(|p| p.answered), filled: true }];
+    let mut lines =
+        vec![Line { name: "answered", class: "main", points: series(|p| p.answered), filled: true }];
     if run.counts.failed() + run.counts.dropped > 0 {
         let points = series(|p| p.failed + p.dropped);
         lines.push(Line { name: "failed or dropped", class: "alarm", points, filled: true });
     }
-    Chart { height: 190.0, unit: "requests in the second", marks: second_marks(run), lines }.render()
+    Chart {
+        height: 190.0,
+        unit: "requests in the second",
+        marks: second_marks(run),
+        logarithmic: false,
+        lines,
+    }
+    .render()
 }
 
 fn latency_line(run: &RunReport) -> String {
@@ -155,7 +177,8 @@ fn latency_line(run: &RunReport) -> String {
         Line { name: "p99", class: "second", points: series(|p| p.p99), filled: false },
         Line { name: "max", class: "third", points: series(|p| p.max), filled: false },
     ];
-    Chart { height: 190.0, unit: "milliseconds", marks: second_marks(run), lines }.render()
+    Chart { height: 190.0, unit: "milliseconds", marks: second_marks(run), logarithmic: false, lines }
+        .render()
 }
 
 fn node_bars(run: &RunReport) -> String {

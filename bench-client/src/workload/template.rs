@@ -118,11 +118,6 @@ impl Template {
         self.words[0].to_ascii_uppercase()
     }
 
-    /// The words as they were given.
-    pub fn words(&self) -> &[String] {
-        &self.words
-    }
-
     /// Whether a `__key__` is in it.
     pub fn has_key(&self) -> bool {
         self.has_key

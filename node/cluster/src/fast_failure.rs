@@ -40,7 +40,7 @@ const COLLECTORS: usize = 8;
 /// What was seen of one node.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    /// Condition 1: a pong came since it last was found refusing.
+    /// Condition 1: a pong came on the last link that could be opened.
     pub(crate) answered: bool,
     refusals: u8,
     first_refusal: u64,
@@ -82,12 +82,11 @@ impl Cluster {
         }
     }
 
-    /// The port of `node` accepted a connection.
+    /// The port of `node` accepted a connection: what it refused before is over, and until a pong comes on
+    /// the new link it is not trusted with being opened again at once, or two nodes that cannot agree would
+    /// do nothing but reconnect.
     pub(crate) fn someone_listens(&mut self, node: NodeIndex) {
-        let probe = &mut self.nodes[node].probe;
-        if probe.refusals > 0 {
-            *probe = Probe::default();
-        }
+        self.nodes[node].probe = Probe::default();
     }
 
     fn tell_collectors(&mut self, suspect: NodeIndex, now: u64) {

@@ -193,11 +193,11 @@ impl Cluster {
         self.warn_of_placement();
     }
 
-    /// Whether it is this node's turn to ping someone at random, for the whole process.
-    pub(crate) fn is_my_turn(&self, turn: u64) -> bool {
+    /// Place of this node among the siblings of its cluster, by name, and how many they are.
+    pub(crate) fn place_among_siblings(&self) -> (u64, u64) {
         let present = self.present_siblings();
-        let before = present.iter().filter(|node| self.nodes[**node].id < self.my_id()).count() as u64;
-        turn % (present.len() as u64 + 1) == before
+        let before = present.iter().filter(|node| self.nodes[**node].id < self.my_id()).count();
+        (before as u64, present.len() as u64 + 1)
     }
 
     /// Voting masters in this process.

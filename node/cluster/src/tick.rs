@@ -9,6 +9,8 @@ use crate::wire::HeartbeatKind;
 const TICK_MS: u64 = 100;
 /// Ticks between two pings of the longest unheard of a few random nodes.
 const RANDOM_PING_TICKS: u64 = 10;
+/// How much longer each further sibling waits before it pings a quiet node, ms.
+const SIBLING_DELAY_MS: u64 = 250;
 /// How many nodes that few is.
 const RANDOM_PING_CHOICE: usize = 5;
 
@@ -38,11 +40,16 @@ impl Cluster {
         for node in self.nodes.indexes() {
             self.keep_link(node, now);
         }
-        if self.ticks.is_multiple_of(RANDOM_PING_TICKS) && self.is_my_turn(self.ticks / RANDOM_PING_TICKS) {
+        let (place, siblings) = self.place_among_siblings();
+        let turn = self.ticks / RANDOM_PING_TICKS;
+        if self.ticks.is_multiple_of(RANDOM_PING_TICKS) && turn % siblings == place {
             self.ping_someone(now);
         }
+        // Siblings tell each other of pongs, so the first of them pings and the others need not.
+        let interval = self.config.ping_interval_ms();
+        let interval = interval + (place * SIBLING_DELAY_MS).min(interval / 2);
         for node in self.others() {
-            self.check_node(node, now);
+            self.check_node(node, interval, now);
         }
         self.follow_master();
         self.expire_manual_failover(now);
@@ -112,7 +119,7 @@ impl Cluster {
     }
 
     /// Pings a node that was quiet for long, renews a link that seems stuck, and suspects a silent node.
-    fn check_node(&mut self, node: NodeIndex, now: u64) {
+    fn check_node(&mut self, node: NodeIndex, ping_interval: u64, now: u64) {
         let timeout = self.config.node_timeout;
         let row = &self.nodes[node];
         if row.flags.has(Flags::NOADDR) || row.sibling {
@@ -132,7 +139,7 @@ impl Cluster {
         }
         let row = &self.nodes[node];
         let takes_over = self.myself().is_master() && self.manual.paused && self.manual.replica == Some(node);
-        if row.ping_sent == 0 && (since(row.pong_received) > self.config.ping_interval_ms() || takes_over) {
+        if row.ping_sent == 0 && (since(row.pong_received) > ping_interval || takes_over) {
             if row.link.is_some_and(|link| self.links.get(link).is_some_and(|link| link.connected)) {
                 self.send_heartbeat(node, HeartbeatKind::Ping, now);
             }

@@ -43,18 +43,18 @@ fn slots_on_the_move() {
         "ERR Invalid CLUSTER SETSLOT action or number of arguments. Try CLUSTER HELP"
     );
     assert_eq!(net.error(0, &format!("setslot 5 migrating {b} timeout")), "ERR Missing timeout value");
-    net.ok(1, &format!("setslot 5 importing {a}"));
-    net.ok(0, &format!("setslot 5 migrating {b}"));
-    assert!(net.nodes[0].nodes_text(Asker::default()).contains(&format!(" [5->-{b}]")));
-    assert!(net.nodes[1].nodes_conf().contains(&format!(" [5-<-{a}]")));
-    let slot = Slot::new(5).unwrap();
-    assert!(net.nodes[0].migrating_to(slot).is_some() && net.nodes[1].importing_from(slot).is_some());
-    net.ok(1, &format!("setslot 5 node {b}"));
-    net.ok(0, &format!("setslot 5 node {b}"));
-    assert_eq!(net.nodes[1].owner(slot), Owner::Me);
-    assert!(matches!(net.nodes[0].owner(slot), Owner::Node(_)));
-    assert!(net.nodes[0].migrating_to(slot).is_none() && net.nodes[1].importing_from(slot).is_none());
-    assert_eq!(net.nodes[1].myself().config_epoch, 3, "the new owner bumped its epoch");
+    net.ok(0, &format!("setslot 9000 importing {b}"));
+    net.ok(1, &format!("setslot 9000 migrating {a}"));
+    assert!(net.nodes[1].nodes_text(Asker::default()).contains(&format!(" [9000->-{a}]")));
+    assert!(net.nodes[0].nodes_conf().contains(&format!(" [9000-<-{b}]")));
+    let slot = Slot::new(9000).unwrap();
+    assert!(net.nodes[1].migrating_to(slot).is_some() && net.nodes[0].importing_from(slot).is_some());
+    net.ok(0, &format!("setslot 9000 node {a}"));
+    net.ok(1, &format!("setslot 9000 node {a}"));
+    assert_eq!(net.nodes[0].owner(slot), Owner::Me);
+    assert!(matches!(net.nodes[1].owner(slot), Owner::Node(_)));
+    assert!(net.nodes[1].migrating_to(slot).is_none() && net.nodes[0].importing_from(slot).is_none());
+    assert_eq!(net.nodes[0].myself().config_epoch, 3, "the new owner bumped its epoch");
 }
 
 #[test]
@@ -130,7 +130,9 @@ fn replicate_and_its_refusals() {
     assert_eq!(replicas.len(), 2);
     let error = net.nodes[0].replicas_of(ids[3].as_str(), Asker::default()).unwrap_err();
     assert_eq!(error.to_string(), "ERR The specified node is not a master");
-    assert!(net.nodes.iter().all(|node| node.find_node(ids[2]).unwrap().shard_id == net.nodes[1].my_shard_id()));
+    assert!(
+        net.nodes.iter().all(|node| node.find_node(ids[2]).unwrap().shard_id == net.nodes[1].my_shard_id())
+    );
 }
 
 #[test]

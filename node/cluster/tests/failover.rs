@@ -47,9 +47,8 @@ fn silence_gets_the_whole_timeout() {
     until(&mut net, "return", 10_000, |net| net.nodes[0].myself().is_replica());
     net.advance(3000);
     assert!(net.nodes.iter().all(|node| node.is_ok()));
-    let follows = |(i, e): &(usize, Effect)| {
-        *i == 0 && matches!(e, Effect::BecomeReplicaOf { full_sync: false, .. })
-    };
+    let follows =
+        |(i, e): &(usize, Effect)| *i == 0 && matches!(e, Effect::BecomeReplicaOf { full_sync: false, .. });
     assert!(net.seen.iter().any(follows), "it shares the history of its shard");
 }
 
@@ -137,10 +136,7 @@ fn takeover_asks_nobody() {
         net.kill(i);
     }
     net.advance(300);
-    assert_eq!(
-        net.error(3, "failover"),
-        "ERR Master is down or failed, please use CLUSTER FAILOVER FORCE"
-    );
+    assert_eq!(net.error(3, "failover"), "ERR Master is down or failed, please use CLUSTER FAILOVER FORCE");
     net.ok(3, "failover takeover");
     assert!(net.nodes[3].myself().is_master() && net.nodes[3].myself().config_epoch > 3);
     assert_eq!(net.nodes[4].find_node(net.id(3)).unwrap().slots.len(), 5461);
@@ -154,7 +150,9 @@ fn a_replica_moves_to_an_orphaned_master() {
     }
     // All live on one host here, so the move takes the longer delay.
     until(&mut net, "migration", 20_000, |net| {
-        [2, 4].into_iter().any(|i| net.nodes[i].node(net.nodes[i].myself().master.unwrap()).unwrap().id == net.id(1))
+        [2, 4]
+            .into_iter()
+            .any(|i| net.nodes[i].node(net.nodes[i].myself().master.unwrap()).unwrap().id == net.id(1))
     });
     let moved = [2, 4].into_iter().filter(|i| net.logged(*i, "Migrating to orphaned primary")).count();
     assert_eq!(moved, 1);
@@ -182,7 +180,9 @@ fn published_messages_reach_the_right_nodes() {
     net.with(0, |node, _| node.publish(b"news", b"hello", false));
     net.with(0, |node, _| node.publish(b"shard", b"hello", true));
     let got = |i: usize, name: &[u8]| {
-        net.seen.iter().any(|(n, e)| *n == i && matches!(e, Effect::Publish { channel, .. } if channel == name))
+        net.seen
+            .iter()
+            .any(|(n, e)| *n == i && matches!(e, Effect::Publish { channel, .. } if channel == name))
     };
     assert!([1, 2, 3].into_iter().all(|i| got(i, b"news")));
     assert_eq!([1, 2, 3].map(|i| got(i, b"shard")), [false, true, false], "2 replicates 0");

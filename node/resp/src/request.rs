@@ -158,7 +158,8 @@ impl Parser {
     /// Reads on. `request` begins at the request's first byte, also when called again with more of it.
     #[inline]
     pub fn parse(&mut self, request: &[u8], limits: &Limits) -> Result<Parsed, ProtocolError> {
-        if self.missing == 0 {
+        // With its last argument collected apart, nothing of the request is left to read here.
+        if self.missing == 0 && self.args.is_empty() {
             match request.first() {
                 None => return Ok(Parsed::Incomplete),
                 Some(b'*') => {
@@ -250,11 +251,6 @@ impl Parser {
         self.args.push(Arg::Owned(payload));
         self.bulk = None;
         self.missing -= 1;
-    }
-
-    /// Whether all arguments are there (after [`Parser::finish_big_bulk`]).
-    pub fn is_whole(&self) -> bool {
-        self.missing == 0 && !self.args.is_empty()
     }
 
     fn parse_inline(&mut self, request: &[u8]) -> Result<Parsed, ProtocolError> {
@@ -370,7 +366,7 @@ mod tests {
         assert_eq!(parser.parse(head, &OPEN), Ok(Parsed::Incomplete));
         assert_eq!(parser.big_bulk(), Some((head.len() - 3, 40000)));
         parser.finish_big_bulk(Bytes::from(vec![7; 40000]));
-        assert!(parser.is_whole());
+        assert_eq!(parser.parse(&head[..head.len() - 3], &OPEN), Ok(Parsed::Request { consumed: head.len() - 3 }));
         assert_eq!(parser.args(head).map(<[u8]>::len).collect::<Vec<_>>(), [3, 1, 40000]);
         assert!(parser.owned(2).is_some() && parser.owned(1).is_none());
     }

@@ -8,7 +8,7 @@
 //! - `network`: connections with TCP's promises (order within a direction, no loss without a reset) and
 //!   without more: delay, stalls, half-open ends, refusals, partitions, also one-sided ones;
 //! - `node`: one process or core with its clock skew, its `nodes.conf` (synced or not) and its offset;
-//! - `world`: the queue of events and what each does;
+//! - `setup`, `world`, `wires`: how it begins, the queue of events and what each does;
 //! - `faults`: what goes wrong and when;
 //! - `checks`: the invariants, looked at after every event, and convergence once all is well again;
 //! - `storm`: a thousand nodes that meet, and lose a hundred at once.
@@ -17,7 +17,10 @@ pub mod checks;
 pub mod faults;
 pub mod network;
 pub mod node;
+pub mod setup;
 pub mod storm;
+mod wires;
 pub mod world;
 
-pub use world::{Options, Outcome, World, run_seed};
+pub use setup::Options;
+pub use world::{Outcome, World, run_seed};

@@ -2,7 +2,8 @@
 
 use cluster::Random;
 
-use crate::world::{Options, World};
+use crate::setup::Options;
+use crate::world::World;
 
 /// How long a storm may take, ms of the world.
 const DEADLINE_MS: u64 = 600_000;

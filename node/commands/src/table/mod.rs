@@ -16,6 +16,7 @@ mod hyperloglog;
 mod keys;
 mod list;
 mod lookup;
+mod scripting;
 mod server;
 mod set;
 mod sorted_set;
@@ -197,6 +198,7 @@ pub const TABLE: &[&[Command]] = &[
     hash::ROWS,
     hyperloglog::ROWS,
     list::ROWS,
+    scripting::ROWS,
     server::ROWS,
     set::ROWS,
     sorted_set::ROWS,

@@ -95,6 +95,12 @@ pub fn exec(call: &mut Call<'_>) -> Outcome {
             Err(if error.code() == "CLUSTERDOWN" { error } else { EXEC_ABORT })
         });
     }
+    let forbidden = call.client.transaction.iter().flat_map(|t| &t.queue);
+    let forbidden = forbidden.filter_map(|queued| call.core.state_forbids(queued.found)).next();
+    if let Some(reason) = forbidden {
+        drop_transaction(call);
+        return Err(Error::text(format!("EXECABORT Transaction discarded because of: {reason}")));
+    }
     let session = call.core.session(call.client);
     let dirty = call.core.watch.is_dirty(session) || call.core.watched_expired(session);
     forget_watches(call);

@@ -85,7 +85,7 @@ impl Core {
             looked += slice.looked;
             expired += slice.expired;
             for entry in gone {
-                self.watch.written(entry.key());
+                self.watch.expired(entry.key());
                 self.stats.expired_keys += 1;
                 self.garbage.push(entry);
             }

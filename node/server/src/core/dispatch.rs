@@ -19,6 +19,8 @@ use crate::core::transaction::Queued;
 use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
 
 const NO_AUTH: Error = Error::new("NOAUTH Authentication required.");
+const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
+const NO_REPLICAS: Error = Error::new("NOREPLICAS Not enough good replicas to write.");
 const NOT_IN_MULTI: Error = Error::new("ERR Command not allowed inside a transaction");
 
 /// Who runs a data command, and what that means for it.
@@ -61,6 +63,7 @@ impl Core {
         let asking = std::mem::take(&mut client.asking);
         if let Err(error) = self.check_and_run(client, args, asking) {
             client.reply.truncate(mark);
+            self.break_transaction(client);
             self.reply_error(client, &error);
         }
         match client.answers {
@@ -82,10 +85,10 @@ impl Core {
         let command = found.command;
         client.last_command = command.name;
         if !client.authenticated && self.asks_password() && !command.has(table::NO_AUTH) {
-            return self.refuse(client, found, NO_AUTH);
+            return self.refuse(found, NO_AUTH);
         }
         if client.in_multi() && command.has(table::NO_MULTI) && !matches!(command.run, Run::Host(Host::Watch | Host::Multi)) {
-            return self.refuse(client, found, NOT_IN_MULTI);
+            return self.refuse(found, NOT_IN_MULTI);
         }
         let keys = route::keys_of(command, args);
         let slot = match keys {
@@ -99,21 +102,24 @@ impl Core {
                             return self.forward(client, found, args, slot, core);
                         }
                         let error = route::redirection("MOVED", &self.cluster, slot, node);
-                        return self.refuse(client, found, error);
+                        return self.refuse(found, error);
                     }
                     Route::Node(node) => {
                         let error = route::redirection("MOVED", &self.cluster, slot, node);
-                        return self.refuse(client, found, error);
+                        return self.refuse(found, error);
                     }
-                    Route::Refuse(error) => return self.refuse(client, found, error),
+                    Route::Refuse(error) => return self.refuse(found, error),
                 }
                 Some(slot)
             }
             Keys::Across if client.door == Door::Ingress && !client.in_multi() => {
                 return self.scatter(client, found, args);
             }
-            Keys::Across => return self.refuse(client, found, CROSS_SLOT),
+            Keys::Across => return self.refuse(found, CROSS_SLOT),
         };
+        if let Some(error) = self.state_forbids(found) {
+            return self.refuse(found, error);
+        }
         if client.in_multi() && !passes_multi(found) {
             return self.queue(client, found, args, slot);
         }
@@ -139,10 +145,20 @@ impl Core {
         })
     }
 
-    /// The transaction that holds a refused command cannot be run.
-    fn refuse(&mut self, client: &mut Client, found: Found, error: Error) -> Outcome {
+    /// Why the server's state does not allow `found` now.
+    pub fn state_forbids(&self, found: Found) -> Option<Error> {
+        if found.command.has(table::DENYOOM) && self.is_out_of_memory() {
+            return Some(OUT_OF_MEMORY);
+        }
+        // This version has no replicas, so none of those asked for can be there.
+        let replication = &self.config.replication;
+        let lacks = replication.min_replicas_to_write > 0 && replication.min_replicas_max_lag > 0;
+        (lacks && found.command.has(table::WRITE)).then_some(NO_REPLICAS)
+    }
+
+    /// Counts a command that is refused before it runs.
+    fn refuse(&mut self, found: Found, error: Error) -> Outcome {
         self.stats.command(&found).rejected += 1;
-        self.break_transaction(client);
         Err(error)
     }
 
@@ -160,11 +176,11 @@ impl Core {
             client.shut();
             return Ok(());
         }
-        self.break_transaction(client);
         Err(error)
     }
 
-    fn break_transaction(&mut self, client: &mut Client) {
+    /// Between MULTI and EXEC a command that is refused makes EXEC refuse too.
+    fn break_transaction(&self, client: &mut Client) {
         if let Some(transaction) = &mut client.transaction {
             transaction.broken |= transaction.queueing;
         }
@@ -174,7 +190,7 @@ impl Core {
         let Some(transaction) = &mut client.transaction else { return Ok(()) };
         if let Some(slot) = slot {
             if *transaction.slot.get_or_insert(slot) != slot {
-                return self.refuse(client, found, CROSS_SLOT);
+                return self.refuse(found, CROSS_SLOT);
             }
         }
         transaction.queue.push(Queued::new(found, args));
@@ -257,7 +273,7 @@ impl Core {
         self.stats.misses += effects.misses;
         self.stats.expired_keys += effects.expired.len() as u64;
         for key in &effects.expired {
-            self.watch.written(key);
+            self.watch.expired(key);
         }
         for touch in effects.touched.iter().filter(|touch| touch.modified) {
             self.watch.written(&touch.key);

@@ -163,6 +163,11 @@ impl Core {
         executor::signal(self.process.cores[usize::from(self.index)].event_fd.as_raw_fd());
     }
 
+    /// Whether `maxmemory` is set and used up; nothing is evicted yet.
+    pub fn is_out_of_memory(&self) -> bool {
+        self.config.limits.maxmemory > 0 && self.used_memory() > self.config.limits.maxmemory
+    }
+
     /// Memory of this core's data, in bytes.
     pub fn used_memory(&self) -> u64 {
         let clients: usize = self.clients.iter().map(Client::memory).sum();

@@ -101,6 +101,15 @@ impl Watch {
         }
     }
 
+    /// `key` was deleted because its time is over: news only to those that watched it while it was not.
+    pub fn expired(&mut self, key: &[u8]) {
+        for session in self.by_key.get(key).into_iter().flatten() {
+            if let Some(watched) = self.by_session.get_mut(session) {
+                watched.dirty |= watched.keys.iter().any(|(watched, _, expired)| &watched[..] == key && !expired);
+            }
+        }
+    }
+
     /// Every watched key for which `gone` holds was changed (FLUSHALL).
     pub fn written_if(&mut self, mut gone: impl FnMut(&[u8], Slot) -> bool) {
         for watched in self.by_session.values_mut() {

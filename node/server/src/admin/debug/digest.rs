@@ -113,7 +113,7 @@ pub(super) fn digest(call: &mut Call<'_>) -> Outcome {
         let mut one = Digest::default();
         one.push(entry.key());
         one.push_value(entry);
-        all.0.iter_mut().zip(one.0).for_each(|(byte, one)| *byte ^= one);
+        all.add(&one.0);
     }
     call.client.reply.simple(&all.hex());
     Ok(())

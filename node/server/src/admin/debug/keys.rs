@@ -96,7 +96,7 @@ pub(super) fn populate(call: &mut Call<'_>) -> Outcome {
 }
 
 fn not_negative(args: &Args<'_>, index: usize) -> Result<u64, Error> {
-    u64::try_from(args.integer(index)?).map_err(|_| error::NOT_POSITIVE)
+    args.integer(index).ok().and_then(|number| u64::try_from(number).ok()).ok_or(error::NOT_POSITIVE)
 }
 
 /// Sets `key` unless it is there.
