@@ -21,7 +21,7 @@ use super::watch::{Watch, pin, sharpen_timers};
 use super::{Load, Run};
 use crate::random::mix;
 use crate::reply::Reply;
-use crate::ring::{Event, LANES_MAX, Ring};
+use crate::ring::{Event, Ring};
 use crate::stats::Tick;
 use crate::topology::{Map, NOBODY};
 use crate::verify::Ledger;

@@ -49,13 +49,63 @@ impl fmt::Display for Slot {
 /// The slot of `key`: CRC16 (XMODEM) of its hash tag, or of the whole key when it has none, modulo
 /// [`SLOT_COUNT`] (cluster specification, "Hash tags").
 pub fn key_slot(key: &[u8]) -> Slot {
-    let crc = crc16::State::<crc16::XMODEM>::calculate(hash_tag(key));
-    Slot(crc & (SLOT_COUNT as u16 - 1))
+    Slot(crc(hash_tag(key)) & (SLOT_COUNT as u16 - 1))
+}
+
+/// Bytes taken at a time by [`crc`].
+const SLICE: usize = 8;
+
+/// `TABLES[k][b]`: the CRC of byte `b` followed by `k` zero bytes.
+static TABLES: [[u16; 256]; SLICE] = tables();
+
+const fn tables() -> [[u16; 256]; SLICE] {
+    let mut tables = [[0; 256]; SLICE];
+    let mut byte = 0;
+    while byte < 256 {
+        let (mut crc, mut bit) = ((byte as u16) << 8, 0);
+        while bit < 8 {
+            crc = if crc & 0x8000 != 0 { crc << 1 ^ 0x1021 } else { crc << 1 };
+            bit += 1;
+        }
+        tables[0][byte] = crc;
+        byte += 1;
+    }
+    let mut zeros = 1;
+    while zeros < SLICE {
+        let mut byte = 0;
+        while byte < 256 {
+            let crc = tables[zeros - 1][byte];
+            tables[zeros][byte] = crc << 8 ^ tables[0][(crc >> 8) as usize];
+            byte += 1;
+        }
+        zeros += 1;
+    }
+    tables
+}
+
+/// CRC16 (XMODEM), eight bytes at a time: every routed command pays for it, and a byte at a time, as the
+/// crate `crc16` does it, took 6% of a pipelined GET. The tests hold it against that crate.
+#[inline]
+fn crc(bytes: &[u8]) -> u16 {
+    let mut crc = 0u16;
+    let mut slices = bytes.chunks_exact(SLICE);
+    for slice in &mut slices {
+        let first = usize::from(slice[0] ^ (crc >> 8) as u8);
+        let second = usize::from(slice[1] ^ crc as u8);
+        crc = TABLES[7][first] ^ TABLES[6][second];
+        for (table, byte) in (0..6).rev().zip(&slice[2..]) {
+            crc ^= TABLES[table][usize::from(*byte)];
+        }
+    }
+    for byte in slices.remainder() {
+        crc = crc << 8 ^ TABLES[0][usize::from((crc >> 8) as u8 ^ byte)];
+    }
+    crc
 }
 
 /// What stands between the first `{` and the next `}`, when that is not empty; else the whole key.
 fn hash_tag(key: &[u8]) -> &[u8] {
-    let Some(open) = key.iter().position(|&b| b == b'{') else { return key };
+    let Some(open) = memchr::memchr(b'{', key) else { return key };
     let rest = &key[open + 1..];
     match rest.iter().position(|&b| b == b'}') {
         None | Some(0) => key,
@@ -73,6 +123,14 @@ mod tests {
         assert_eq!(crc16::State::<crc16::XMODEM>::calculate(b"123456789"), 0x31C3);
         for (key, slot) in [("foo", 12182), ("bar", 5061), ("", 0), ("123456789", 12739)] {
             assert_eq!(key_slot(key.as_bytes()).number(), slot, "{key}");
+        }
+    }
+
+    #[test]
+    fn crc_by_slices_is_the_crates() {
+        let bytes: Vec<u8> = (0..100u32).map(|i| (i * 151 + 7) as u8).collect();
+        for len in 0..bytes.len() {
+            assert_eq!(crc(&bytes[..len]), crc16::State::<crc16::XMODEM>::calculate(&bytes[..len]), "{len}");
         }
     }
 

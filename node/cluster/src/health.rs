@@ -39,6 +39,17 @@ pub enum State {
     Fail(DownReason),
 }
 
+/// What a command wants to do, as far as a cluster that is down cares.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// Read keys.
+    Read,
+    /// Write keys.
+    Write,
+    /// Use shard channels.
+    ShardChannels,
+}
+
 #[derive(Debug)]
 pub(crate) struct Health {
     state: State,
@@ -61,6 +72,23 @@ impl Cluster {
     /// Whether commands are served.
     pub fn is_ok(&self) -> bool {
         self.health.state == State::Ok
+    }
+
+    /// The error for a command that a cluster in state fail does not serve; `None` when it is served.
+    /// `cluster-allow-reads-when-down` and `cluster-allow-pubsubshard-when-down` make exceptions.
+    pub fn down_error(&self, access: Access) -> Option<&'static str> {
+        if self.is_ok() {
+            return None;
+        }
+        let down = "CLUSTERDOWN The cluster is down";
+        match access {
+            Access::ShardChannels if self.config.allow_pubsubshard_when_down => None,
+            Access::Read if self.config.allow_reads_when_down => None,
+            Access::Write if self.config.allow_reads_when_down => {
+                Some("CLUSTERDOWN The cluster is down and only accepts read commands")
+            }
+            _ => Some(down),
+        }
     }
 
     /// Number of masters with at least one slot: those who vote (`cluster_size`).

@@ -6,7 +6,7 @@
 //! and the error names the line. The caller writes the text atomically (temporary file, rename) and syncs it
 //! when the effect asks for that.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
 use std::fmt::Write as _;
 
@@ -46,13 +46,22 @@ struct Move {
     line: usize,
 }
 
+/// A run of slots and its owner.
+struct Range {
+    first: Slot,
+    last: Slot,
+    owner: NodeId,
+    line: usize,
+}
+
 /// What the lines read so far said.
 #[derive(Default)]
 struct Parsed {
     nodes: Vec<(Node, bool)>,
+    ids: BTreeSet<NodeId>,
     masters: Vec<(NodeId, NodeId, usize)>,
     moves: Vec<Move>,
-    owners: BTreeMap<Slot, NodeId>,
+    ranges: Vec<Range>,
     myself: Option<NodeId>,
     epochs: (u64, u64),
 }
@@ -178,7 +187,7 @@ impl Parsed {
             return Err(format!("{} fields where a node has at least 8", words.len()));
         }
         let id = node_id(words[0])?;
-        if self.nodes.iter().any(|(node, _)| node.id == id) {
+        if !self.ids.insert(id) {
             return Err(format!("node {id} is described twice"));
         }
         let mut node = Node::new(id, random.node_id(), flags(words[2])?, now);
@@ -222,11 +231,7 @@ impl Parsed {
         if first > last {
             return Err(format!("slots '{word}' run backwards"));
         }
-        for slot in (first.number()..=last.number()).filter_map(Slot::new) {
-            if let Some(other) = self.owners.insert(slot, id) {
-                return Err(format!("slot {slot} belongs to node {other} already"));
-            }
-        }
+        self.ranges.push(Range { first, last, owner: id, line });
         Ok(())
     }
 
@@ -256,9 +261,16 @@ impl Parsed {
                 cluster.nodes[index].shard_id = cluster.nodes[master].shard_id;
             }
         }
-        for (slot, id) in self.owners {
-            let owner = find(&cluster, id, 0)?;
-            cluster.slots.bind(&mut cluster.nodes, slot, owner);
+        for range in self.ranges {
+            let owner = find(&cluster, range.owner, range.line)?;
+            for slot in (range.first.number()..=range.last.number()).filter_map(Slot::new) {
+                if !cluster.slots.bind(&mut cluster.nodes, slot, owner) {
+                    return Err(ConfError {
+                        line: range.line,
+                        reason: format!("slot {slot} has an owner already"),
+                    });
+                }
+            }
         }
         for moved in self.moves {
             let other = find(&cluster, moved.other, moved.line)?;

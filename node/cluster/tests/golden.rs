@@ -145,6 +145,6 @@ fn damaged_nodes_conf_is_refused_with_its_line() {
     }
     assert!(load("").unwrap_err().reason.contains("myself"));
     assert!(load(&text.replace("0-5461", "0-99999")).unwrap_err().reason.contains("not a slot"));
-    assert!(load(&text.replace("0-5461", "0-5462")).unwrap_err().reason.contains("belongs to node"));
+    assert!(load(&text.replace("0-5461", "0-5462")).unwrap_err().reason.contains("has an owner already"));
     assert!(load("*3\r\n$3\r\nSET\r\n").unwrap_err().reason.contains("fields"));
 }

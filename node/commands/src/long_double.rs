@@ -75,7 +75,7 @@ impl LongDouble {
     }
 }
 
-/// The value of at most 19 digits, 17 of them behind the point: nearly every text, by one division. The quotient of
+/// The value of at most 38 digits, 17 of them behind the point: nearly every text, by one division. The quotient of
 /// 128 by at most 57 bits has more than the 64 that are kept, and its last bit stands for all that follow.
 fn parse_short(text: &[u8]) -> Option<X87DoubleExtended> {
     let (mut digits, mut number, mut scale, mut in_decimals) = (0, 0, 1, false);
@@ -89,7 +89,7 @@ fn parse_short(text: &[u8]) -> Option<X87DoubleExtended> {
             b'.' if !in_decimals => in_decimals = true,
             _ => return None,
         }
-        if digits > 19 || scale > DECIMALS_SCALE {
+        if digits > 38 || scale > DECIMALS_SCALE {
             return None;
         }
     }

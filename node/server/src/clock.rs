@@ -1,6 +1,7 @@
 //! The clocks: unix time for expiries, monotonic time for measuring.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 /// Unix time in milliseconds.
 pub fn unix_ms() -> u64 {
@@ -35,4 +36,77 @@ impl SteadyClock {
     pub fn uptime_ms(&self) -> u64 {
         self.started.elapsed().as_millis() as u64
     }
+}
+
+/// A moment to measure from: two reads and a subtraction, several times a command.
+///
+/// `Instant` costs a call into the vDSO and a normalised subtraction, 7% of a pipelined GET when measured; the
+/// CPU's own counter is one instruction. Where it does not run at a constant rate, `Instant` is used.
+#[derive(Debug, Clone, Copy)]
+pub struct Moment(u64);
+
+/// Nanoseconds per counter step, times 2^32; 0 when the counter is not to be used.
+static STEP: OnceLock<u64> = OnceLock::new();
+static ANCHOR: OnceLock<Instant> = OnceLock::new();
+
+impl Moment {
+    /// Now.
+    #[inline]
+    pub fn now() -> Moment {
+        if step() != 0 { Moment(counter()) } else { Moment(nanoseconds()) }
+    }
+
+    /// Nanoseconds since then.
+    #[inline]
+    pub fn elapsed_ns(self) -> u64 {
+        match step() {
+            0 => nanoseconds() - self.0,
+            step => (u128::from(counter().saturating_sub(self.0)) * u128::from(step) >> 32) as u64,
+        }
+    }
+}
+
+#[inline]
+fn step() -> u64 {
+    *STEP.get_or_init(calibrate)
+}
+
+fn nanoseconds() -> u64 {
+    ANCHOR.get_or_init(Instant::now).elapsed().as_nanos() as u64
+}
+
+/// Measures the counter against the system's clock for some milliseconds; once a process.
+fn calibrate() -> u64 {
+    const TIME: Duration = Duration::from_millis(5);
+    if !counter_is_constant() {
+        return 0;
+    }
+    let (start, first) = (Instant::now(), counter());
+    std::thread::sleep(TIME);
+    let (elapsed, steps) = (start.elapsed().as_nanos(), u128::from(counter().saturating_sub(first)));
+    (elapsed << 32).checked_div(steps).and_then(|step| u64::try_from(step).ok()).unwrap_or(0)
+}
+
+#[cfg(target_arch = "x86_64")]
+fn counter_is_constant() -> bool {
+    // Leaf 0x80000007, bit 8 of EDX: the counter runs at one rate in all states.
+    let top = std::arch::x86_64::__cpuid(0x8000_0000).eax;
+    top >= 0x8000_0007 && std::arch::x86_64::__cpuid(0x8000_0007).edx & 1 << 8 != 0
+}
+
+#[cfg(target_arch = "x86_64")]
+#[inline]
+fn counter() -> u64 {
+    // SAFETY: every x86-64 CPU has the instruction, and Linux allows it to processes.
+    unsafe { std::arch::x86_64::_rdtsc() }
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn counter_is_constant() -> bool {
+    false
+}
+
+#[cfg(not(target_arch = "x86_64"))]
+fn counter() -> u64 {
+    0
 }

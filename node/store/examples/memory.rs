@@ -47,6 +47,7 @@ fn report(what: &str, keys: u64, before: i64, keyspace: &Keyspace) {
 fn resident_bytes() -> i64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("/proc is mounted");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("Linux tells VmRSS");
-    let kib: i64 = line.split_ascii_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number of kB");
+    let kib: i64 =
+        line.split_ascii_whitespace().nth(1).and_then(|text| text.parse().ok()).expect("a number of kB");
     kib * 1024
 }

@@ -20,7 +20,8 @@ const ROUNDS: usize = 7;
 const BATCH: usize = 16;
 
 fn main() {
-    let count: usize = std::env::args().nth(1).map_or(100_000, |text| text.parse().expect("a number of keys"));
+    let count: usize =
+        std::env::args().nth(1).map_or(100_000, |text| text.parse().expect("a number of keys"));
     let mut keys = numbered_keys(count);
     shuffle(&mut keys);
     let mut keyspace = Keyspace::new();

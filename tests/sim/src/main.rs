@@ -40,6 +40,9 @@ fn seeds(from: u64, count: u64, trace: bool) -> ExitCode {
     let (mut failed, mut events, mut virtual_ms, mut promotions, mut faults) = (0, 0, 0, 0, 0);
     let mut healed = Vec::new();
     for seed in from..from + count {
+        if seed > from && (seed - from).is_multiple_of(100) {
+            eprintln!("{} seeds done, {failed} failed", seed - from);
+        }
         match run_seed(seed, Options { trace, ..Options::of_seed(seed) }) {
             Ok(outcome) => {
                 events += outcome.events;

@@ -13,8 +13,8 @@ use crate::error::{INDEX_OUT_OF_RANGE, NO_SUCH_KEY, SYNTAX};
 /// `LSET key index element`.
 pub(crate) fn lset(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let list = ctx.db.write::<List>(args[1])?.ok_or(NO_SUCH_KEY)?;
-    let index = position(args.integer(2)?, list.len());
-    if !index.is_some_and(|index| list.set(index, args[3], &ctx.settings.limits)) {
+    let index = position(args.integer(2)?, list.len()).unwrap_or(usize::MAX);
+    if !list.set(index, args[3], &ctx.settings.limits) {
         return Err(INDEX_OUT_OF_RANGE);
     }
     ctx.reply.ok();

@@ -253,33 +253,31 @@ pub fn flag_names(command: &Command) -> Vec<&'static str> {
     NAMES.iter().filter(|(flag, _)| command.has(*flag)).map(|(_, name)| *name).collect()
 }
 
-/// The ACL categories of a command, `@` included: those its flags imply, then its own.
+/// The ACL categories of a command, `@` included: those its flags imply and its own, in the order of ACL CAT.
 pub fn acl_categories(command: &Command) -> Vec<&'static str> {
-    let implied = [
+    let own = |bit: Acl| command.acl & bit != 0;
+    let categories = [
+        (own(KEYSPACE), "@keyspace"),
+        (command.has(READONLY) && !own(SCRIPTING), "@read"),
         (command.has(WRITE), "@write"),
-        (command.has(READONLY) && command.acl & SCRIPTING == 0, "@read"),
-        (command.has(ADMIN), "@admin"),
-        (command.has(ADMIN) || command.acl & DANGEROUS != 0, "@dangerous"),
+        (own(SET), "@set"),
+        (own(SORTEDSET), "@sortedset"),
+        (own(LIST), "@list"),
+        (own(HASH), "@hash"),
+        (own(STRING), "@string"),
+        (own(BITMAP), "@bitmap"),
+        (own(HYPERLOGLOG), "@hyperloglog"),
+        (own(GEO), "@geo"),
+        (own(STREAM), "@stream"),
         (command.has(PUBSUB), "@pubsub"),
+        (command.has(ADMIN), "@admin"),
         (command.has(FAST), "@fast"),
         (!command.has(FAST), "@slow"),
         (command.has(BLOCKING), "@blocking"),
+        (command.has(ADMIN) || own(DANGEROUS), "@dangerous"),
+        (own(CONNECTION), "@connection"),
+        (own(TRANSACTION), "@transaction"),
+        (own(SCRIPTING), "@scripting"),
     ];
-    const OWN: &[(Acl, &str)] = &[
-        (KEYSPACE, "@keyspace"),
-        (SET, "@set"),
-        (SORTEDSET, "@sortedset"),
-        (LIST, "@list"),
-        (HASH, "@hash"),
-        (STRING, "@string"),
-        (BITMAP, "@bitmap"),
-        (HYPERLOGLOG, "@hyperloglog"),
-        (GEO, "@geo"),
-        (STREAM, "@stream"),
-        (CONNECTION, "@connection"),
-        (TRANSACTION, "@transaction"),
-        (SCRIPTING, "@scripting"),
-    ];
-    let own = OWN.iter().filter(|(bit, _)| command.acl & bit != 0).map(|(_, name)| *name);
-    implied.iter().filter(|(has, _)| *has).map(|(_, name)| *name).chain(own).collect()
+    categories.into_iter().filter(|(has, _)| *has).map(|(_, name)| name).collect()
 }

@@ -170,7 +170,8 @@ pub fn setinfo(call: &mut Call<'_>) -> Outcome {
         return Err(Error::text(format!("ERR Unrecognized option '{given}'")));
     }
     if connection::check_name(call.args[3]).is_err() {
-        return Err(Error::text(format!("ERR {attribute} cannot contain spaces, newlines or special characters.")));
+        let given = String::from_utf8_lossy(call.args[2]);
+        return Err(Error::text(format!("ERR {given} cannot contain spaces, newlines or special characters.")));
     }
     let value = call.args.to_bytes(3);
     if attribute == "lib-name" { call.client.lib_name = value } else { call.client.lib_version = value }

@@ -271,8 +271,11 @@ pub fn getkeysandflags(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-/// The command in `args`, and where its keys are, each with its specification.
-fn keys_in(args: &Args<'_>) -> Result<(&'static Command, Vec<(usize, &'static KeySpec)>), Error> {
+/// Keys by index, each with the specification that finds it.
+type Keys = Vec<(usize, &'static KeySpec)>;
+
+/// The command in `args`, and its keys.
+fn keys_in(args: &Args<'_>) -> Result<(&'static Command, Keys), Error> {
     let mut found = table::find(args[0]).ok_or(NO_SUCH_COMMAND)?;
     if let (Some(name), false) = (args.get(1), found.command.subcommands.is_empty()) {
         found = found.sub(name).ok_or(NO_SUCH_COMMAND)?;

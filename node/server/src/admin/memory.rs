@@ -116,14 +116,15 @@ fn report(glance: &Glance<'_>) -> String {
             memory.peak, memory.used
         );
     }
-    if let (Some(ratio), Some(bytes)) = (glance.fragmentation(), glance.fragmentation_bytes()) {
-        if ratio > DOCTOR_RESIDENT && bytes > DOCTOR_RESIDENT_BYTES {
-            let _ = writeln!(
-                text,
-                "- The process holds {ratio:.2} times the memory its data takes: it is fragmented, as after a peak or \
-                 after many deletions, or taken by what is not counted as data. MEMORY PURGE may help.",
-            );
-        }
+    if let (Some(ratio), Some(bytes)) = (glance.fragmentation(), glance.fragmentation_bytes())
+        && ratio > DOCTOR_RESIDENT
+        && bytes > DOCTOR_RESIDENT_BYTES
+    {
+        let _ = writeln!(
+            text,
+            "- The process holds {ratio:.2} times the memory its data takes: it is fragmented, as after a peak or \
+             after many deletions, or taken by what is not counted as data. MEMORY PURGE may help.",
+        );
     }
     let per_client = glance.clients.memory.checked_div(glance.clients.count).unwrap_or(0);
     if per_client > DOCTOR_CLIENT {

@@ -122,6 +122,7 @@ impl Core {
         self.stats.output_rate.sample(self.stats.net_output_bytes, ms);
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         if self.now_ms / 1000 != (self.now_ms - ms.min(self.now_ms)) / 1000 {
+            self.measure_overhead();
             self.close_idle_clients();
         }
     }

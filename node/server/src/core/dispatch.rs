@@ -4,7 +4,7 @@
 //! live, whether MULTI queues it, whether a pause holds it back. A command refused inside MULTI breaks the
 //! transaction.
 
-use std::time::Instant;
+use std::time::Duration;
 
 use base::Slot;
 use commands::table::{self, Found, Host, Run};
@@ -12,8 +12,10 @@ use commands::{Args, Ctx, Db, Error, Outcome};
 use resp::Reply;
 
 use crate::admin;
+use crate::clock::Moment;
 use crate::client::{Answers, Client, Door};
 use crate::core::Core;
+use crate::core::request::Read;
 use crate::core::blocking::{Blocked, SessionId};
 use crate::core::transaction::Queued;
 use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
@@ -38,14 +40,14 @@ pub struct Runner {
 
 impl Core {
     /// Runs one request of `client`, or queues, forwards, refuses or holds it back.
-    pub fn run_request(&mut self, client: &mut Client, args: &Args<'_>) {
+    pub fn run_request(&mut self, client: &mut Client, args: &Args<'_>, read: Read) {
         if client.pending.is_none() {
-            self.run_answered(client, args);
+            self.run_answered(client, args, read);
         } else {
             // Replies to earlier requests are still to come from siblings: this one's goes behind them.
             let fresh = Reply::new(client.proto());
             let earlier = std::mem::replace(&mut client.reply, fresh);
-            self.run_answered(client, args);
+            self.run_answered(client, args, read);
             let own = std::mem::replace(&mut client.reply, earlier);
             client.reply.proto = own.proto;
             if let Some(pending) = client.pending.as_mut().filter(|_| !own.is_empty()) {
@@ -58,10 +60,10 @@ impl Core {
     }
 
     /// Runs one request; its reply, if it is made now, is written unless CLIENT REPLY says no.
-    fn run_answered(&mut self, client: &mut Client, args: &Args<'_>) {
+    fn run_answered(&mut self, client: &mut Client, args: &Args<'_>, read: Read) {
         let mark = client.reply.mark();
         let asking = std::mem::take(&mut client.asking);
-        if let Err(error) = self.check_and_run(client, args, asking) {
+        if let Err(error) = self.check_and_run(client, args, read, asking) {
             client.reply.truncate(mark);
             self.break_transaction(client);
             self.reply_error(client, &error);
@@ -77,10 +79,9 @@ impl Core {
         }
     }
 
-    fn check_and_run(&mut self, client: &mut Client, args: &Args<'_>, asking: bool) -> Outcome {
-        let found = match Found::resolve(args) {
-            Ok(found) => found,
-            Err(error) => return self.refuse_unresolved(client, args, error),
+    fn check_and_run(&mut self, client: &mut Client, args: &Args<'_>, read: Read, asking: bool) -> Outcome {
+        let Some((found, keys)) = read else {
+            return self.refuse_unresolved(client, args);
         };
         let command = found.command;
         client.last_command = command.name;
@@ -90,7 +91,6 @@ impl Core {
         if client.in_multi() && command.has(table::NO_MULTI) && !matches!(command.run, Run::Host(Host::Watch | Host::Multi)) {
             return self.refuse(found, NOT_IN_MULTI);
         }
-        let keys = route::keys_of(command, args);
         let slot = match keys {
             Keys::None => None,
             Keys::In(slot, count) => {
@@ -162,7 +162,8 @@ impl Core {
         Err(error)
     }
 
-    fn refuse_unresolved(&mut self, client: &mut Client, args: &Args<'_>, error: Error) -> Outcome {
+    /// Says why a request has no row.
+    fn refuse_unresolved(&mut self, client: &mut Client, args: &Args<'_>) -> Outcome {
         if let Some(found) = table::find(args[0]) {
             self.stats.command(&found).rejected += 1;
         }
@@ -176,7 +177,7 @@ impl Core {
             client.shut();
             return Ok(());
         }
-        Err(error)
+        Found::resolve(args).map(drop)
     }
 
     /// Between MULTI and EXEC a command that is refused makes EXEC refuse too.
@@ -220,7 +221,7 @@ impl Core {
         match found.command.run {
             Run::Data(_) => self.run_data(&mut client.reply, found, args, slot, runner),
             Run::Host(host) => {
-                let start = Instant::now();
+                let start = Moment::now();
                 let outcome = admin::run(self, client, host, found, args);
                 self.count(found, args, start, outcome.is_err(), Some(client));
                 outcome
@@ -242,7 +243,7 @@ impl Core {
         let Run::Data(handler) = found.command.run else {
             return Err(commands::error::SYNTAX);
         };
-        let start = Instant::now();
+        let start = Moment::now();
         self.effects.reset();
         let mut ctx = Ctx {
             db: Db::new(
@@ -297,11 +298,11 @@ impl Core {
 
     /// Counts a run in the statistics and the slow log.
     #[inline]
-    fn count(&mut self, found: Found, args: &Args<'_>, start: Instant, failed: bool, client: Option<&Client>) {
-        let elapsed = start.elapsed();
-        self.stats.ran(&found, elapsed.as_nanos() as u64, failed, self.config.insight.latency_tracking);
-        if elapsed >= self.slow_threshold {
-            self.note_slow(found, args, elapsed, client);
+    fn count(&mut self, found: Found, args: &Args<'_>, start: Moment, failed: bool, client: Option<&Client>) {
+        let elapsed_ns = start.elapsed_ns();
+        self.stats.ran(&found, elapsed_ns, failed, self.config.insight.latency_tracking);
+        if elapsed_ns >= self.slow_threshold_ns {
+            self.note_slow(found, args, Duration::from_nanos(elapsed_ns), client);
         }
     }
 

@@ -9,7 +9,6 @@ use bytes::Bytes;
 use cluster::Cluster;
 use commands::table::Found;
 use commands::{Args, Effects};
-use resp::Parser;
 use store::{Garbage, Keyspace};
 
 use crate::client::{Client, Closing};
@@ -53,7 +52,7 @@ impl Core {
             random: Random::new(random_u64()),
             stats: Stats::default(),
             slowlog: SlowLog::default(),
-            slow_threshold: Duration::MAX,
+            slow_threshold_ns: u64::MAX,
             latency: Latency::default(),
             watch: Watch::default(),
             waiting: Waiting::default(),
@@ -66,7 +65,8 @@ impl Core {
             active_expire: true,
             outbox: Vec::new(),
             garbage: Garbage::new(),
-            parser: Parser::default(),
+            overhead_bytes: 0,
+            read_ahead: Vec::new(),
             spare_buffers: Vec::new(),
         };
         core.apply_config(config);
@@ -78,7 +78,7 @@ impl Core {
         self.settings = data_settings(&config);
         self.effects.chance = self.settings.lfu.map(|_| Random::new(random_u64()));
         let threshold = config.insight.slowlog_log_slower_than;
-        self.slow_threshold = u64::try_from(threshold).map_or(Duration::MAX, Duration::from_micros);
+        self.slow_threshold_ns = u64::try_from(threshold).map_or(u64::MAX, |us| us.saturating_mul(1000));
         self.slowlog.trim(config.insight.slowlog_max_len as usize);
         self.config = config;
     }
@@ -168,9 +168,14 @@ impl Core {
         self.config.limits.maxmemory > 0 && self.used_memory() > self.config.limits.maxmemory
     }
 
-    /// Memory of this core's data, in bytes.
+    /// Memory of this core's data, in bytes; what does not belong to keys is at most a second old.
     pub fn used_memory(&self) -> u64 {
+        self.keys.bytes() as u64 + self.overhead_bytes
+    }
+
+    /// Measures the memory that does not belong to keys.
+    pub fn measure_overhead(&mut self) {
         let clients: usize = self.clients.iter().map(Client::memory).sum();
-        (self.keys.bytes() + self.keys.table_bytes() + clients) as u64
+        self.overhead_bytes = (self.keys.table_bytes() + clients) as u64;
     }
 }

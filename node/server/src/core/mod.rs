@@ -19,12 +19,10 @@ mod request;
 mod serve;
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::{NodeId, Random};
 use cluster::Cluster;
 use commands::{Effects, Settings};
-use resp::Parser;
 use store::{Garbage, Keyspace};
 
 use crate::clock::SteadyClock;
@@ -72,8 +70,8 @@ pub struct Core {
     pub stats: Stats,
     /// Slow commands.
     pub slowlog: SlowLog,
-    /// Commands that took at least so long go to the slow log.
-    pub slow_threshold: Duration,
+    /// Commands that took at least so many nanoseconds go to the slow log; `u64::MAX` for none.
+    pub slow_threshold_ns: u64,
     /// Latency events.
     pub latency: Latency,
     /// Watched keys.
@@ -96,10 +94,12 @@ pub struct Core {
     pub active_expire: bool,
     /// Clients that have replies to send or are going, by index.
     pub outbox: Vec<u32>,
-    parser: Parser,
+    read_ahead: Vec<request::Ahead>,
     spare_buffers: Vec<Vec<u8>>,
     /// What was removed and is still to be freed.
     pub garbage: Garbage,
+    /// Bytes of tables and clients, measured each second.
+    overhead_bytes: u64,
 }
 
 impl Core {

@@ -2,17 +2,48 @@
 //!
 //! Bytes are parsed where the kernel put them while requests are whole; the rest goes to the client's
 //! `input`. A client that must wait (blocked, paused, closing) keeps its further requests there.
+//!
+//! A pipeline's keys lie anywhere in memory, and one cache miss after the other would cost more than the
+//! commands themselves. So some requests are read ahead of those that run: the table cells, then the
+//! entries, of all their keys are asked for at once.
 
+use base::Slot;
 use commands::Args;
+use commands::table::Found;
 use resp::{Limits, Parsed, Parser, ProtocolError};
 use smallvec::SmallVec;
 
 use crate::client::{Client, Closing, Input, Next};
 use crate::core::Core;
 use crate::log::verbose;
+use crate::route::{self, Keys};
+
+/// Most requests read ahead.
+const READ_AHEAD: usize = 16;
 
 /// Arguments of nearly all requests fit without an allocation.
-type Words<'a> = SmallVec<[&'a [u8]; 12]>;
+type Words<'a> = SmallVec<[&'a [u8]; 6]>;
+
+/// One request read ahead of its turn.
+#[derive(Default)]
+pub struct Ahead {
+    parser: Parser,
+    start: usize,
+    end: usize,
+}
+
+/// What is known of a request's row and keys before it runs.
+pub type Read = Option<(Found, Keys)>;
+
+/// Why reading ahead stopped.
+enum End {
+    /// Enough was read.
+    Full,
+    /// The next request is not whole; the parser behind the last request knows its beginning.
+    Incomplete,
+    /// What follows is no request.
+    Broken(ProtocolError),
+}
 
 impl Core {
     /// Takes bytes that arrived for `client` and runs what is whole.
@@ -21,7 +52,9 @@ impl Core {
         client.bytes_in += data.len() as u64;
         self.stats.net_input_bytes += data.len() as u64;
         if client.input.is_none() && client.may_run() {
-            self.run_in_place(client, data);
+            let mut ahead = std::mem::take(&mut self.read_ahead);
+            self.run_in_place(client, data, &mut ahead);
+            self.read_ahead = ahead;
         } else if client.closing == Closing::No {
             client.input.get_or_insert_default().append(data);
             self.run_input(client);
@@ -34,30 +67,84 @@ impl Core {
     }
 
     /// Runs the whole requests in `data`; what is left becomes the client's input.
-    fn run_in_place(&mut self, client: &mut Client, data: &[u8]) {
-        let mut parser = std::mem::take(&mut self.parser);
+    fn run_in_place(&mut self, client: &mut Client, data: &[u8], ahead: &mut Vec<Ahead>) {
         let mut rest = data;
-        while !rest.is_empty() && client.may_run() {
-            match parser.parse(rest, &self.limits(client)) {
-                Ok(Parsed::Request { consumed }) => {
-                    self.run_parsed(client, rest, &parser);
-                    rest = &rest[consumed..];
-                }
-                Ok(Parsed::Nothing { consumed }) => rest = &rest[consumed..],
-                Ok(Parsed::Incomplete) => break,
-                Err(error) => {
-                    self.protocol_error(client, error);
-                    rest = &[];
-                }
+        loop {
+            let (requests, reached, end) = self.parse_ahead(client, rest, ahead);
+            if let Some(stopped_at) = self.run_ahead(client, rest, &ahead[..requests]) {
+                // The client must wait before its next request runs.
+                return self.keep(client, &rest[stopped_at..], Parser::default());
             }
-            parser.reset();
+            rest = &rest[reached..];
+            match end {
+                End::Full => {}
+                End::Incomplete => return self.keep(client, rest, std::mem::take(&mut ahead[requests].parser)),
+                End::Broken(error) => return self.protocol_error(client, error),
+            }
         }
-        if !rest.is_empty() && client.closing == Closing::No {
-            client.input = Some(Box::new(Input::with_rest(rest, std::mem::take(&mut parser))));
+    }
+
+    /// Keeps `rest` for later, of whose first request `parser` knows the beginning.
+    fn keep(&mut self, client: &mut Client, rest: &[u8], parser: Parser) {
+        if client.closing == Closing::No && !rest.is_empty() {
+            client.input = Some(Box::new(Input::with_rest(rest, parser)));
             self.check_query_buffer(client);
         }
-        parser.reset();
-        self.parser = parser;
+    }
+
+    /// Parses the next requests of `data`; how many, and where the parse stands.
+    fn parse_ahead(&self, client: &Client, data: &[u8], ahead: &mut Vec<Ahead>) -> (usize, usize, End) {
+        let limits = self.limits(client);
+        // What an unauthenticated client may send next depends on what comes before.
+        let most = if limits.authenticated { READ_AHEAD } else { 1 };
+        let (mut requests, mut at) = (0, 0);
+        while requests < most {
+            if ahead.len() == requests {
+                ahead.push(Ahead::default());
+            }
+            let request = &mut ahead[requests];
+            request.parser.reset();
+            match request.parser.parse(&data[at..], &limits) {
+                Ok(Parsed::Request { consumed }) => {
+                    (request.start, request.end) = (at, at + consumed);
+                    at += consumed;
+                    requests += 1;
+                }
+                Ok(Parsed::Nothing { consumed }) => at += consumed,
+                Ok(Parsed::Incomplete) => return (requests, at, End::Incomplete),
+                Err(error) => return (requests, at, End::Broken(error)),
+            }
+        }
+        (requests, at, End::Full)
+    }
+
+    /// Runs parsed requests of `data` in order. `Some` when the client has to wait: where the first request that
+    /// did not run begins.
+    fn run_ahead(&mut self, client: &mut Client, data: &[u8], requests: &[Ahead]) -> Option<usize> {
+        let words: SmallVec<[Words<'_>; READ_AHEAD]> =
+            requests.iter().map(|r| r.parser.args(&data[r.start..r.end]).collect()).collect();
+        let args = |i: usize| Args::from_parser(&words[i], &requests[i].parser);
+        let read: SmallVec<[Read; READ_AHEAD]> = (0..requests.len()).map(|i| read_row(&args(i))).collect();
+        if requests.len() > 1 {
+            self.fetch_ahead(read.iter().enumerate().filter_map(|(i, read)| key_of(read.as_ref()?, &args(i))));
+        }
+        for (i, read) in read.into_iter().enumerate() {
+            if !client.may_run() {
+                return Some(requests[i].start);
+            }
+            self.run_request(client, &args(i), read);
+            // A request that is held back is looked at again, from its first byte.
+            if client.paused {
+                return Some(requests[i].start);
+            }
+        }
+        None
+    }
+
+    /// Asks for the memory in which these keys lie.
+    fn fetch_ahead<'a>(&self, keys: impl Iterator<Item = (Slot, &'a [u8])>) {
+        let cells: SmallVec<[_; READ_AHEAD]> = keys.map(|(slot, key)| self.keys.prefetch(slot, key)).collect();
+        cells.into_iter().for_each(|key| self.keys.prefetch_entry(key));
     }
 
     /// Runs the whole requests that the client's input holds.
@@ -67,8 +154,12 @@ impl Core {
             match input.next(&self.limits(client)) {
                 Ok(Next::Request) => {
                     let (bytes, parser) = input.request();
-                    self.run_parsed(client, bytes, parser);
-                    // A request that is held back is looked at again, from its first byte.
+                    {
+                        let words: Words<'_> = parser.args(bytes).collect();
+                        let args = Args::from_parser(&words, parser);
+                        self.run_request(client, &args, read_row(&args));
+                    }
+                    // As above.
                     if !client.paused {
                         input.advance();
                     }
@@ -81,11 +172,6 @@ impl Core {
             client.input = Some(input);
             self.check_query_buffer(client);
         }
-    }
-
-    fn run_parsed(&mut self, client: &mut Client, bytes: &[u8], parser: &Parser) {
-        let words: Words<'_> = parser.args(bytes).collect();
-        self.run_request(client, &Args::from_parser(&words, parser));
     }
 
     fn protocol_error(&mut self, client: &mut Client, error: ProtocolError) {
@@ -103,4 +189,18 @@ impl Core {
             client.shut();
         }
     }
+}
+
+/// The row of a request and where its keys are; `None` when it has no row.
+#[inline]
+fn read_row(args: &Args<'_>) -> Read {
+    let found = Found::resolve(args).ok()?;
+    Some((found, route::keys_of(found.command, args)))
+}
+
+/// The first key of a request, and its slot.
+#[inline]
+fn key_of<'a>((found, keys): &(Found, Keys), args: &Args<'a>) -> Option<(Slot, &'a [u8])> {
+    let Keys::In(slot, _) = keys else { return None };
+    Some((*slot, commands::table::first_key(found.command, args)?))
 }

@@ -38,16 +38,8 @@ pub enum Form {
     Stream,
 }
 
-const FORMS: [Form; 8] = [
-    Form::Embedded,
-    Form::Int,
-    Form::Blob,
-    Form::List,
-    Form::Set,
-    Form::Zset,
-    Form::Hash,
-    Form::Stream,
-];
+const FORMS: [Form; 8] =
+    [Form::Embedded, Form::Int, Form::Blob, Form::List, Form::Set, Form::Zset, Form::Hash, Form::Stream];
 
 /// Most bytes of a collection's payload.
 pub(super) const COLLECTION_BYTES: usize = 16;

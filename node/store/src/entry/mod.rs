@@ -406,7 +406,7 @@ impl<'a> EntryRef<'a> {
     /// All bytes held: what MEMORY USAGE answers. Reads all of a collection's parts, if it has parts.
     pub fn memory_usage(self) -> usize {
         // SAFETY: the payload is what the form says, and borrowed for `'a`.
-        let collection = by_kind!(self.raw, payload => unsafe { payload.as_ref() }.memory_bytes(), string => 0);
-        self.size() + collection
+        let held = by_kind!(self.raw, payload => unsafe { payload.as_ref() }.memory_bytes(), string => 0);
+        self.size() + held
     }
 }

@@ -69,11 +69,15 @@ fn expiry_and_name_change_without_the_rest() {
         entry.set_clock(0xFF12_3456);
         let (encoding, size) = (entry.encoding_name(), entry.size());
         let string = entry.string().map(|s| s.to_cow().into_owned());
-        for (key, expiry) in [(&b"key"[..], Some(9)), (b"k2", Some(10)), (&[1; 65_536], None), (b"key", None)] {
+        for (key, expiry) in [(&b"key"[..], Some(9)), (b"k2", Some(10)), (&[1; 65_536], None), (b"key", None)]
+        {
             entry = entry.rename(key);
             entry.set_expire(expiry);
             assert_eq!((entry.key(), entry.expire_at(), entry.clock()), (key, expiry, 0x12_3456));
-            assert_eq!((entry.encoding_name(), entry.string().map(|s| s.to_cow().into_owned())), (encoding, string.clone()));
+            assert_eq!(
+                (entry.encoding_name(), entry.string().map(|s| s.to_cow().into_owned())),
+                (encoding, string.clone())
+            );
         }
         assert_eq!(entry.size(), size);
         assert!(entry.get::<List>().is_none_or(|list| list.len() == 1));
@@ -107,14 +111,20 @@ fn overwriting_is_in_place_when_it_can_be() {
     assert!(number.overwrite(Value::Int(2), None).is_some());
     assert_eq!(number.expire_at(), None);
     let mut list = Entry::new(b"l", some_list().into(), None);
-    let old = list.overwrite(Value::Bytes(b"x"), None).expect("a collection is handed back, to be freed lazily");
+    let old =
+        list.overwrite(Value::Bytes(b"x"), None).expect("a collection is handed back, to be freed lazily");
     assert_eq!(old.value_type(), Type::List);
 }
 
 #[test]
 fn edits_agree_with_a_vector() {
     let mut random = Random::new(1);
-    for start in [Value::Int(-12), Value::Bytes(b"abc"), Value::Bytes(&[1; 1_000]), Value::Blob(Bytes::from(vec![2; 2_000]))] {
+    for start in [
+        Value::Int(-12),
+        Value::Bytes(b"abc"),
+        Value::Bytes(&[1; 1_000]),
+        Value::Blob(Bytes::from(vec![2; 2_000])),
+    ] {
         let mut entry = Entry::new(b"key", start, Some(77));
         let mut model = text(&entry);
         for _ in 0..400 {
@@ -130,7 +140,10 @@ fn edits_agree_with_a_vector() {
             let at = random.below(len as u64 + 1) as usize;
             model[at..].fill(len as u8);
             entry.edit_bytes(len, |bytes| bytes[at..].fill(len as u8));
-            assert_eq!((text(&entry), entry.key(), entry.expire_at()), (model.clone(), &b"key"[..], Some(77)));
+            assert_eq!(
+                (text(&entry), entry.key(), entry.expire_at()),
+                (model.clone(), &b"key"[..], Some(77))
+            );
             assert_eq!(entry.encoding_name(), "raw");
             assert!(held.is_none_or(|held| held == before));
         }

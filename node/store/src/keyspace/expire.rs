@@ -57,11 +57,12 @@ impl Keyspace {
                 ttl_sum = ttl_sum.saturating_add(left);
                 left == 0
             };
-            self.sweep.cursor = slot_table.table.sweep_marked(self.sweep.cursor, &mut expired, &mut |entry| {
-                slice.expired += 1;
-                account.removed(Measure::of(&entry));
-                removed(slot, entry);
-            });
+            self.sweep.cursor =
+                slot_table.table.sweep_marked(self.sweep.cursor, &mut expired, &mut |entry| {
+                    slice.expired += 1;
+                    account.removed(Measure::of(&entry));
+                    removed(slot, entry);
+                });
             if self.sweep.cursor == 0 {
                 self.sweep.slot = (self.sweep.slot + 1) % SLOT_COUNT;
             }

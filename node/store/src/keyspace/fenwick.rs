@@ -73,7 +73,8 @@ mod tests {
         assert_eq!((tree.slot_of(0), tree.next_filled(0)), (None, None));
         for _ in 0..3_000 {
             let slot = Slot::new(random.below(SLOT_COUNT as u64) as u16).unwrap();
-            let delta = if counts[slot.index()] > 0 && random.below(2) == 0 { -1 } else { random.below(4) as i64 };
+            let delta =
+                if counts[slot.index()] > 0 && random.below(2) == 0 { -1 } else { random.below(4) as i64 };
             tree.add(slot, delta);
             counts[slot.index()] = counts[slot.index()].wrapping_add_signed(delta);
         }

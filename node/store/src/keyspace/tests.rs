@@ -28,7 +28,10 @@ fn check(keys: &Keyspace) {
             slot_expires += usize::from(entry.expire_at().is_some());
             slot_bytes += entry.size();
         }
-        assert_eq!((table.iter().count(), table.expires(), table.bytes()), (table.len(), slot_expires, slot_bytes));
+        assert_eq!(
+            (table.iter().count(), table.expires(), table.bytes()),
+            (table.len(), slot_expires, slot_bytes)
+        );
         len += table.len();
         expires += slot_expires;
         bytes += slot_bytes;
@@ -38,7 +41,11 @@ fn check(keys: &Keyspace) {
 
 fn random_value(random: &mut Random) -> Vec<u8> {
     let len = [3, 10, 64, 70, 500, 1_500][random.below(6) as usize];
-    if random.below(3) == 0 { random.below(1 << 40).to_string().into_bytes() } else { vec![random.bits() as u8; len] }
+    if random.below(3) == 0 {
+        random.below(1 << 40).to_string().into_bytes()
+    } else {
+        vec![random.bits() as u8; len]
+    }
 }
 
 fn step(random: &mut Random, keys: &mut Keyspace, model: &mut Model) {
@@ -68,7 +75,10 @@ fn step(random: &mut Random, keys: &mut Keyspace, model: &mut Model) {
             if let Some(entry) = keys.remove(slot, &key) {
                 let replaced = keys.put(key_slot(&other), entry.rename(&other));
                 let moved = model.remove(&key).unwrap();
-                assert_eq!(replaced.map(|e| bytes_of(e.view())), model.insert(other, moved).map(|(value, _)| value));
+                assert_eq!(
+                    replaced.map(|e| bytes_of(e.view())),
+                    model.insert(other, moved).map(|(value, _)| value)
+                );
             }
         }
         _ => {
@@ -92,11 +102,14 @@ fn agrees_with_a_model() {
         for round in 0..10 {
             (0..3_000).for_each(|_| step(&mut random, &mut keys, &mut model));
             check(&keys);
-            let all: Model = keys.iter().map(|(_, e)| (e.key().to_vec(), (bytes_of(e), e.expire_at()))).collect();
+            let all: Model =
+                keys.iter().map(|(_, e)| (e.key().to_vec(), (bytes_of(e), e.expire_at()))).collect();
             assert!(all == model, "seed {seed} round {round}");
             let now = random.below(200);
             let mut expired = HashSet::new();
-            while keys.expire_slice(now, 64, &mut |_, e| assert!(expired.insert(e.key().to_vec()))).expired > 0 {}
+            while keys.expire_slice(now, 64, &mut |_, e| assert!(expired.insert(e.key().to_vec()))).expired
+                > 0
+            {}
             for _ in 0..20_000 / 64 {
                 keys.expire_slice(now, 64, &mut |_, e| assert!(expired.insert(e.key().to_vec())));
             }
@@ -134,7 +147,9 @@ fn collections_live_in_place() {
     entry.into_mut::<List>().unwrap().push(Side::Back, b"b", &limits);
     assert_eq!(keys.get(slot, b"l").unwrap().get::<List>().unwrap().len(), 2);
     check(&keys);
-    let Stored::Replaced(mut old) = keys.set(slot, b"l", Value::Int(1), None) else { panic!("not handed back") };
+    let Stored::Replaced(mut old) = keys.set(slot, b"l", Value::Int(1), None) else {
+        panic!("not handed back")
+    };
     assert_eq!(old.get_mut::<List>().unwrap().len(), 2);
     check(&keys);
 }

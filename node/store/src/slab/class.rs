@@ -60,7 +60,11 @@ mod tests {
             let class = Class::of(size).unwrap();
             assert!(class.size() >= size && class.index() < CLASS_COUNT);
             assert!(class.size() - size < if size <= FINE_MAX { FINE_STEP } else { COARSE_STEP });
-            assert_eq!(Class::of(rounded(size)), Some(class), "sizes that round to the same are the same class");
+            assert_eq!(
+                Class::of(rounded(size)),
+                Some(class),
+                "sizes that round to the same are the same class"
+            );
         }
         assert_eq!(Class::of(CLASS_MAX + 1), None);
     }

@@ -177,7 +177,12 @@ impl Heap {
         let mut head = self.pending.load(Ordering::Relaxed);
         loop {
             page.set_next_pending(head);
-            match self.pending.compare_exchange_weak(head, page.as_ptr(), Ordering::Release, Ordering::Relaxed) {
+            match self.pending.compare_exchange_weak(
+                head,
+                page.as_ptr(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {
                 Ok(_) => return,
                 Err(now) => head = now,
             }

@@ -80,7 +80,8 @@ pub fn collect() {
 
 fn large_layout(size: usize) -> Layout {
     let size = class::rounded(size);
-    let align = if size.is_multiple_of(class::MAX_ALIGN) { class::MAX_ALIGN } else { 1 << size.trailing_zeros() };
+    let align =
+        if size.is_multiple_of(class::MAX_ALIGN) { class::MAX_ALIGN } else { 1 << size.trailing_zeros() };
     Layout::from_size_align(size, align).expect("sizes are far below isize::MAX")
 }
 

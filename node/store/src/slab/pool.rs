@@ -62,7 +62,8 @@ fn map_chunk() -> NonNull<u8> {
     let mapped_len = CHUNK_BYTES + CHUNK_ALIGN;
     // SAFETY: a new private anonymous mapping, wherever the kernel likes.
     let start = unsafe {
-        let (protection, flags) = (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
+        let (protection, flags) =
+            (libc::PROT_READ | libc::PROT_WRITE, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
         libc::mmap(ptr::null_mut(), mapped_len, protection, flags, -1, 0)
     };
     if start == libc::MAP_FAILED {

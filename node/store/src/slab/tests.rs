@@ -31,7 +31,11 @@ impl Filled {
         // SAFETY: the block has `size` bytes, written by `new`, and is not used after this.
         unsafe {
             let bytes = std::slice::from_raw_parts(self.block.as_ptr(), self.size);
-            assert!(bytes.iter().all(|&byte| byte == self.fill), "somebody wrote into a block of {}", self.size);
+            assert!(
+                bytes.iter().all(|&byte| byte == self.fill),
+                "somebody wrote into a block of {}",
+                self.size
+            );
             free(self.block, self.size);
         }
     }
@@ -86,12 +90,15 @@ fn settled_page_bytes() -> usize {
 #[test]
 fn others_free_and_the_owner_takes_back() {
     let (to_other, from_owner) = mpsc::channel::<Vec<Filled>>();
-    let other = thread::spawn(move || from_owner.into_iter().for_each(|held| held.into_iter().for_each(Filled::free)));
+    let other = thread::spawn(move || {
+        from_owner.into_iter().for_each(|held| held.into_iter().for_each(Filled::free))
+    });
     let owner = thread::spawn(move || {
         let mut random = Random::new(3);
         let start = settled_page_bytes();
         for round in 0..200 {
-            let held = (0..1_000).map(|_| Filled::new(8 + random.below(3) as usize * 8, round as u8)).collect();
+            let held =
+                (0..1_000).map(|_| Filled::new(8 + random.below(3) as usize * 8, round as u8)).collect();
             to_other.send(held).unwrap();
         }
         drop(to_other);
@@ -107,22 +114,26 @@ fn others_free_and_the_owner_takes_back() {
 fn all_threads_free_each_others() {
     const THREADS: usize = 4;
     let (senders, receivers): (Vec<_>, Vec<_>) = (0..THREADS).map(|_| mpsc::channel::<Filled>()).unzip();
-    let threads: Vec<_> = receivers.into_iter().enumerate().map(|(me, mine)| {
-        let senders = senders.clone();
-        thread::spawn(move || {
-            let mut random = Random::new(me as u64);
-            for _ in 0..20_000 {
-                let filled = Filled::new(random_size(&mut random), random.bits() as u8);
-                // A receiver that has ended leaves the block to us.
-                if let Err(back) = senders[random.below(THREADS as u64) as usize].send(filled) {
-                    back.0.free();
+    let threads: Vec<_> = receivers
+        .into_iter()
+        .enumerate()
+        .map(|(me, mine)| {
+            let senders = senders.clone();
+            thread::spawn(move || {
+                let mut random = Random::new(me as u64);
+                for _ in 0..20_000 {
+                    let filled = Filled::new(random_size(&mut random), random.bits() as u8);
+                    // A receiver that has ended leaves the block to us.
+                    if let Err(back) = senders[random.below(THREADS as u64) as usize].send(filled) {
+                        back.0.free();
+                    }
+                    mine.try_iter().for_each(Filled::free);
                 }
+                drop(senders);
                 mine.try_iter().for_each(Filled::free);
-            }
-            drop(senders);
-            mine.try_iter().for_each(Filled::free);
+            })
         })
-    }).collect();
+        .collect();
     drop(senders);
     threads.into_iter().for_each(|thread| thread.join().unwrap());
 }
@@ -130,7 +141,8 @@ fn all_threads_free_each_others() {
 #[test]
 fn blocks_outlive_their_thread() {
     for round in 0..20 {
-        let held: Vec<Filled> = thread::spawn(move || (0..3_000).map(|_| Filled::new(120, round)).collect()).join().unwrap();
+        let held: Vec<Filled> =
+            thread::spawn(move || (0..3_000).map(|_| Filled::new(120, round)).collect()).join().unwrap();
         held.into_iter().for_each(Filled::free);
     }
 }

@@ -350,7 +350,8 @@ trait Cell: Item {
     fn is_at(word: Word, key: &[u8]) -> bool {
         if let Some(address) = word.address() {
             // The first line is about to be read anyway: only the others gain.
-            (1..Self::LINES).for_each(|line| prefetch::read(address.as_ptr().wrapping_add(line * CACHE_LINE)));
+            (1..Self::LINES)
+                .for_each(|line| prefetch::read(address.as_ptr().wrapping_add(line * CACHE_LINE)));
         }
         // SAFETY: called by a table with words of its own, and the item is only looked at.
         unsafe { borrow::<Self>(word) }.key() == key

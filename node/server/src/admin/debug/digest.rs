@@ -157,7 +157,9 @@ mod tests {
 
     fn set(items: &[&str]) -> Value<'static> {
         let mut set = Set::new();
-        items.iter().for_each(|item| drop(set.add(item.as_bytes(), &Limits::default())));
+        for item in items {
+            set.add(item.as_bytes(), &Limits::default());
+        }
         Value::Set(set)
     }
 

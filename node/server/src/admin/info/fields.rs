@@ -30,7 +30,7 @@ pub(super) const SERVER: &[Field] = &[
     ("uptime_in_days", |g| (g.core.process.clock.uptime_ms() / 1000 / SECONDS_A_DAY).into()),
     ("hz", |g| g.core.config.general.hz.into()),
     ("configured_hz", |g| g.core.config.general.hz.into()),
-    ("lru_clock", |g| (g.core.now_ms / 1000 & LRU_MASK).into()),
+    ("lru_clock", |g| ((g.core.now_ms / 1000) & LRU_MASK).into()),
     ("executable", |g| g.core.process.executable.clone().into()),
     ("config_file", |g| config_file(g).into()),
     ("io_threads_active", |_| 0.into()),

@@ -169,13 +169,13 @@ impl List {
         self.range(index..index.saturating_add(1)).next()
     }
 
-    /// Puts `value` in the place of the element at `index`; false, and no change, beyond the end: LSET.
+    /// Puts `value` in the place of the element at `index`; false beyond the end: LSET.
     pub fn set(&mut self, index: usize, value: &[u8], limits: &Limits) -> bool {
+        let rules = Rules::of(limits);
+        self.grow(value.len(), 1, rules);
         if index >= self.len() {
             return false;
         }
-        let rules = Rules::of(limits);
-        self.grow(value.len(), 1, rules);
         match &mut self.0 {
             Form::Packed(listpack) => {
                 let pos = listpack.seek(index as isize).expect("the index is below len");

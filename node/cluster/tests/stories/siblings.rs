@@ -1,10 +1,8 @@
 //! Cores of one process: what they share, what they save, and what they are warned of.
 
-mod kit;
-
+use crate::kit::{Net, config};
 use base::NodeId;
 use cluster::{Asker, Cluster, Effect, Random, bootstrap};
-use kit::{Net, config};
 
 const NOW: u64 = 1_700_000_000_000;
 

@@ -1,10 +1,8 @@
 //! The commands of a cluster, their effects and Redis's texts.
 
-mod kit;
-
+use crate::kit::{Net, config};
 use base::Slot;
-use cluster::{Asker, Effect, EndpointType, Owner};
-use kit::{Net, config};
+use cluster::{Access, Asker, Effect, EndpointType, Owner, SlotSet};
 
 #[test]
 fn slots_are_assigned_all_or_none() {
@@ -232,4 +230,34 @@ fn a_malformed_packet_closes_its_link() {
     assert!(net.logged(0, "Bad message length or signature received on the Cluster bus from 10.0.0.9"));
     assert_eq!(net.nodes[0].stats().malformed, 1);
     assert!(net.nodes[0].links_view().is_empty());
+}
+
+#[test]
+fn keys_found_at_start_settle_who_serves_them() {
+    let mut net = Net::cluster(2, 0);
+    let numbered = |n: u16| Slot::new(n).unwrap();
+    net.ok(0, "delslots 5");
+    let mut with_keys = SlotSet::default();
+    for n in [1, 5, 16000] {
+        with_keys.insert(numbered(n));
+    }
+    net.with(0, |node, now| node.reconcile_keys(&with_keys, now));
+    assert_eq!(net.nodes[0].owner(numbered(5)), Owner::Me);
+    assert!(net.seen.contains(&(0, Effect::DeleteKeys(vec![numbered(16000)]))));
+}
+
+#[test]
+fn a_cluster_that_is_down_says_so() {
+    let mut net = Net::new(1);
+    let mut config = config(0);
+    let down = Some("CLUSTERDOWN The cluster is down");
+    for access in [Access::Read, Access::Write] {
+        assert_eq!(net.nodes[0].down_error(access), down);
+    }
+    assert_eq!(net.nodes[0].down_error(Access::ShardChannels), None);
+    config.allow_reads_when_down = true;
+    net.with(0, |node, now| node.set_config(config, now));
+    assert_eq!(net.nodes[0].down_error(Access::Read), None);
+    let only_reads = Some("CLUSTERDOWN The cluster is down and only accepts read commands");
+    assert_eq!(net.nodes[0].down_error(Access::Write), only_reads);
 }

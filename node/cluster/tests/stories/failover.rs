@@ -1,9 +1,7 @@
 //! Failures and what follows: suspicion, verdict, election, promotion, return.
 
-mod kit;
-
+use crate::kit::Net;
 use cluster::{Effect, Flags, State, wire};
-use kit::Net;
 
 /// Advances until the condition holds; how long that took, ms.
 fn until(net: &mut Net, what: &str, limit: u64, condition: impl Fn(&Net) -> bool) -> u64 {
@@ -56,7 +54,7 @@ fn silence_gets_the_whole_timeout() {
 fn fast_detection_can_be_switched_off() {
     let mut net = Net::cluster(3, 0);
     for i in 0..3 {
-        let mut config = kit::config(i);
+        let mut config = crate::kit::config(i);
         config.fast_failure_detection = false;
         net.with(i, |node, now| node.set_config(config, now));
     }
@@ -83,7 +81,7 @@ fn the_replica_with_more_data_wins() {
 #[test]
 fn a_replica_may_be_told_not_to_stand() {
     let mut net = Net::cluster(3, 3);
-    let mut config = kit::config(3);
+    let mut config = crate::kit::config(3);
     config.replica_no_failover = true;
     net.with(3, |node, now| node.set_config(config, now));
     net.advance(2000);

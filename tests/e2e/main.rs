@@ -1,0 +1,6 @@
+//! Whole processes and the clients people use: redis-cli, redis-benchmark, redis-py, valkey-glide, the crate
+//! `redis`; start, end, and what is said when something is missing.
+
+mod clients;
+mod ingress;
+mod start;

@@ -1,0 +1,69 @@
+//! Starting and ending.
+
+use std::fs;
+use std::process::Command;
+
+use kit::{Client, ringmaster, run, wait_until};
+
+#[test]
+fn a_process_of_three_cores_is_a_working_cluster() {
+    let mut server = ringmaster(3, &["--bootstrap", "yes"]);
+    let port = server.port.to_string();
+    let check = run("redis-cli", &["--cluster", "check", &format!("127.0.0.1:{port}")]);
+    let text = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(text.contains("[OK] All 16384 slots covered."), "{text}");
+    let nodes = Client::connect(server.port).line("CLUSTER NODES").text();
+    assert_eq!(nodes.lines().filter(|line| line.contains("master")).count(), 3, "{nodes}");
+    for word in ["PID: ", "Server initialized", "Ready to accept connections"] {
+        assert!(server.log().contains(word), "the log lacks {word:?}: {}", server.log());
+    }
+    assert!(server.end(), "SIGTERM ends it with exit code 0");
+}
+
+#[test]
+fn the_cluster_is_the_same_after_a_restart() {
+    let mut server = ringmaster(2, &["--bootstrap", "yes"]);
+    let mut client = Client::connect(server.port);
+    let id = client.line("CLUSTER MYID");
+    assert!(server.end());
+    let binary = std::env::current_exe().unwrap();
+    let binary = binary.parent().unwrap().parent().unwrap().join("ringmaster");
+    let dir = server.folder.display().to_string();
+    let port = server.port.to_string();
+    let fewer = Command::new(&binary).args(["--port", &port, "--dir", &dir, "--cores", "1"]).output().unwrap();
+    assert_eq!(fewer.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&fewer.stderr).contains("2 cores"), "{:?}", fewer);
+    let mut again = Command::new(&binary)
+        .args(["--port", &port, "--dir", &dir, "--cores", "2"])
+        .stdout(fs::File::create(server.folder.join("log2")).unwrap())
+        .spawn()
+        .unwrap();
+    wait_until("the server is back", || std::net::TcpStream::connect(("127.0.0.1", server.port)).is_ok());
+    assert_eq!(Client::connect(server.port).line("CLUSTER MYID"), id);
+    again.kill().unwrap();
+    again.wait().unwrap();
+}
+
+#[test]
+fn a_port_in_use_is_one_clear_sentence() {
+    let server = ringmaster(1, &[]);
+    let binary = std::env::current_exe().unwrap();
+    let binary = binary.parent().unwrap().parent().unwrap().join("ringmaster");
+    let second = Command::new(binary).args(["--port", &server.port.to_string()]).output().unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&second.stderr).into_owned();
+    assert!(text.contains("listening socket") && text.contains(&server.port.to_string()), "{text}");
+}
+
+#[test]
+fn an_unknown_directive_is_named_with_its_line() {
+    let binary = std::env::current_exe().unwrap();
+    let binary = binary.parent().unwrap().parent().unwrap().join("ringmaster");
+    let file = std::env::temp_dir().join(format!("ringmaster-test-{}.conf", std::process::id()));
+    fs::write(&file, "port 7000\nno-such-thing 1\n").unwrap();
+    let output = Command::new(binary).arg(&file).output().unwrap();
+    fs::remove_file(&file).unwrap();
+    let text = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("FATAL CONFIG FILE ERROR") && text.contains("line 2"), "{text}");
+}

@@ -1,0 +1,10 @@
+//! What tests of the whole share: real processes on free ports, and a client that sees replies as they are.
+//!
+//! A process that a test starts ends with the value that stands for it. A test waits for a condition, never for
+//! a time.
+
+mod client;
+mod process;
+
+pub use client::{Client, Value};
+pub use process::{Process, free_ports, peer, ringmaster, run, wait_until};

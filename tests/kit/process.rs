@@ -1,0 +1,141 @@
+//! Servers as processes: ours, and real ones.
+
+use std::fs;
+use std::net::{TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long a server may take to start, or a condition to come true.
+const LIMIT: Duration = Duration::from_secs(30);
+/// How long a server may take to end after SIGTERM.
+const END_LIMIT: Duration = Duration::from_secs(10);
+
+/// A running server; it ends with this value.
+pub struct Process {
+    child: Child,
+    /// Its first client port.
+    pub port: u16,
+    /// Its folder.
+    pub folder: PathBuf,
+}
+
+/// Waits until `condition` holds; fails with `what` when it does not within half a minute.
+pub fn wait_until(what: &str, mut condition: impl FnMut() -> bool) {
+    let start = Instant::now();
+    while !condition() {
+        assert!(start.elapsed() < LIMIT, "waited in vain: {what}");
+        std::thread::yield_now();
+    }
+}
+
+/// The first of `count` consecutive ports that are free, and whose bus ports are.
+pub fn free_ports(count: u16) -> u16 {
+    // Tests of one process run side by side, and several test processes may: begin at different places.
+    static NEXT: AtomicU16 = AtomicU16::new(0);
+    let base = 12_000 + (std::process::id() % 800) as u16 * 10;
+    loop {
+        let first = base + NEXT.fetch_add(count, Ordering::Relaxed) % 8_000;
+        let free = |port: u16| TcpListener::bind(("127.0.0.1", port)).is_ok();
+        if (first..first + count).all(|port| free(port) && free(port + 10_000)) {
+            return first;
+        }
+    }
+}
+
+/// The folder of the built binaries.
+fn binaries() -> PathBuf {
+    let test = std::env::current_exe().expect("a running test has a path");
+    test.parent().and_then(Path::parent).expect("target/debug/deps").to_owned()
+}
+
+/// Starts `ringmaster` on a free port with `args`, which may name `{port}` and `{dir}`.
+pub fn ringmaster(cores: u16, args: &[&str]) -> Process {
+    let binary = binaries().join("ringmaster");
+    assert!(binary.exists(), "{} is missing: run tests/run, or cargo build", binary.display());
+    let cores_text = cores.to_string();
+    let mut all = vec!["--port", "{port}", "--dir", "{dir}", "--cores", &cores_text];
+    all.extend(args);
+    start(&binary, cores + 1, &all)
+}
+
+/// Starts a real server as one cluster node that owns all slots: `VALKEY_SERVER` or `REDIS_SERVER` names it.
+pub fn peer(variable: &str) -> Process {
+    let binary = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run tests/run"));
+    let args = ["--port", "{port}", "--dir", "{dir}", "--cluster-enabled", "yes", "--save", "", "--appendonly", "no"];
+    let more = ["--enable-debug-command", "yes", "--cluster-require-full-coverage", "no"];
+    let process = start(Path::new(&binary), 1, &[&args[..], &more].concat());
+    let mut client = crate::Client::connect(process.port);
+    client.line("CLUSTER ADDSLOTSRANGE 0 16383");
+    wait_until("the peer's cluster is up", || client.line("CLUSTER INFO").text().contains("cluster_state:ok"));
+    process
+}
+
+fn start(binary: &Path, ports: u16, args: &[&str]) -> Process {
+    let port = free_ports(ports);
+    let folder = std::env::temp_dir().join(format!("ringmaster-test-{}-{port}", std::process::id()));
+    fs::create_dir_all(&folder).expect("the temporary folder can be written");
+    let fill = |arg: &&str| arg.replace("{port}", &port.to_string()).replace("{dir}", &folder.display().to_string());
+    let log = fs::File::create(folder.join("log")).expect("the folder was just made");
+    let child = Command::new(binary)
+        .args(args.iter().map(fill))
+        .current_dir(&folder)
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().expect("a file"))
+        .stderr(log)
+        .spawn()
+        .unwrap_or_else(|e| panic!("{} does not start: {e}", binary.display()));
+    let mut process = Process { child, port, folder };
+    process.wait_until_up();
+    process
+}
+
+impl Process {
+    fn wait_until_up(&mut self) {
+        let start = Instant::now();
+        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+            let ended = self.child.try_wait().expect("a child of ours");
+            assert!(ended.is_none(), "the server ended at start: {}", self.log());
+            assert!(start.elapsed() < LIMIT, "the server does not listen: {}", self.log());
+            std::thread::yield_now();
+        }
+    }
+
+    /// What it wrote so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.join("log")).unwrap_or_default()
+    }
+
+    /// Its process ID.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Sends SIGTERM and waits for the end; whether the exit code was 0.
+    pub fn end(&mut self) -> bool {
+        // SAFETY: signals a child that was not waited for yet, so its number is still its own.
+        unsafe { libc::kill(self.child.id() as i32, libc::SIGTERM) };
+        let start = Instant::now();
+        loop {
+            match self.child.try_wait().expect("a child of ours") {
+                Some(status) => return status.success(),
+                None if start.elapsed() > END_LIMIT => return false,
+                None => std::thread::yield_now(),
+            }
+        }
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let _ = fs::remove_dir_all(&self.folder);
+    }
+}
+
+/// Runs a program to its end; its output. Fails when the program is missing.
+pub fn run(program: &str, args: &[&str]) -> Output {
+    Command::new(program).args(args).output().unwrap_or_else(|e| panic!("{program} does not run: {e}"))
+}

@@ -1,0 +1,30 @@
+//! Seeds that once broke something, and a few more; each must stay whole.
+
+use sim::storm::storm;
+use sim::{Options, run_seed};
+
+fn check(seed: u64) {
+    if let Err(why) = run_seed(seed, Options { fault_ms: 20_000, ..Options::of_seed(seed) }) {
+        panic!("seed {seed}: {why}\n  replay: cargo run --release -p sim -- --seed {seed}");
+    }
+}
+
+/// 1052: two votes in one batch of bytes. 1072, 1088: a stale node hears of a master that moved between
+/// shards. 3, 9: a stopped node goes on.
+#[test]
+fn seeds_that_failed_once() {
+    [3, 9, 1052, 1072, 1088].into_iter().for_each(check);
+}
+
+#[test]
+fn equal_seeds_make_equal_worlds() {
+    let run =
+        || run_seed(7, Options { fault_ms: 8_000, ..Options::of_seed(7) }).map(|outcome| outcome.events);
+    assert_eq!(run(), run());
+}
+
+#[test]
+fn strangers_meet_and_losses_are_noticed() {
+    let report = storm(1, 30, 1, 5000).expect("a small storm passes");
+    assert!(report.lost_known_in_ms < 2000, "{report:?}");
+}
