@@ -133,7 +133,7 @@ pub struct Options {
     /// Find the highest rate at which this holds, e.g. p99=1ms; each try lasts --duration (default: 5s).
     #[arg(long, conflicts_with_all = ["rate", "requests", "verify"], help_heading = "Load")]
     pub find_slo: Option<Slo>,
-    /// Write every key before the run (the workload's `preload`, else SET __key__ __data__).
+    /// Write every key before the run (a workload file's `preload`; else SET __key__ __data__).
     #[arg(long, help_heading = "Load")]
     pub preload: bool,
     /// Write values that can be checked, and count what is lost, stale or corrupt.

@@ -123,6 +123,10 @@ impl Bench<'_> {
     }
 
     fn preload(&self, workload: &Workload) -> Result<(), String> {
+        if workload.preload.is_none() && self.options.workload.is_some() {
+            // A guess could write strings where the workload wants lists.
+            return Err(format!("workload '{}' has no preload", workload.name));
+        }
         let filling = workload.preload();
         let keys = filling.keys.count();
         let load = Load {

@@ -24,10 +24,12 @@ struct Ratio {
 }
 
 impl Ratio {
-    fn verdict(&self, more_is_better: bool) -> &'static str {
+    /// `disturbed`: a generator was a bottleneck, so that a difference may be its own and not the server's.
+    fn verdict(&self, more_is_better: bool, disturbed: bool) -> &'static str {
         match self.spread {
             None => "too few seconds to judge",
             Some(spread) if (self.value - 1.0).abs() <= spread => "noise",
+            _ if disturbed => "not to be trusted: a generator was a bottleneck",
             _ if (self.value > 1.0) == more_is_better => "better",
             _ => "worse",
         }
@@ -83,9 +85,10 @@ fn differences(a: &Report, b: &Report) -> Vec<(&'static str, String, String)> {
 
 fn compare_runs(a: &RunReport, b: &RunReport) -> String {
     let mut out = String::new();
+    let disturbed = [a, b].iter().any(|run| !run.generator.warnings.is_empty());
     let mut line = |name: &str, text: [String; 2], ratio: Ratio, more_is_better: bool| {
         let spread = ratio.spread.map_or(String::new(), |s| format!(" ± {s:.3}"));
-        let verdict = ratio.verdict(more_is_better);
+        let verdict = ratio.verdict(more_is_better, disturbed);
         out.push_str(&format!(
             "  {name:<14} {:>12} {:>12}   {:.3}{spread}  {verdict}\n",
             text[0], text[1], ratio.value
@@ -139,7 +142,8 @@ mod tests {
     }
 
     fn verdict(a: &RunReport, b: &RunReport) -> &'static str {
-        ratio(a, b, a.throughput, b.throughput, |p| p.answered as f64).verdict(true)
+        ratio(a, b, a.throughput, b.throughput, |p| p.answered as f64)
+            .verdict(true, !b.generator.warnings.is_empty())
     }
 
     #[test]
@@ -147,6 +151,13 @@ mod tests {
         assert_eq!(verdict(&run(100_000.0, 0.1), &run(102_000.0, 0.1)), "noise");
         assert_eq!(verdict(&run(100_000.0, 0.01), &run(102_000.0, 0.01)), "better");
         assert_eq!(verdict(&run(100_000.0, 0.01), &run(90_000.0, 0.01)), "worse");
+    }
+
+    #[test]
+    fn a_disturbed_run_proves_nothing() {
+        let mut disturbed = run(90_000.0, 0.01);
+        disturbed.generator.warnings.push("waited for a CPU".into());
+        assert!(verdict(&run(100_000.0, 0.01), &disturbed).starts_with("not to be trusted"));
     }
 
     #[test]

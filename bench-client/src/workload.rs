@@ -103,7 +103,7 @@ impl Workload {
         self.values = values;
     }
 
-    /// Writes every key once.
+    /// Writes every key once, with the workload's own command or else a plain SET.
     pub fn preload(&self) -> Workload {
         let template = self.preload.clone().or_else(|| Template::parse("SET __key__ __data__").ok());
         let commands = template.into_iter().map(|template| Command {

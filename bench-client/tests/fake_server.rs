@@ -84,6 +84,7 @@ fn honest(words: &[String], keys: &mut HashMap<String, String>, _: &str) -> Stri
             keys.insert(words[1].clone(), words[2].clone());
             "+OK\r\n".into()
         }
+        "ASKING" => "+OK\r\n".into(),
         "GET" => keys.get(&words[1]).map_or("$-1\r\n".into(), |value| bulk(value)),
         _ => "-ERR unknown command\r\n".into(),
     }
@@ -131,7 +132,6 @@ fn moving(words: &[String], keys: &mut HashMap<String, String>, context: &str) -
             bulk("127.0.0.1"),
             bulk("127.0.0.1")
         ),
-        "ASKING" => "+OK\r\n".into(),
         "GET" if words[1].ends_with('1') => format!("-MOVED 1 127.0.0.1:{other}\r\n"),
         "GET" if words[1].ends_with('2') => format!("-ASK 1 127.0.0.1:{other}\r\n"),
         _ => honest(words, keys, context),

@@ -41,7 +41,9 @@ impl ClusterClient {
         let port = self.port;
         let reply = self.at(port).call(words);
         let Value::Error(text) = &reply else { return reply };
-        let Some(target) = text.strip_prefix("MOVED ").and_then(|rest| rest.rsplit(':').next()) else { return reply };
+        let Some(target) = text.strip_prefix("MOVED ").and_then(|rest| rest.rsplit(':').next()) else {
+            return reply;
+        };
         self.port = target.parse().expect("MOVED names a port");
         let port = self.port;
         self.at(port).call(words)
@@ -144,7 +146,8 @@ fn replay(transcript: &str, port: u16, proto: &'static str, cores: u16) -> Vec<(
 /// The transcripts in which `ours` answers otherwise than `theirs`, line by line.
 fn differences(theirs: &Process, ours: &Process, cores: u16) -> Vec<String> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/transcripts");
-    let mut files: Vec<_> = fs::read_dir(folder).expect("transcripts").map(|file| file.unwrap().path()).collect();
+    let mut files: Vec<_> =
+        fs::read_dir(folder).expect("transcripts").map(|file| file.unwrap().path()).collect();
     files.sort();
     assert!(!files.is_empty());
     let (mut found, mut compared) = (Vec::new(), 0);
@@ -157,7 +160,9 @@ fn differences(theirs: &Process, ours: &Process, cores: u16) -> Vec<String> {
             compared += given.len();
             for ((line, expected), (_, given)) in expected.into_iter().zip(given) {
                 if expected != given {
-                    found.push(format!("{name} (RESP{proto}): {line}\n  valkey: {expected}\n  ours:   {given}"));
+                    found.push(format!(
+                        "{name} (RESP{proto}): {line}\n  valkey: {expected}\n  ours:   {given}"
+                    ));
                 }
             }
         }

@@ -14,7 +14,8 @@ fn python(script: &str, environment: &str, port: u16) {
         .arg(port.to_string())
         .output()
         .expect("python runs");
-    let text = format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{script} failed:\n{text}");
 }
 

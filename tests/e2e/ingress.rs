@@ -53,7 +53,9 @@ fn the_whole_process_is_scanned_and_flushed() {
     }
     let (mut cursor, mut seen) = ("0".to_owned(), std::collections::BTreeSet::new());
     loop {
-        let Value::Array(parts) = client.line(&format!("SCAN {cursor} COUNT 50")) else { panic!("SCAN is an array") };
+        let Value::Array(parts) = client.line(&format!("SCAN {cursor} COUNT 50")) else {
+            panic!("SCAN is an array")
+        };
         cursor = parts[0].text();
         let Value::Array(keys) = &parts[1] else { panic!("keys are an array") };
         seen.extend(keys.iter().map(Value::text));

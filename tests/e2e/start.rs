@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use kit::{Client, ringmaster, run, wait_until};
+use kit::{Client, answers, ringmaster, run, wait_until};
 
 #[test]
 fn a_process_of_three_cores_is_a_working_cluster() {
@@ -30,7 +30,8 @@ fn the_cluster_is_the_same_after_a_restart() {
     let binary = binary.parent().unwrap().parent().unwrap().join("ringmaster");
     let dir = server.folder.display().to_string();
     let port = server.port.to_string();
-    let fewer = Command::new(&binary).args(["--port", &port, "--dir", &dir, "--cores", "1"]).output().unwrap();
+    let fewer =
+        Command::new(&binary).args(["--port", &port, "--dir", &dir, "--cores", "1"]).output().unwrap();
     assert_eq!(fewer.status.code(), Some(1));
     assert!(String::from_utf8_lossy(&fewer.stderr).contains("2 cores"), "{:?}", fewer);
     let mut again = Command::new(&binary)
@@ -38,7 +39,7 @@ fn the_cluster_is_the_same_after_a_restart() {
         .stdout(fs::File::create(server.folder.join("log2")).unwrap())
         .spawn()
         .unwrap();
-    wait_until("the server is back", || std::net::TcpStream::connect(("127.0.0.1", server.port)).is_ok());
+    wait_until("the server is back", || answers(server.port));
     assert_eq!(Client::connect(server.port).line("CLUSTER MYID"), id);
     again.kill().unwrap();
     again.wait().unwrap();

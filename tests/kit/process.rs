@@ -1,6 +1,7 @@
 //! Servers as processes: ours, and real ones.
 
 use std::fs;
+use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
@@ -63,12 +64,25 @@ pub fn ringmaster(cores: u16, args: &[&str]) -> Process {
 /// Starts a real server as one cluster node that owns all slots: `VALKEY_SERVER` or `REDIS_SERVER` names it.
 pub fn peer(variable: &str) -> Process {
     let binary = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run tests/run"));
-    let args = ["--port", "{port}", "--dir", "{dir}", "--cluster-enabled", "yes", "--save", "", "--appendonly", "no"];
+    let args = [
+        "--port",
+        "{port}",
+        "--dir",
+        "{dir}",
+        "--cluster-enabled",
+        "yes",
+        "--save",
+        "",
+        "--appendonly",
+        "no",
+    ];
     let more = ["--enable-debug-command", "yes", "--cluster-require-full-coverage", "no"];
     let process = start(Path::new(&binary), 1, &[&args[..], &more].concat());
     let mut client = crate::Client::connect(process.port);
     client.line("CLUSTER ADDSLOTSRANGE 0 16383");
-    wait_until("the peer's cluster is up", || client.line("CLUSTER INFO").text().contains("cluster_state:ok"));
+    wait_until("the peer's cluster is up", || {
+        client.line("CLUSTER INFO").text().contains("cluster_state:ok")
+    });
     process
 }
 
@@ -76,7 +90,8 @@ fn start(binary: &Path, ports: u16, args: &[&str]) -> Process {
     let port = free_ports(ports);
     let folder = std::env::temp_dir().join(format!("ringmaster-test-{}-{port}", std::process::id()));
     fs::create_dir_all(&folder).expect("the temporary folder can be written");
-    let fill = |arg: &&str| arg.replace("{port}", &port.to_string()).replace("{dir}", &folder.display().to_string());
+    let fill =
+        |arg: &&str| arg.replace("{port}", &port.to_string()).replace("{dir}", &folder.display().to_string());
     let log = fs::File::create(folder.join("log")).expect("the folder was just made");
     let child = Command::new(binary)
         .args(args.iter().map(fill))
@@ -91,13 +106,20 @@ fn start(binary: &Path, ports: u16, args: &[&str]) -> Process {
     process
 }
 
+/// Whether a server on `port` answers PING.
+pub fn answers(port: u16) -> bool {
+    let Ok(mut stream) = TcpStream::connect(("127.0.0.1", port)) else { return false };
+    let mut reply = [0; 5];
+    stream.write_all(b"PING\r\n").and_then(|()| stream.read_exact(&mut reply)).is_ok() && &reply == b"+PONG"
+}
+
 impl Process {
     fn wait_until_up(&mut self) {
         let start = Instant::now();
-        while TcpStream::connect(("127.0.0.1", self.port)).is_err() {
+        while !answers(self.port) {
             let ended = self.child.try_wait().expect("a child of ours");
             assert!(ended.is_none(), "the server ended at start: {}", self.log());
-            assert!(start.elapsed() < LIMIT, "the server does not listen: {}", self.log());
+            assert!(start.elapsed() < LIMIT, "the server does not answer: {}", self.log());
             std::thread::yield_now();
         }
     }

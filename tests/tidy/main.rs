@@ -108,7 +108,12 @@ fn unsafe_says_why_it_is_sound() {
 #[test]
 fn nothing_is_left_open() {
     // Written apart, so that this file does not find itself.
-    let words = [["to", "do!("].concat(), ["unimpl", "emented!("].concat(), ["FIX", "ME"].concat(), ["XX", "X:"].concat()];
+    let words = [
+        ["to", "do!("].concat(),
+        ["unimpl", "emented!("].concat(),
+        ["FIX", "ME"].concat(),
+        ["XX", "X:"].concat(),
+    ];
     for file in rust_files(&root()) {
         let text = read(&file);
         for word in &words {

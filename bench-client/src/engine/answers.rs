@@ -109,9 +109,7 @@ impl Worker<'_> {
         let index = target.and_then(|address| self.run.topology.index_of(address));
         let known = index.filter(|&i| self.nodes.get(usize::from(i)).is_some_and(|n| !n.lanes.is_empty()));
         match known {
-            Some(index) => {
-                self.enqueue(index, pending);
-            }
+            Some(index) => self.enqueue(index, pending),
             // A wait for the map, and for a lane to a node that is new.
             None => {
                 pending.asking = false;

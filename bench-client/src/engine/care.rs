@@ -36,7 +36,9 @@ impl Worker<'_> {
             self.enqueue(node, pending);
         }
         self.care_for_lanes()?;
-        // In a closed loop a full queue elsewhere may have left lanes without work.
+        let is_full = |node: &Node| node.queue.len() >= self.queue_max;
+        self.blocked = self.put_off.len() >= self.queue_max || self.nodes.iter().any(is_full);
+        // A closed loop that was blocked has left lanes without work.
         for node in 0..self.nodes.len() {
             for lane in std::mem::take(&mut self.nodes[node].idle) {
                 self.lanes[lane as usize].listed = false;

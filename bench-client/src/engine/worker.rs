@@ -71,7 +71,9 @@ pub struct Worker<'a> {
     pub(super) next_care: u64,
     /// When to stop waiting for answers, once nothing more is to be sent.
     pub(super) give_up: Option<u64>,
-    queue_max: usize,
+    pub(super) queue_max: usize,
+    /// A closed loop draws nothing more until the nodes have caught up with what is queued.
+    pub(super) blocked: bool,
 }
 
 impl<'a> Worker<'a> {
@@ -113,6 +115,7 @@ impl<'a> Worker<'a> {
             thread,
             ticks,
             queue_max,
+            blocked: false,
         };
         worker.open_lanes();
         Ok(worker)
@@ -266,15 +269,13 @@ impl<'a> Worker<'a> {
         if let Some(pending) = self.nodes[usize::from(node)].queue.pop_front() {
             return Some(pending);
         }
-        while !self.open_loop() {
+        while !self.open_loop() && !self.blocked {
             let pending = self.draw()?;
             let target = self.route(&pending);
             if target == node {
                 return Some(pending);
             }
-            if !self.enqueue(target, pending) {
-                return None;
-            }
+            self.enqueue(target, pending);
         }
         None
     }
@@ -311,9 +312,9 @@ impl<'a> Worker<'a> {
         owner
     }
 
-    /// Queues a request for `node` and sees to it that an idle lane takes it; `false` when the queue is full
-    /// for a while.
-    pub(super) fn enqueue(&mut self, node: u16, pending: Pending) -> bool {
+    /// Queues a request for `node` and sees to it that an idle lane takes it. With a full queue an open loop
+    /// drops it, and a closed loop stops drawing.
+    pub(super) fn enqueue(&mut self, node: u16, pending: Pending) {
         if node == NOBODY {
             return self.put_off(pending);
         }
@@ -321,18 +322,21 @@ impl<'a> Worker<'a> {
         let queue = &mut self.nodes[usize::from(node)].queue;
         if queue.len() >= self.queue_max && self.run.load.rate.is_some() {
             self.tick.counts(node).dropped += 1;
-            return false;
+            return;
         }
         queue.push_back(pending);
-        let room = queue.len() < self.queue_max;
+        self.blocked |= queue.len() >= self.queue_max;
         self.wake.push(node);
-        room
     }
 
     /// Routes a request again a little later.
-    pub(super) fn put_off(&mut self, pending: Pending) -> bool {
+    pub(super) fn put_off(&mut self, pending: Pending) {
+        if self.put_off.len() >= self.queue_max && self.open_loop() {
+            self.tick.counts(0).dropped += 1;
+            return;
+        }
         self.put_off.push_back((self.now + CARE_NS, pending));
-        self.put_off.len() < self.queue_max
+        self.blocked |= self.put_off.len() >= self.queue_max;
     }
 
     fn wake_nodes(&mut self) {

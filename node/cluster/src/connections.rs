@@ -7,7 +7,7 @@ use crate::links::{ConnectFailure, Link, LinkId};
 use crate::node::{Flags, NodeIndex};
 use crate::receive::Via;
 use crate::state::Cluster;
-use crate::wire::{self, HeartbeatKind, WireError};
+use crate::wire::{self, HeartbeatKind, Packet, WireError};
 
 /// Most links at once: two for each node the table can hold.
 const MAX_LINKS: usize = 2 * crate::nodes::MAX_NODES;
@@ -144,9 +144,11 @@ impl Cluster {
         match wire::decode(bytes) {
             Ok(packet) => {
                 // What makes this node save changed its view of the cluster: siblings want to know it too.
+                // Votes and messages are meant for this node alone and must never be passed on.
+                let is_news = matches!(&packet, Packet::Full(_, body) if body.is_about_topology());
                 let saved_before = std::mem::take(&mut self.todo.save);
                 self.process(Via::Link(id), packet, now);
-                if self.todo.save && self.siblings.any() {
+                if is_news && self.todo.save && self.siblings.any() {
                     self.siblings.relays.push(Bytes::copy_from_slice(bytes));
                 }
                 self.todo.save |= saved_before;

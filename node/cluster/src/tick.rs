@@ -47,7 +47,7 @@ impl Cluster {
         }
         // Siblings tell each other of pongs, so the first of them pings and the others need not.
         let interval = self.config.ping_interval_ms();
-        let interval = interval + (place * SIBLING_DELAY_MS).min(interval / 2);
+        let interval = interval + (place * SIBLING_DELAY_MS).min(interval / 4);
         for node in self.others() {
             self.check_node(node, interval, now);
         }

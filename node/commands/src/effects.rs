@@ -84,6 +84,8 @@ pub struct Effects {
     pub block: Option<Block>,
     /// Keys found expired on the way and deleted, oldest first; each propagates as a DEL.
     pub expired: Vec<Bytes>,
+    /// All keys of the core are to go (FLUSHALL); the server does it, for those that watch or wait for keys.
+    pub flush: bool,
     /// Look-ups that found a key, and that did not (`keyspace_hits`, `keyspace_misses`).
     pub hits: u64,
     /// See `hits`.
@@ -163,6 +165,7 @@ impl Effects {
         self.touched.clear();
         self.replaced = None;
         self.block = None;
+        self.flush = false;
         self.expired.clear();
         self.hits = 0;
         self.misses = 0;

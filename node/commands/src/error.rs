@@ -52,8 +52,7 @@ pub const NO_SUCH_KEY: Error = Error::new("ERR no such key");
 /// The index is beyond the collection's end.
 pub const INDEX_OUT_OF_RANGE: Error = Error::new("ERR index out of range");
 /// A string would grow over `proto-max-bulk-len`.
-pub const STRING_TOO_LONG: Error =
-    Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
+pub const STRING_TOO_LONG: Error = Error::new("ERR string exceeds maximum allowed size (proto-max-bulk-len)");
 /// INCR and its like would overflow.
 pub const OVERFLOW: Error = Error::new("ERR increment or decrement would overflow");
 

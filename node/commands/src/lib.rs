@@ -29,6 +29,8 @@ mod stream;
 mod string;
 mod zset;
 
+mod whole;
+
 pub use args::Args;
 pub use ctx::{Ctx, Lfu, Settings};
 pub use db::{Create, Db, Expire, idle_seconds, lfu_counter};

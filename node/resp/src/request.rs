@@ -25,7 +25,7 @@ const MULTIBULK_MAX: i64 = 1024 * 1024;
 const UNAUTHENTICATED_ARGS_MAX: i64 = 10;
 const UNAUTHENTICATED_BULK_MAX: i64 = 16384;
 /// A bulk string of at least this many bytes is worth collecting outside the request buffer.
-const BIG_BULK: usize = 32 * 1024;
+const BIG_BULK: usize = 4 * 1024;
 
 /// What a connection allows its client to send.
 #[derive(Debug, Clone, Copy)]
@@ -366,7 +366,10 @@ mod tests {
         assert_eq!(parser.parse(head, &OPEN), Ok(Parsed::Incomplete));
         assert_eq!(parser.big_bulk(), Some((head.len() - 3, 40000)));
         parser.finish_big_bulk(Bytes::from(vec![7; 40000]));
-        assert_eq!(parser.parse(&head[..head.len() - 3], &OPEN), Ok(Parsed::Request { consumed: head.len() - 3 }));
+        assert_eq!(
+            parser.parse(&head[..head.len() - 3], &OPEN),
+            Ok(Parsed::Request { consumed: head.len() - 3 })
+        );
         assert_eq!(parser.args(head).map(<[u8]>::len).collect::<Vec<_>>(), [3, 1, 40000]);
         assert!(parser.owned(2).is_some() && parser.owned(1).is_none());
     }

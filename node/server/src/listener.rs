@@ -39,7 +39,8 @@ pub struct Options<'a> {
 pub fn listen_tcp(port: u16, options: &Options<'_>) -> Result<Vec<OwnedFd>, String> {
     let mut listeners = Vec::new();
     for address in options.bind {
-        let (name, optional) = address.strip_prefix('-').map_or((address.as_str(), false), |rest| (rest, true));
+        let (name, optional) =
+            address.strip_prefix('-').map_or((address.as_str(), false), |rest| (rest, true));
         match listen_address(name, port, options) {
             Ok(listener) => listeners.push(listener.into()),
             Err(e) if optional && absent(&e) => {}
@@ -82,7 +83,8 @@ fn listen_address(name: &str, port: u16, options: &Options<'_>) -> io::Result<So
     socket.set_tcp_nodelay(true)?;
     if options.keepalive_s > 0 {
         let idle = Duration::from_secs(options.keepalive_s);
-        let keepalive = TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
+        let keepalive =
+            TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
         socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
     }
     socket.bind(&SockAddr::from(address))?;

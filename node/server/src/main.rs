@@ -31,7 +31,8 @@ fn version() -> String {
 }
 
 fn main() {
-    let args: Vec<String> = std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
+    let args: Vec<String> =
+        std::env::args_os().skip(1).map(|arg| arg.to_string_lossy().into_owned()).collect();
     match args.first().map(String::as_str) {
         Some("--version" | "-v") if args.len() == 1 => return println!("{}", version()),
         Some("--help" | "-h") if args.len() == 1 => return print!("{}", config::help()),

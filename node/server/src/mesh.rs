@@ -8,8 +8,8 @@
 //! sleeps; the sender puts its message in, then looks at the flag. Whoever comes second sees the other.
 
 use std::collections::VecDeque;
-use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 
 use base::NodeId;
 use cluster::SiblingMessage;
@@ -146,7 +146,8 @@ impl Mesh {
 
     /// All siblings' numbers.
     pub fn siblings(&self) -> impl Iterator<Item = u16> + use<> {
-        let present: Vec<u16> = (0..self.lanes.len()).filter(|i| self.lanes[*i].is_some()).map(|i| i as u16).collect();
+        let present: Vec<u16> =
+            (0..self.lanes.len()).filter(|i| self.lanes[*i].is_some()).map(|i| i as u16).collect();
         present.into_iter()
     }
 
@@ -208,7 +209,8 @@ impl Mesh {
 
     /// Whether something waits to be sent.
     pub fn has_outgoing(&self) -> bool {
-        let busy = |lane: &Lane| !lane.backlog.is_empty() || !lane.requests.is_empty() || !lane.replies.is_empty();
+        let busy =
+            |lane: &Lane| !lane.backlog.is_empty() || !lane.requests.is_empty() || !lane.replies.is_empty();
         self.lanes.iter().flatten().any(busy)
     }
 
@@ -219,7 +221,8 @@ impl Mesh {
         }
         self.bell.waiting.store(true, Ordering::Relaxed);
         fence(Ordering::SeqCst);
-        let quiet = self.lanes.iter().flatten().all(|lane| lane.receiver.is_empty() && lane.backlog.is_empty());
+        let quiet =
+            self.lanes.iter().flatten().all(|lane| lane.receiver.is_empty() && lane.backlog.is_empty());
         if !quiet {
             self.awake();
         }

@@ -43,7 +43,12 @@ pub struct Place {
 
 impl Process {
     /// A process that is about to start.
-    pub fn new(run_id: String, config_file: Option<PathBuf>, ingress_port: u16, cores: Vec<Place>) -> Process {
+    pub fn new(
+        run_id: String,
+        config_file: Option<PathBuf>,
+        ingress_port: u16,
+        cores: Vec<Place>,
+    ) -> Process {
         let executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         let (clock, stopping) = (SteadyClock::start(), AtomicBool::new(false));
         Process { run_id, executable, config_file, clock, ingress_port, cores, stopping }

@@ -30,14 +30,14 @@ pub struct Reactor {
     parking: Parking,
     /// Sends that were queued for the next enter.
     sends: usize,
-    /// The last enter's sends were all done when it returned: none waits for a slow peer.
-    sends_prompt: bool,
+    /// Sends that were submitted and are not done: their peers are slow.
+    slow_sends: usize,
 }
 
 impl Reactor {
     /// The loop of `core`, whose ring is `ring`.
     pub fn new(core: Rc<RefCell<Core>>, ring: ClientRing, listeners: Listeners, parking: Parking) -> Reactor {
-        Reactor { core, ring, listeners, parking, sends: 0, sends_prompt: true }
+        Reactor { core, ring, listeners, parking, sends: 0, slow_sends: 0 }
     }
 
     /// Serves until the process shuts down.
@@ -49,7 +49,7 @@ impl Reactor {
             let worked = self.round();
             empty_waits = if worked { 0 } else { empty_waits + 1 };
             if empty_waits <= WAITS_BEFORE_PARKING {
-                self.enter(worked);
+                self.enter();
             } else {
                 self.park().await;
                 empty_waits = 0;
@@ -114,11 +114,12 @@ impl Reactor {
 
     fn sent(&mut self, core: &mut Core, completion: &Completion) {
         let token = completion.token;
-        self.sends_prompt = true;
+        self.slow_sends = self.slow_sends.saturating_sub(1);
         let Some(mut client) = core.clients.take(token.index, token.generation) else { return };
         core.stats.net_output_bytes += completion.result.max(0) as u64;
-        if let Some(buffer) = client.finish_send(completion.result, &mut self.ring) {
-            core.give_buffer(buffer);
+        match client.finish_send(completion.result, &mut self.ring) {
+            Some(buffer) => core.give_buffer(buffer),
+            None => self.sends += usize::from(client.sending.is_some()),
         }
         // Replies written meanwhile, a goodbye that waited for the last byte, or nothing.
         if !client.reply.is_empty() || client.closing != Closing::No {
@@ -164,23 +165,22 @@ impl Reactor {
         core.outbox = outbox;
     }
 
-    /// Submits; waits for news when the last round brought some, or for a moment.
-    fn enter(&mut self, worked: bool) {
+    /// Submits, and waits a moment for news.
+    fn enter(&mut self) {
         // A send completes inside the enter that submits it, unless its peer is slow; waiting for one
         // completion more than the sends then means waiting for real news.
-        let events = if self.sends_prompt { self.sends + 1 } else { 1 };
+        let events = if self.slow_sends == 0 { self.sends + 1 } else { 1 };
         let core = self.core.borrow();
         let wait = if !core.outbox.is_empty() || !core.mesh.may_wait() {
             Wait::No
         } else {
             Wait::For { events, limit: RING_WAIT }
         };
-        let _ = worked;
         if let Err(e) = self.ring.enter(wait) {
             warning!("Entering the client ring failed: {e}");
         }
         core.mesh.awake();
-        self.sends = 0;
+        self.slow_sends += std::mem::take(&mut self.sends);
     }
 
     /// Waits without using the CPU until a completion, a message or a signal comes.

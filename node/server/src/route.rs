@@ -126,7 +126,9 @@ fn route_with_care(
     }
     match owner {
         Owner::Me => Route::Here,
-        Owner::Node(_) if permits.readonly && reads(command) && cluster.is_mine_or_my_masters(slot) => Route::Here,
+        Owner::Node(_) if permits.readonly && reads(command) && cluster.is_mine_or_my_masters(slot) => {
+            Route::Here
+        }
         Owner::Node(node) => Route::Node(node),
         Owner::None => Route::Refuse(NOT_SERVED),
     }

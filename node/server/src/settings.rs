@@ -23,10 +23,8 @@ pub fn data_settings(config: &Config) -> Settings {
         hll_sparse_max_bytes: e.hll_sparse_max_bytes,
         ..Limits::default()
     };
-    let is_lfu = matches!(
-        config.limits.maxmemory_policy,
-        MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu
-    );
+    let is_lfu =
+        matches!(config.limits.maxmemory_policy, MaxmemoryPolicy::VolatileLfu | MaxmemoryPolicy::AllkeysLfu);
     let lfu = is_lfu.then_some(Lfu {
         log_factor: config.limits.lfu_log_factor,
         decay_minutes: config.limits.lfu_decay_time,

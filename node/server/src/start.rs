@@ -178,7 +178,8 @@ fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, 
             let folder = if count == 1 { root.clone() } else { root.join(port.to_string()) };
             fs::create_dir_all(&folder)
                 .map_err(|e| format!("The folder {} cannot be made: {e}", folder.display()))?;
-            let event_fd = executor::event_fd().map_err(|e| format!("No event descriptor can be had: {e}"))?;
+            let event_fd =
+                executor::event_fd().map_err(|e| format!("No event descriptor can be had: {e}"))?;
             let bus_port = (i32::from(port) + offset) as u16;
             // More cores than CPUs share them as the system sees fit.
             let cpu = (count <= cpus.len()).then(|| cpus[i]);
@@ -274,9 +275,11 @@ fn load_clusters(config: &Config, places: &[Place]) -> Result<Vec<Cluster>, Stri
             if fresh(file) {
                 return Ok(Cluster::new(config, cluster_random(), now));
             }
-            let text = fs::read_to_string(file).map_err(|e| format!("{} cannot be read: {e}", file.display()))?;
-            Cluster::load(&text, config, cluster_random(), now)
-                .map_err(|e| format!("Unrecoverable error: corrupted cluster config file {}: {e}", file.display()))
+            let text =
+                fs::read_to_string(file).map_err(|e| format!("{} cannot be read: {e}", file.display()))?;
+            Cluster::load(&text, config, cluster_random(), now).map_err(|e| {
+                format!("Unrecoverable error: corrupted cluster config file {}: {e}", file.display())
+            })
         })
         .collect()
 }
@@ -317,7 +320,11 @@ fn write_pid_file(config: &Config) -> Result<(), String> {
 }
 
 /// Starts all cores and waits until each is up.
-fn start_cores(process: &Arc<Process>, config: &Config, seeds: Vec<Seed>) -> Result<Vec<executor::Running>, String> {
+fn start_cores(
+    process: &Arc<Process>,
+    config: &Config,
+    seeds: Vec<Seed>,
+) -> Result<Vec<executor::Running>, String> {
     store::hash::set_hash_seed(random_u64());
     let ids: Vec<NodeId> = seeds.iter().map(|seed| seed.cluster.my_id()).collect();
     let (report, reports) = channel();

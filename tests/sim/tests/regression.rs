@@ -10,10 +10,10 @@ fn check(seed: u64) {
 }
 
 /// 1052: two votes in one batch of bytes. 1072, 1088: a stale node hears of a master that moved between
-/// shards. 3, 9: a stopped node goes on.
+/// shards. 3, 9: a stopped node goes on. 40031: a one-sided partition.
 #[test]
 fn seeds_that_failed_once() {
-    [3, 9, 1052, 1072, 1088].into_iter().for_each(check);
+    [3, 9, 1052, 1072, 1088, 40031].into_iter().for_each(check);
 }
 
 #[test]

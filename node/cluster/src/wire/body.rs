@@ -94,6 +94,11 @@ pub enum Body<'a> {
 }
 
 impl Body<'_> {
+    /// Whether it tells who is who and who serves what: of use to any node, not only to its receiver.
+    pub fn is_about_topology(&self) -> bool {
+        matches!(self, Body::Heartbeat(_) | Body::Fail(_) | Body::Update { .. })
+    }
+
     /// The type's number on the wire.
     pub fn kind(&self) -> u16 {
         match self {

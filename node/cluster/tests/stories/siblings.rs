@@ -105,3 +105,18 @@ fn a_replica_beside_its_master_is_warned_of() {
     assert!(net.nodes[1].info_text().contains("cluster_replica_beside_its_master:1\r\n"));
     assert!(net.seen.iter().any(|(i, e)| *i == 1 && matches!(e, Effect::BecomeReplicaOf { .. })));
 }
+
+#[test]
+fn votes_and_messages_are_not_passed_on() {
+    let mut net = process(2, 1);
+    net.ok(0, "meet 127.0.0.1 7002");
+    net.advance(3000);
+    net.seen.clear();
+    // The peer's epoch is news, and comes with a message: the epoch goes to all siblings, the message to each
+    // of its receivers once.
+    net.nodes[2].bump_config_epoch(net.now);
+    net.with(2, |node, _| node.publish(b"channel", b"message", false));
+    let got =
+        |i: usize| net.seen.iter().filter(|(n, e)| *n == i && matches!(e, Effect::Publish { .. })).count();
+    assert_eq!((got(0), got(1)), (1, 1));
+}

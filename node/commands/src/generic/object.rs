@@ -1,5 +1,7 @@
 //! OBJECT: how a value is kept and when it was used. Looking at it does not count as a use.
 
+use store::{EntryRef, StrRef};
+
 use super::look;
 use crate::args::Args;
 use crate::ctx::Ctx;
@@ -15,6 +17,9 @@ const NO_FREQUENCY: Error = Error::new(
     "ERR An LFU maxmemory policy is not selected, access frequency not tracked. Please note that when switching \
      between policies at runtime LRU and LFU data will take some time to adjust.",
 );
+
+/// Numbers below this are shared values in Redis (`OBJ_SHARED_INTEGERS`).
+const SHARED_INTEGERS: i64 = 10_000;
 
 const HELP: &[&str] = &[
     "OBJECT <subcommand> [<arg> [value] [opt] ...]. Subcommands are:",
@@ -68,10 +73,13 @@ pub(crate) fn idletime(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     Ok(())
 }
 
-/// `OBJECT REFCOUNT key`: always 1, for no value is shared between keys.
+/// `OBJECT REFCOUNT key`: 1, for no value is shared between keys. The small numbers that Redis shares are told the
+/// way it tells them.
 pub(crate) fn refcount(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    match look(ctx, args[2], |_| ()) {
-        Some(()) => ctx.reply.integer(1),
+    let is_small = |entry: EntryRef<'_>| matches!(entry.string(), Some(StrRef::Int(0..SHARED_INTEGERS)));
+    match look(ctx, args[2], is_small) {
+        Some(true) => ctx.reply.integer(i64::from(i32::MAX)),
+        Some(false) => ctx.reply.integer(1),
         None => ctx.reply.null(),
     }
     Ok(())

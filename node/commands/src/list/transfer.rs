@@ -74,8 +74,11 @@ impl Route<'_> {
         let emptied = source.is_empty() && self.source != self.destination;
         ctx.db.write_or_create::<List>(self.destination)?.push(self.to, &value, limits);
         ctx.reply.bulk(&value);
+        // Two keys, but Redis counts a move as one change.
+        let dirty = ctx.db.effects.dirty;
         ctx.wrote(self.destination, Class::List, push_event(self.to));
         popped(ctx, self.source, self.from, emptied);
+        ctx.db.effects.dirty = dirty + 1;
         Ok(true)
     }
 }

@@ -4,7 +4,9 @@
 //! first set and asks the others, or takes the others' members out of a copy of it, whichever looks like
 //! less work.
 
+use store::types::listpack::Item;
 use store::types::{Limits, Set};
+use store::{Entry, Value};
 
 use crate::args::Args;
 use crate::ctx::Ctx;
@@ -16,6 +18,9 @@ use crate::list::reply_item;
 const NO_KEYS: Error = Error::new("ERR numkeys should be greater than 0");
 const TOO_MANY_KEYS: Error = Error::new("ERR Number of keys can't be greater than number of args");
 const NEGATIVE_LIMIT: Error = Error::new("ERR LIMIT can't be negative");
+
+/// A temporary result of more members than this is freed in slices.
+const FREED_AT_ONCE: usize = 64;
 
 /// `SINTER key [key ...]`.
 pub(crate) fn sinter(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
@@ -82,15 +87,16 @@ pub(crate) fn sinterstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 /// `SUNION key [key ...]`.
 pub(crate) fn sunion(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     check(ctx, &args[1..])?;
-    let result = union(&sets(&ctx.db, &args[1..]), &ctx.settings.limits);
-    reply_set(ctx, &result);
+    let (sets, limits) = (sets(&ctx.db, &args[1..]), &ctx.settings.limits);
+    let result = union(&sets, scratch(&sets, limits), limits);
+    reply_set(ctx, result);
     Ok(())
 }
 
 /// `SUNIONSTORE destination key [key ...]`.
 pub(crate) fn sunionstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     check(ctx, &args[2..])?;
-    let result = union(&sets(&ctx.db, &args[2..]), &ctx.settings.limits);
+    let result = union(&sets(&ctx.db, &args[2..]), Set::new(), &ctx.settings.limits);
     store(ctx, args[1], result, "sunionstore");
     Ok(())
 }
@@ -98,15 +104,16 @@ pub(crate) fn sunionstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 /// `SDIFF key [key ...]`.
 pub(crate) fn sdiff(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     check(ctx, &args[1..])?;
-    let result = difference(&sets(&ctx.db, &args[1..]), &ctx.settings.limits);
-    reply_set(ctx, &result);
+    let (sets, limits) = (sets(&ctx.db, &args[1..]), &ctx.settings.limits);
+    let result = difference(&sets, scratch(&sets, limits), limits);
+    reply_set(ctx, result);
     Ok(())
 }
 
 /// `SDIFFSTORE destination key [key ...]`.
 pub(crate) fn sdiffstore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     check(ctx, &args[2..])?;
-    let result = difference(&sets(&ctx.db, &args[2..]), &ctx.settings.limits);
+    let result = difference(&sets(&ctx.db, &args[2..]), Set::new(), &ctx.settings.limits);
     store(ctx, args[1], result, "sdiffstore");
     Ok(())
 }
@@ -122,7 +129,7 @@ fn sets<'a>(db: &'a Db<'_>, keys: &[&[u8]]) -> Vec<Option<&'a Set>> {
 }
 
 /// Calls `emit` with every member that all sets have, until it returns false.
-fn intersect(sets: &[Option<&Set>], mut emit: impl FnMut(store::types::listpack::Item<'_>) -> bool) {
+fn intersect(sets: &[Option<&Set>], mut emit: impl FnMut(Item<'_>) -> bool) {
     let Some(mut sets) = sets.iter().copied().collect::<Option<Vec<&Set>>>() else { return };
     sets.sort_by_key(|set| set.len());
     let Some((smallest, others)) = sets.split_first() else { return };
@@ -135,18 +142,27 @@ fn intersect(sets: &[Option<&Set>], mut emit: impl FnMut(store::types::listpack:
     }
 }
 
-fn union(sets: &[Option<&Set>], limits: &Limits) -> Set {
-    let mut result = Set::new();
+/// An empty set for a result that is only replied: of integers a small one, else a table, which finds a
+/// member in constant time.
+fn scratch(sets: &[Option<&Set>], limits: &Limits) -> Set {
+    if sets.iter().flatten().all(|set| matches!(set, Set::Ints(_))) {
+        return Set::new();
+    }
+    Set::for_members(b"", usize::MAX, limits)
+}
+
+/// Adds every member of every set to `result`.
+fn union(sets: &[Option<&Set>], mut result: Set, limits: &Limits) -> Set {
     for member in sets.iter().flatten().flat_map(|set| set.iter()) {
         result.add(member, limits);
     }
     result
 }
 
-fn difference(sets: &[Option<&Set>], limits: &Limits) -> Set {
-    let Some((Some(first), others)) = sets.split_first() else { return Set::new() };
+/// Adds what the first set has and no other one to `result`.
+fn difference(sets: &[Option<&Set>], mut result: Set, limits: &Limits) -> Set {
+    let Some((Some(first), others)) = sets.split_first() else { return result };
     let mut others: Vec<&Set> = others.iter().flatten().copied().collect();
-    let mut result = Set::new();
     if others.iter().any(|other| std::ptr::eq(*other, *first)) {
         return result;
     }
@@ -171,9 +187,13 @@ fn difference(sets: &[Option<&Set>], limits: &Limits) -> Set {
     result
 }
 
-fn reply_set(ctx: &mut Ctx<'_>, set: &Set) {
+/// Replies with a set made for this reply; what is large of it is freed in slices later.
+fn reply_set(ctx: &mut Ctx<'_>, set: Set) {
     ctx.reply.set(set.len());
     set.iter().for_each(|member| reply_item(ctx.reply, member));
+    if set.len() > FREED_AT_ONCE {
+        ctx.db.garbage.push(Entry::new(b"", Value::from(set), None));
+    }
 }
 
 /// Puts a result under `key`, or, when it is empty, deletes that; replies with its length.

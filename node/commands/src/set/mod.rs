@@ -35,17 +35,14 @@ pub(crate) fn sadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 /// Adds members to the set at `key`, made when it is not there, and tells how many were new.
 fn add(ctx: &mut Ctx<'_>, key: &[u8], members: &[&[u8]]) -> Result<usize, Error> {
     let limits = &ctx.settings.limits;
-    let set = match ctx.db.write::<Set>(key)? {
-        Some(set) => {
-            set.expect(members.len(), limits);
-            set
-        }
-        None => {
-            ctx.db.set(key, Set::for_members(members[0], members.len(), limits).into(), Expire::Clear);
-            ctx.db.write_or_create(key)?
-        }
-    };
-    Ok(members.iter().filter(|member| set.add(**member, limits)).count())
+    if let Some(set) = ctx.db.write::<Set>(key)? {
+        set.expect(members.len(), limits);
+        return Ok(members.iter().filter(|member| set.add(**member, limits)).count());
+    }
+    let mut set = Set::for_members(members[0], members.len(), limits);
+    let added = members.iter().filter(|member| set.add(**member, limits)).count();
+    ctx.db.set(key, set.into(), Expire::Clear);
+    Ok(added)
 }
 
 /// `SREM key member [member ...]`: the number of members removed.

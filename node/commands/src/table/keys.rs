@@ -186,7 +186,8 @@ impl Command {
     pub fn key_range(&self) -> (i64, i64, i64) {
         let mut whole: Option<(i64, i64, i64)> = None;
         for spec in self.keys {
-            let (Begin::Index(index), Find::Range { last, step, limit: 0 | 1 }) = (spec.begin, spec.find) else {
+            let (Begin::Index(index), Find::Range { last, step, limit: 0 | 1 }) = (spec.begin, spec.find)
+            else {
                 continue;
             };
             let first = index as i64;
@@ -207,7 +208,9 @@ impl Command {
 #[inline]
 pub fn first_key<'a>(command: &Command, args: &Args<'a>) -> Option<&'a [u8]> {
     match command.keys {
-        [KeySpec { begin: Begin::Index(index), find: Find::Range { .. }, .. }, ..] => args.get(*index).copied(),
+        [KeySpec { begin: Begin::Index(index), find: Find::Range { .. }, .. }, ..] => {
+            args.get(*index).copied()
+        }
         _ => None,
     }
 }

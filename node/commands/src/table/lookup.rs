@@ -81,7 +81,8 @@ impl Found {
 
     /// The subcommand of this name, in any case.
     pub fn sub(&self, name: &[u8]) -> Option<Found> {
-        let at = self.command.subcommands.iter().position(|sub| sub.name.as_bytes().eq_ignore_ascii_case(name))?;
+        let at =
+            self.command.subcommands.iter().position(|sub| sub.name.as_bytes().eq_ignore_ascii_case(name))?;
         Found::by_id(self.id + 1 + at as u16)
     }
 
@@ -121,8 +122,7 @@ const QUOTED_MAX: usize = 128;
 
 fn unknown_command(args: &Args<'_>) -> Error {
     let quote = |bytes: &[u8]| String::from_utf8_lossy(&bytes[..bytes.len().min(QUOTED_MAX)]).into_owned();
-    let mut text =
-        format!("ERR unknown command '{}', with args beginning with: ", quote(args[0]));
+    let mut text = format!("ERR unknown command '{}', with args beginning with: ", quote(args[0]));
     let mut room = QUOTED_MAX;
     for arg in &args[1..] {
         if room == 0 {
@@ -137,10 +137,7 @@ fn unknown_command(args: &Args<'_>) -> Error {
 
 fn unknown_subcommand(container: &Command, name: &[u8]) -> Error {
     let name = String::from_utf8_lossy(&name[..name.len().min(QUOTED_MAX)]);
-    Error::text(format!(
-        "ERR unknown subcommand '{name}'. Try {} HELP.",
-        container.name.to_ascii_uppercase()
-    ))
+    Error::text(format!("ERR unknown subcommand '{name}'. Try {} HELP.", container.name.to_ascii_uppercase()))
 }
 
 #[cfg(test)]
@@ -152,7 +149,11 @@ mod tests {
         for command in all() {
             let found = find(command.name.to_ascii_uppercase().as_bytes()).expect(command.name);
             assert!(std::ptr::eq(found.command, command), "{} stands twice", command.name);
-            assert!(!matches!(command.run, Run::Container) || !command.subcommands.is_empty(), "{}", command.name);
+            assert!(
+                !matches!(command.run, Run::Container) || !command.subcommands.is_empty(),
+                "{}",
+                command.name
+            );
         }
     }
 }

@@ -216,7 +216,11 @@ impl Command {
     /// Whether `count` arguments, the name included, are right.
     #[inline]
     pub fn arity_fits(&self, count: usize) -> bool {
-        if self.arity >= 0 { count == self.arity as usize } else { count >= self.arity.unsigned_abs() as usize }
+        if self.arity >= 0 {
+            count == self.arity as usize
+        } else {
+            count >= self.arity.unsigned_abs() as usize
+        }
     }
 
     /// Whether the row has all of `flags`.

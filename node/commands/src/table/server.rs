@@ -2,6 +2,7 @@
 
 use crate::table::keys::*;
 use crate::table::*;
+use crate::whole;
 
 pub(super) const ROWS: &[Command] = &[
     Command {
@@ -36,7 +37,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "1.0.0",
         summary: "Counts the keys.",
         tips: &["request_policy:all_shards", "response_policy:agg_sum"],
-        run: Run::Host(Host::Dbsize),
+        run: Run::Data(whole::dbsize),
         ..ROW
     },
     Command {
@@ -58,7 +59,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "1.0.0",
         summary: "Deletes all keys.",
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
-        run: Run::Host(Host::Flushall),
+        run: Run::Data(whole::flushall),
         ..ROW
     },
     Command {
@@ -70,7 +71,7 @@ pub(super) const ROWS: &[Command] = &[
         since: "1.0.0",
         summary: "Deletes all keys of the database.",
         tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
-        run: Run::Host(Host::Flushdb),
+        run: Run::Data(whole::flushall),
         ..ROW
     },
     Command {

@@ -91,11 +91,8 @@ impl Filter<'_> {
 pub fn kill(call: &mut Call<'_>) -> Outcome {
     let args = call.args;
     let old_form = args.len() == 3;
-    let filter = if old_form {
-        Filter { peer: Some(args[2]), ..Filter::default() }
-    } else {
-        parse_filter(args)?
-    };
+    let filter =
+        if old_form { Filter { peer: Some(args[2]), ..Filter::default() } } else { parse_filter(args)? };
     let (me, now_ms) = (call.client.id, call.core.now_ms);
     let mut killed = 0;
     for client in call.core.clients.iter_mut().filter(|client| filter.matches(client, me, now_ms)) {
@@ -133,11 +130,11 @@ fn parse_filter<'a>(args: &Args<'a>) -> Result<Filter<'a>, Error> {
             }
             b"type" => filter.of_type = Some(type_matches(args, at + 1)?),
             b"maxage" => {
-                let seconds = parse_integer(value).ok_or(Error::new(
-                    "ERR maxage is not an integer or out of range",
-                ))?;
+                let seconds =
+                    parse_integer(value).ok_or(Error::new("ERR maxage is not an integer or out of range"))?;
                 let seconds = u64::try_from(seconds).ok().filter(|s| *s > 0);
-                filter.older_than_ms = Some(seconds.ok_or(Error::new("ERR maxage should be greater than 0"))? * 1000);
+                filter.older_than_ms =
+                    Some(seconds.ok_or(Error::new("ERR maxage should be greater than 0"))? * 1000);
             }
             b"skipme" if value.eq_ignore_ascii_case(b"yes") => filter.spare_me = true,
             b"skipme" if value.eq_ignore_ascii_case(b"no") => filter.spare_me = false,
@@ -158,7 +155,11 @@ pub fn setname(call: &mut Call<'_>) -> Outcome {
 /// CLIENT GETNAME
 pub fn getname(call: &mut Call<'_>) -> Outcome {
     let name = call.client.name.clone();
-    if name.is_empty() { call.client.reply.null() } else { call.client.reply.bulk(&name) }
+    if name.is_empty() {
+        call.client.reply.null()
+    } else {
+        call.client.reply.bulk(&name)
+    }
     Ok(())
 }
 
@@ -171,10 +172,16 @@ pub fn setinfo(call: &mut Call<'_>) -> Outcome {
     }
     if connection::check_name(call.args[3]).is_err() {
         let given = String::from_utf8_lossy(call.args[2]);
-        return Err(Error::text(format!("ERR {given} cannot contain spaces, newlines or special characters.")));
+        return Err(Error::text(format!(
+            "ERR {given} cannot contain spaces, newlines or special characters."
+        )));
     }
     let value = call.args.to_bytes(3);
-    if attribute == "lib-name" { call.client.lib_name = value } else { call.client.lib_version = value }
+    if attribute == "lib-name" {
+        call.client.lib_name = value
+    } else {
+        call.client.lib_version = value
+    }
     call.client.reply.ok();
     Ok(())
 }
@@ -237,7 +244,8 @@ pub fn pause(call: &mut Call<'_>) -> Outcome {
     let ms = parse_integer(call.args[2]).ok_or(BAD_PAUSE)?;
     let ms = u64::try_from(ms).map_err(|_| NEGATIVE_PAUSE)?;
     let now_ms = call.core.now_ms;
-    let until = now_ms.checked_add(Duration::from_millis(ms).as_millis() as u64).filter(|t| *t < i64::MAX as u64);
+    let until =
+        now_ms.checked_add(Duration::from_millis(ms).as_millis() as u64).filter(|t| *t < i64::MAX as u64);
     call.core.pause.start(until.ok_or(BAD_PAUSE)?, what, now_ms);
     call.client.reply.ok();
     Ok(())
@@ -281,7 +289,11 @@ pub fn trackinginfo(call: &mut Call<'_>) -> Outcome {
     let reply = &mut call.client.reply;
     reply.map(3);
     reply.bulk(b"flags");
-    if reply.proto == Proto::Resp3 { reply.set(1) } else { reply.array(1) }
+    if reply.proto == Proto::Resp3 {
+        reply.set(1)
+    } else {
+        reply.array(1)
+    }
     reply.bulk(b"off");
     reply.bulk(b"redirect");
     reply.integer(-1);

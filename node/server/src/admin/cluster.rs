@@ -213,7 +213,9 @@ pub fn slot_stats(call: &mut Call<'_>) -> Outcome {
         let (first, last) = (slot_argument(call, 3)?, slot_argument(call, 4)?);
         if first > last {
             let (first, last) = (first.number(), last.number());
-            return Err(Error::text(format!("ERR Start slot number {first} is greater than end slot number {last}")));
+            return Err(Error::text(format!(
+                "ERR Start slot number {first} is greater than end slot number {last}"
+            )));
         }
         mine(call).filter(|slot| (first..=last).contains(slot)).collect()
     } else if call.args.is(2, "orderby") && call.args.len() >= 4 {
@@ -246,9 +248,9 @@ fn ordered_slots(call: &Call<'_>) -> Result<Vec<Slot>, Error> {
     while at < call.args.len() {
         if call.args.is(at, "limit") && at + 1 < call.args.len() {
             let number = call.args.integer(at + 1)?;
-            limit = usize::try_from(number).ok().filter(|n| (1..=base::SLOT_COUNT).contains(n)).ok_or(Error::new(
-                "ERR Limit has to lie in between 1 and 16384 (maximum number of slots).",
-            ))?;
+            limit = usize::try_from(number).ok().filter(|n| (1..=base::SLOT_COUNT).contains(n)).ok_or(
+                Error::new("ERR Limit has to lie in between 1 and 16384 (maximum number of slots)."),
+            )?;
             at += 2;
         } else if call.args.is(at, "asc") || call.args.is(at, "desc") {
             ascending = call.args.is(at, "asc");
@@ -259,7 +261,9 @@ fn ordered_slots(call: &Call<'_>) -> Result<Vec<Slot>, Error> {
     }
     let mut slots: Vec<Slot> = mine(call).collect();
     let count = |slot: &Slot| call.core.keys.slot_len(*slot);
-    slots.sort_by(|a, b| if ascending { count(a).cmp(&count(b)) } else { count(b).cmp(&count(a)) }.then(a.cmp(b)));
+    slots.sort_by(|a, b| {
+        if ascending { count(a).cmp(&count(b)) } else { count(b).cmp(&count(a)) }.then(a.cmp(b))
+    });
     slots.truncate(limit);
     Ok(slots)
 }

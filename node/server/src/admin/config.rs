@@ -71,9 +71,13 @@ fn apply(change: Change) -> Result<Config, SetError> {
                     Disk.resolve_dir(&config.general.dir).map_err(|e| failed(e.to_string()))?;
                 std::env::set_current_dir(&config.general.dir).map_err(|e| failed(e.to_string()))?;
             }
-            "loglevel" | "logfile" => log::configure(start::level(config.general.loglevel), &config.general.logfile),
+            "loglevel" | "logfile" => {
+                log::configure(start::level(config.general.loglevel), &config.general.logfile)
+            }
             "port" | "bind" | "tls-port" | "cluster-port" => {
-                return Err(failed("Unable to listen elsewhere while running; restart with the new value".to_owned()));
+                return Err(failed(
+                    "Unable to listen elsewhere while running; restart with the new value".to_owned(),
+                ));
             }
             _ => {}
         }

@@ -7,8 +7,7 @@ use super::{Call, REDIS_VERSION};
 use crate::client::{Answers, Closing};
 use crate::core::Core;
 
-const WRONG_PASSWORD: Error =
-    Error::new("WRONGPASS invalid username-password pair or user is disabled.");
+const WRONG_PASSWORD: Error = Error::new("WRONGPASS invalid username-password pair or user is disabled.");
 const NO_PASSWORD_SET: Error = Error::new(
     "ERR AUTH <password> called without any password configured for the default user. Are you sure your \
      configuration is correct?",
@@ -18,8 +17,7 @@ const HELLO_NEEDS_AUTH: Error = Error::new(
     "NOAUTH HELLO must be called with the client already authenticated, otherwise the HELLO <proto> AUTH <user> \
      <pass> option can be used to authenticate the client and select the RESP protocol version at the same time",
 );
-const BAD_NAME: Error =
-    Error::new("ERR Client names cannot contain spaces, newlines or special characters.");
+const BAD_NAME: Error = Error::new("ERR Client names cannot contain spaces, newlines or special characters.");
 const NO_SUCH_DB: Error = Error::new("ERR SELECT is not allowed in cluster mode");
 const DB_OUT_OF_RANGE: Error = Error::new("ERR DB index is out of range");
 

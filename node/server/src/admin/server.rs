@@ -1,31 +1,12 @@
-//! Commands about the server as a whole: DBSIZE, FLUSHALL, TIME, ROLE, SHUTDOWN, LOLWUT, ...
+//! Commands about the server as a whole: TIME, ROLE, SHUTDOWN, LOLWUT, ...
 
 use commands::{Error, Outcome, error};
 
 use super::{Call, REDIS_VERSION};
 use crate::clock;
-use crate::log::{notice, warning};
+use crate::log::notice;
 
 const NO_SWAPDB: Error = Error::new("ERR SWAPDB is not allowed in cluster mode");
-const BAD_FLUSH_MODE: Error = error::SYNTAX;
-
-/// DBSIZE
-pub fn dbsize(call: &mut Call<'_>) -> Outcome {
-    call.client.reply.integer(call.core.keys.len() as i64);
-    Ok(())
-}
-
-/// FLUSHALL | FLUSHDB [ASYNC | SYNC]
-pub fn flushall(call: &mut Call<'_>) -> Outcome {
-    match call.args.len() {
-        1 => {}
-        2 if call.args.is(1, "async") || call.args.is(1, "sync") => {}
-        _ => return Err(BAD_FLUSH_MODE),
-    }
-    call.core.flush_all();
-    call.client.reply.ok();
-    Ok(())
-}
 
 /// FUNCTION FLUSH [ASYNC | SYNC]: there are no functions, so none is left.
 pub fn function_flush(call: &mut Call<'_>) -> Outcome {
@@ -74,7 +55,10 @@ pub fn shutdown(call: &mut Call<'_>) -> Outcome {
         ["nosave", "save", "now", "force", "abort"].iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()))
     };
     let given = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-    if !words.iter().all(|word| known(word)) || (given("save") && given("nosave")) || (given("abort") && words.len() > 1) {
+    if !words.iter().all(|word| known(word))
+        || (given("save") && given("nosave"))
+        || (given("abort") && words.len() > 1)
+    {
         return Err(error::SYNTAX);
     }
     if given("abort") {
@@ -95,7 +79,8 @@ pub fn lolwut(call: &mut Call<'_>) -> Outcome {
     let side = 21i32;
     for y in 0..side / 2 + 1 {
         for x in 0..side * 2 {
-            let (dx, dy) = (f64::from(x) / 2.0 - f64::from(side) / 2.0, f64::from(y * 2) - f64::from(side) / 2.0);
+            let (dx, dy) =
+                (f64::from(x) / 2.0 - f64::from(side) / 2.0, f64::from(y * 2) - f64::from(side) / 2.0);
             let distance = dx.hypot(dy);
             let angle = (dy.atan2(dx) / std::f64::consts::TAU + 0.5) * cores as f64;
             let owner = (angle as usize).min(cores.saturating_sub(1));
@@ -108,24 +93,4 @@ pub fn lolwut(call: &mut Call<'_>) -> Outcome {
     text.push_str(&format!("\n{cores} masters, one ring. Redis ver. {REDIS_VERSION}\n"));
     call.client.reply.verbatim("txt", &text);
     Ok(())
-}
-
-impl crate::core::Core {
-    /// Deletes all keys; they are freed in slices.
-    pub fn flush_all(&mut self) {
-        let count = self.keys.len();
-        let now_ms = self.now_ms;
-        let keys = &self.keys;
-        self.watch.written_if(|key, slot| {
-            let live = |at_ms: u64| at_ms > now_ms;
-            keys.get(slot, key).is_some_and(|entry| entry.expire_at().is_none_or(live))
-        });
-        self.waiting.all_written();
-        let gone = self.keys.take_all();
-        self.garbage.append(gone);
-        self.dirty += count as u64;
-        if count > 1_000_000 {
-            warning!("{count} keys were flushed and are freed in the background");
-        }
-    }
 }

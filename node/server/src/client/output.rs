@@ -45,7 +45,8 @@ impl Sending {
             skip -= from;
             if from < bytes.len() && self.pieces.len() < PIECES_MAX {
                 let rest = &bytes[from..];
-                self.pieces.push(libc::iovec { iov_base: rest.as_ptr().cast_mut().cast(), iov_len: rest.len() });
+                self.pieces
+                    .push(libc::iovec { iov_base: rest.as_ptr().cast_mut().cast(), iov_len: rest.len() });
             }
         }
         self.message.msg_iov = self.pieces.as_mut_ptr();

@@ -54,7 +54,14 @@ pub struct Waiting {
 
 impl Blocked {
     /// The wait that `block` asks for, of the command in `found` and `args`.
-    pub fn new(found: Found, args: Vec<Bytes>, slot: Slot, block: Block, proto: Proto, ticket: u32) -> Blocked {
+    pub fn new(
+        found: Found,
+        args: Vec<Bytes>,
+        slot: Slot,
+        block: Block,
+        proto: Proto,
+        ticket: u32,
+    ) -> Blocked {
         let Block { keys, deadline_ms, on_timeout, resume } = block;
         Blocked { found, args: resume.unwrap_or(args), slot, keys, deadline_ms, on_timeout, proto, ticket }
     }

@@ -133,7 +133,8 @@ impl Core {
         let now_ms = self.now_ms;
         let mut over = Vec::new();
         for client in self.clients.iter_mut() {
-            let idle = timeout_ms > 0 && !client.blocked && now_ms.saturating_sub(client.active_ms) >= timeout_ms;
+            let idle =
+                timeout_ms > 0 && !client.blocked && now_ms.saturating_sub(client.active_ms) >= timeout_ms;
             if idle && client.closing == Closing::No {
                 client.shut();
             }

@@ -12,11 +12,11 @@ use commands::{Args, Ctx, Db, Error, Outcome};
 use resp::Reply;
 
 use crate::admin;
-use crate::clock::Moment;
 use crate::client::{Answers, Client, Door};
+use crate::clock::Moment;
 use crate::core::Core;
-use crate::core::request::Read;
 use crate::core::blocking::{Blocked, SessionId};
+use crate::core::request::Read;
 use crate::core::transaction::Queued;
 use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
 
@@ -88,7 +88,10 @@ impl Core {
         if !client.authenticated && self.asks_password() && !command.has(table::NO_AUTH) {
             return self.refuse(found, NO_AUTH);
         }
-        if client.in_multi() && command.has(table::NO_MULTI) && !matches!(command.run, Run::Host(Host::Watch | Host::Multi)) {
+        if client.in_multi()
+            && command.has(table::NO_MULTI)
+            && !matches!(command.run, Run::Host(Host::Watch | Host::Multi))
+        {
             return self.refuse(found, NOT_IN_MULTI);
         }
         let slot = match keys {
@@ -187,7 +190,13 @@ impl Core {
         }
     }
 
-    pub fn queue(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Option<Slot>) -> Outcome {
+    pub fn queue(
+        &mut self,
+        client: &mut Client,
+        found: Found,
+        args: &Args<'_>,
+        slot: Option<Slot>,
+    ) -> Outcome {
         let Some(transaction) = &mut client.transaction else { return Ok(()) };
         if let Some(slot) = slot {
             if *transaction.slot.get_or_insert(slot) != slot {
@@ -200,7 +209,13 @@ impl Core {
     }
 
     /// Runs a command that passed all checks, and whatever its effects set off.
-    pub fn call(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Option<Slot>) -> Outcome {
+    pub fn call(
+        &mut self,
+        client: &mut Client,
+        found: Found,
+        args: &Args<'_>,
+        slot: Option<Slot>,
+    ) -> Outcome {
         let runner = self.runner(client);
         client.commands += 1;
         let outcome = self.call_once(client, found, args, slot, runner);
@@ -267,7 +282,14 @@ impl Core {
     }
 
     /// Hands what the last command did to all that listen.
-    fn spread_effects(&mut self, found: Found, args: &Args<'_>, slot: Option<Slot>, runner: Runner, proto: resp::Proto) {
+    fn spread_effects(
+        &mut self,
+        found: Found,
+        args: &Args<'_>,
+        slot: Option<Slot>,
+        runner: Runner,
+        proto: resp::Proto,
+    ) {
         let effects = &mut self.effects;
         self.dirty += effects.dirty;
         self.stats.hits += effects.hits;
@@ -279,6 +301,9 @@ impl Core {
         for touch in effects.touched.iter().filter(|touch| touch.modified) {
             self.watch.written(&touch.key);
             self.waiting.written(&touch.key);
+        }
+        if effects.flush {
+            return self.flush_all();
         }
         if let (Some(block), Some(slot)) = (effects.block.take(), slot) {
             // One that waits already and found nothing again keeps its place.
@@ -316,7 +341,6 @@ impl Core {
     pub fn session(&self, client: &Client) -> SessionId {
         SessionId { core: self.index, index: client.index, generation: client.generation }
     }
-
 }
 
 /// Commands that run at once, also between MULTI and EXEC.

@@ -136,6 +136,19 @@ impl Core {
         self.clients.retire(client);
     }
 
+    /// Deletes all keys; they are freed in slices.
+    pub fn flush_all(&mut self) {
+        let (keys, now_ms) = (&self.keys, self.now_ms);
+        self.watch.written_if(|key, slot| {
+            let live = |at_ms: u64| at_ms > now_ms;
+            keys.get(slot, key).is_some_and(|entry| entry.expire_at().is_none_or(live))
+        });
+        self.waiting.all_written();
+        self.dirty += self.keys.len() as u64;
+        let gone = self.keys.take_all();
+        self.garbage.append(gone);
+    }
+
     /// Closes a client whose unsent replies are over its output limits.
     pub fn check_output(&mut self, index: u32) {
         let limit = self.config.limits.client_output_buffer_limit[0];

@@ -32,8 +32,8 @@ use crate::process::{Place, Process};
 
 use blocking::Waiting;
 use clients::Clients;
-use latency::Latency;
 pub use dispatch::Runner;
+use latency::Latency;
 use pause::Pause;
 use slowlog::SlowLog;
 use stats::Stats;

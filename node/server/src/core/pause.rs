@@ -59,7 +59,8 @@ impl Pause {
             What::Writes => {
                 let writes = |found: &Found| found.command.flags & (table::WRITE | table::MAY_REPLICATE) != 0;
                 let exec = matches!(found.command.run, Run::Host(Host::Exec));
-                let queued = client.transaction.as_ref().is_some_and(|t| t.queue.iter().any(|q| writes(&q.found)));
+                let queued =
+                    client.transaction.as_ref().is_some_and(|t| t.queue.iter().any(|q| writes(&q.found)));
                 writes(&found) || (exec && queued)
             }
         }

@@ -78,7 +78,9 @@ impl Core {
             rest = &rest[reached..];
             match end {
                 End::Full => {}
-                End::Incomplete => return self.keep(client, rest, std::mem::take(&mut ahead[requests].parser)),
+                End::Incomplete => {
+                    return self.keep(client, rest, std::mem::take(&mut ahead[requests].parser));
+                }
                 End::Broken(error) => return self.protocol_error(client, error),
             }
         }
@@ -126,7 +128,9 @@ impl Core {
         let args = |i: usize| Args::from_parser(&words[i], &requests[i].parser);
         let read: SmallVec<[Read; READ_AHEAD]> = (0..requests.len()).map(|i| read_row(&args(i))).collect();
         if requests.len() > 1 {
-            self.fetch_ahead(read.iter().enumerate().filter_map(|(i, read)| key_of(read.as_ref()?, &args(i))));
+            self.fetch_ahead(
+                read.iter().enumerate().filter_map(|(i, read)| key_of(read.as_ref()?, &args(i))),
+            );
         }
         for (i, read) in read.into_iter().enumerate() {
             if !client.may_run() {
@@ -143,7 +147,8 @@ impl Core {
 
     /// Asks for the memory in which these keys lie.
     fn fetch_ahead<'a>(&self, keys: impl Iterator<Item = (Slot, &'a [u8])>) {
-        let cells: SmallVec<[_; READ_AHEAD]> = keys.map(|(slot, key)| self.keys.prefetch(slot, key)).collect();
+        let cells: SmallVec<[_; READ_AHEAD]> =
+            keys.map(|(slot, key)| self.keys.prefetch(slot, key)).collect();
         cells.into_iter().for_each(|key| self.keys.prefetch_entry(key));
     }
 

@@ -55,7 +55,8 @@ impl Core {
             return self.mesh.reply(session, ticket, reply);
         }
         // The session's own client is never the one whose command runs now: that one does not wait.
-        let Some(client) = self.clients.get(session.index).filter(|c| c.generation == session.generation) else {
+        let Some(client) = self.clients.get(session.index).filter(|c| c.generation == session.generation)
+        else {
             return;
         };
         client.blocked = false;

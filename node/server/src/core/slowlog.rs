@@ -38,7 +38,14 @@ impl SlowLog {
     pub fn add(&mut self, at_s: u64, micros: i64, args: &Args<'_>, peer: &str, name: &Bytes, max: usize) {
         let id = self.next_id;
         self.next_id += 1;
-        self.entries.push_front(Entry { id, at_s, micros, args: shorten(args), peer: peer.into(), name: name.clone() });
+        self.entries.push_front(Entry {
+            id,
+            at_s,
+            micros,
+            args: shorten(args),
+            peer: peer.into(),
+            name: name.clone(),
+        });
         self.entries.truncate(max);
     }
 

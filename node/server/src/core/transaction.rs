@@ -105,7 +105,8 @@ impl Watch {
     pub fn expired(&mut self, key: &[u8]) {
         for session in self.by_key.get(key).into_iter().flatten() {
             if let Some(watched) = self.by_session.get_mut(session) {
-                watched.dirty |= watched.keys.iter().any(|(watched, _, expired)| &watched[..] == key && !expired);
+                watched.dirty |=
+                    watched.keys.iter().any(|(watched, _, expired)| &watched[..] == key && !expired);
             }
         }
     }

@@ -125,13 +125,17 @@ mod tests {
     #[test]
     fn round_trips() {
         let session = SessionId { core: 3, index: 7, generation: 9 };
-        let header = Header { kind: Kind::Run, proto: Proto::Resp3, row: 12, slot: Slot::ZERO, session, ticket: 5 };
+        let header =
+            Header { kind: Kind::Run, proto: Proto::Resp3, row: 12, slot: Slot::ZERO, session, ticket: 5 };
         let mut out = Vec::new();
         write_request(&mut out, &header, &Args::new(&[b"get", b""]));
         write_request(&mut out, &Header { kind: Kind::Watch, ..header }, &Args::new(&[]));
         let mut rest = &out[..];
         let (read, words) = read_request(&mut rest, 3);
-        assert_eq!((read.kind, read.proto, read.row, read.session, read.ticket), (Kind::Run, Proto::Resp3, 12, session, 5));
+        assert_eq!(
+            (read.kind, read.proto, read.row, read.session, read.ticket),
+            (Kind::Run, Proto::Resp3, 12, session, 5)
+        );
         assert_eq!(&words[..], [&b"get"[..], b""]);
         assert_eq!(read_request(&mut rest, 3).0.kind, Kind::Watch);
         assert!(rest.is_empty());

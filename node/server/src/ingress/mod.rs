@@ -25,8 +25,9 @@ use frame::{Header, Kind};
 use gather::{Combine, Gather};
 pub use pending::{Pending, Place};
 
-const NOT_FORWARDED: Error =
-    Error::new("ERR this command runs only on the port of the core that owns the key's slot, not on the ingress port");
+const NOT_FORWARDED: Error = Error::new(
+    "ERR this command runs only on the port of the core that owns the key's slot, not on the ingress port",
+);
 
 /// SCAN on the ingress walks core after core: its cursor carries the core's number in the low bits.
 const SCAN_CORE_BITS: u32 = 10;
@@ -39,7 +40,14 @@ impl Core {
     }
 
     /// Makes a place for a reply and sends the command to `core`, which owns `slot`.
-    pub fn forward(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Slot, core: u16) -> Outcome {
+    pub fn forward(
+        &mut self,
+        client: &mut Client,
+        found: Found,
+        args: &Args<'_>,
+        slot: Slot,
+        core: u16,
+    ) -> Outcome {
         if client.in_multi() {
             return self.queue(client, found, args, Some(slot));
         }
@@ -59,7 +67,15 @@ impl Core {
     }
 
     /// Sends one command, or part of one, whose reply fills `place`.
-    fn send_part(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Slot, core: u16, place: Place) {
+    fn send_part(
+        &mut self,
+        client: &mut Client,
+        found: Found,
+        args: &Args<'_>,
+        slot: Slot,
+        core: u16,
+        place: Place,
+    ) {
         let ticket = client.pending.get_or_insert_default().push(place);
         self.send_frame(client, Kind::Run, found, args, slot, core, ticket);
     }
@@ -114,7 +130,8 @@ impl Core {
             parts.push((slot, self.core_of_slot(slot)?, part));
         }
         let pending = client.pending.get_or_insert_default();
-        let gathered = combine.map(|combine| pending.push(Place::Gather(Box::new(Gather::new(combine, parts.len())))));
+        let gathered =
+            combine.map(|combine| pending.push(Place::Gather(Box::new(Gather::new(combine, parts.len())))));
         if gathered.is_none() {
             let mut header = Reply::new(client.reply.proto);
             header.array(parts.len());
@@ -122,9 +139,12 @@ impl Core {
         }
         for (slot, core, part) in parts {
             let words: frame::Words<'_> = [args[0]].into_iter().chain(part.iter().copied()).collect();
-            let ticket = gathered.unwrap_or_else(|| client.pending.get_or_insert_default().push(Place::Element));
+            let ticket =
+                gathered.unwrap_or_else(|| client.pending.get_or_insert_default().push(Place::Element));
             match core {
-                Some(core) => self.send_frame(client, Kind::Run, found, &Args::new(&words), slot, core, ticket),
+                Some(core) => {
+                    self.send_frame(client, Kind::Run, found, &Args::new(&words), slot, core, ticket)
+                }
                 None => self.run_part(client, found, &Args::new(&words), Some(slot), ticket),
             }
         }
@@ -133,7 +153,14 @@ impl Core {
     }
 
     /// Runs a part here and fills its place.
-    fn run_part(&mut self, client: &mut Client, found: Found, args: &Args<'_>, slot: Option<Slot>, ticket: u32) {
+    fn run_part(
+        &mut self,
+        client: &mut Client,
+        found: Found,
+        args: &Args<'_>,
+        slot: Option<Slot>,
+        ticket: u32,
+    ) {
         let mut part = Reply::new(client.proto());
         let runner = self.runner(client);
         if let Err(error) = self.run_data(&mut part, found, args, slot, runner) {
@@ -252,4 +279,3 @@ pub fn scan_cursor(inner: u64, core: u16, next: Option<u16>) -> u64 {
         (inner, _) => inner << SCAN_CORE_BITS | u64::from(core),
     }
 }
-

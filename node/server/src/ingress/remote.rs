@@ -80,7 +80,9 @@ impl Core {
         if !found.command.keys.is_empty() {
             match route::route(&self.cluster, found.command, header.slot, 1, Permits::default(), || 1) {
                 Route::Here => {}
-                Route::Node(node) => return Err(route::redirection("MOVED", &self.cluster, header.slot, node)),
+                Route::Node(node) => {
+                    return Err(route::redirection("MOVED", &self.cluster, header.slot, node));
+                }
                 Route::Refuse(error) => return Err(error),
             }
         }
@@ -134,7 +136,9 @@ impl Core {
     fn take_replies(&mut self, mut frames: &[u8]) {
         while !frames.is_empty() {
             let (index, generation, ticket, resp) = frame::read_reply(&mut frames);
-            let Some(client) = self.clients.get(index).filter(|c| c.generation == generation) else { continue };
+            let Some(client) = self.clients.get(index).filter(|c| c.generation == generation) else {
+                continue;
+            };
             let Some(mut pending) = client.pending.take() else { continue };
             if client.reply.capacity() == 0 {
                 let buffer = self.take_buffer();

@@ -20,7 +20,7 @@ const INCREMENTAL: u16 = 2;
 const PAGE: usize = 4096;
 
 /// Number and size of buffers: few big ones filled in turn, or many small ones filled once.
-const SHARED: (u16, usize) = (8, 128 * 1024);
+const SHARED: (u16, usize) = (4, 128 * 1024);
 const SINGLE: (u16, usize) = (256, 8 * 1024);
 
 /// The buffers, and the ring that hands them to the kernel. Lives as long as the client ring.
@@ -108,7 +108,10 @@ impl Buffers {
         self.tail = self.tail.wrapping_add(1);
         // SAFETY: the ring's tail lies in the first entry, as `BufRingEntry::tail` says; the kernel reads it
         // atomically, and Release orders the entry's fields before it.
-        unsafe { (*BufRingEntry::tail(self.entries.as_ptr()).cast::<AtomicU16>()).store(self.tail, Ordering::Release) }
+        unsafe {
+            (*BufRingEntry::tail(self.entries.as_ptr()).cast::<AtomicU16>())
+                .store(self.tail, Ordering::Release)
+        }
     }
 }
 

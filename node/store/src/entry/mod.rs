@@ -1,7 +1,7 @@
 //! An entry: key, expiry, clock and value of one key in one allocation.
 //!
 //! A map from `Box<[u8]>` to an enum of values costs three allocations a key, their rounding, and as many
-//! cache misses a GET. Here it is one of each: the [layout](layout) puts a string of up to [`EMBED_MAX`] bytes
+//! cache misses a GET. Here it is one of each: the `layout` puts a string of up to [`EMBED_MAX`] bytes
 //! right behind its key, and for anything else a few bytes that own it. The price is that a change of length
 //! or of expiry may move the entry, so those methods need the owner (`&mut Entry`), and a table's cell
 //! follows through [`RefMut::update`](crate::table::RefMut::update).

@@ -3,7 +3,7 @@
 //! One big table would make everything that is about a slot (COUNTKEYSINSLOT, handing a slot over, flushing
 //! it) a walk over all keys, or need a second index of them. With 16384 small tables a slot *is* a table, and
 //! moves between cores as one. What a single table gave for free, counts and fair random keys over
-//! everything, comes from sums kept beside: see [`fenwick`].
+//! everything, comes from sums kept beside: see `fenwick`.
 //!
 //! Expiry is data here, not behaviour: a key whose time has come is still found, and the caller, who has the
 //! clock, decides what it sees.

@@ -1,13 +1,13 @@
 //! Memory for small objects: entries, members, fields, the lines of tables.
 //!
 //! General allocators round sizes up to a few classes a doubling: an entry of 88 bytes takes 96 or 112, a tenth
-//! of all memory for nothing. Here the classes are 8 bytes apart ([`class`]). What goes beyond that table goes
+//! of all memory for nothing. Here the classes are 8 bytes apart (`class`). What goes beyond that table goes
 //! to the global allocator, where rounding no longer matters.
 //!
-//! Each thread has a [heap](heap) of its own, made of [pages](page) of 64 KiB that hold blocks of one class, so
+//! Each thread has a `heap` of its own, made of pages (`page`) of 64 KiB that hold blocks of one class, so
 //! that allocating and freeing are a few instructions without atomics. A slot's table may move to another
 //! core and be freed there: a thread that is not a page's owner puts the block on the page's remote list, and
-//! the owner takes those back when it next runs out. Empty pages go back to the process's [pool](pool), which
+//! the owner takes those back when it next runs out. Empty pages go back to the process's `pool`, which
 //! gives their memory back to the kernel. A heap outlives its thread: the next new thread takes it over.
 //!
 //! ```text

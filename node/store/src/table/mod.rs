@@ -3,9 +3,9 @@
 //! A core holds 16384 of these with some 60 keys each, and a client may put millions of members into one. A
 //! general-purpose hash map fails at both ends: it doubles (half of it empty after that, and all items moved
 //! in one stall), and it keeps per item what the item's own allocation already holds. Here an item is one
-//! pointer to an allocation that carries its key, and a table is made of [segments](segment): open-addressed
+//! pointer to an allocation that carries its key, and a table is made of segments (`segment`): open-addressed
 //! arrays of tagged pointers, each sized exactly to what it holds. Up to some 250 items a table is one
-//! segment. Beyond, a [directory](directory) of segments grows by linear hashing, one segment of about 200
+//! segment. Beyond, a `directory` of segments grows by linear hashing, one segment of about 200
 //! items split for every 128 insertions: nothing else ever moves, so no call takes more than microseconds.
 //!
 //! A lookup costs a cache miss for the cells and one for the item; 15 bits of hash in the cell keep it from

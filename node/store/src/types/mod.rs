@@ -17,14 +17,14 @@ pub mod list;
 pub mod listpack;
 pub mod sample;
 pub mod set;
-pub mod zset;
 pub mod stream;
+pub mod zset;
 
 pub use hash::Hash;
 pub use list::List;
 pub use set::Set;
-pub use zset::Zset;
 pub use stream::Stream;
+pub use zset::Zset;
 
 /// Where each type leaves its compact encoding: the configuration's `*-max-*` directives.
 ///

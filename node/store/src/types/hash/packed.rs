@@ -158,6 +158,9 @@ impl Packed {
 
     /// When the first field expires.
     pub(super) fn next_expiry(&self) -> Option<u64> {
+        if !self.expiring {
+            return None;
+        }
         self.tuples().next()?.expiry
     }
 

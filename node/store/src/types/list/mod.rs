@@ -142,7 +142,12 @@ impl List {
     }
 
     /// Adds elements at one end, one after the other: LPUSH, RPUSH.
-    pub fn extend<'a>(&mut self, side: Side, values: impl Iterator<Item = &'a [u8]> + Clone, limits: &Limits) {
+    pub fn extend<'a>(
+        &mut self,
+        side: Side,
+        values: impl Iterator<Item = &'a [u8]> + Clone,
+        limits: &Limits,
+    ) {
         let rules = Rules::of(limits);
         let (count, bytes) = values.clone().fold((0, 0), |(count, bytes), v| (count + 1, bytes + v.len()));
         self.grow(bytes, count, rules);

@@ -53,7 +53,7 @@ impl Sorted {
                 // SAFETY: the pointer is used up in this call, which does not remove the member.
                 let shared = unsafe { own.share() };
                 match decide(Some(old)) {
-                    Some(new) if new != old => self.rescore(shared, member, old, new),
+                    Some(new) if new.to_bits() != old.to_bits() => self.rescore(shared, member, old, new),
                     _ => {}
                 }
             }

@@ -480,7 +480,8 @@ mod tests {
                 let value = random.below(50_000);
                 // Grow for two thirds of the run, then shrink, with a few range removals.
                 if random.below(100) < if round < 8_000 { 80 } else { 25 } {
-                    let at = tree.partition_point(|v, key| key < value.key() || key == value.key() && v < value);
+                    let at =
+                        tree.partition_point(|v, key| key < value.key() || key == value.key() && v < value);
                     assert_eq!(at, model.partition_point(|&v| v < value));
                     tree.insert(at, value);
                     model.insert(at, value);
