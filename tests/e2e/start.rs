@@ -39,7 +39,11 @@ fn the_cluster_is_the_same_after_a_restart() {
         .stdout(fs::File::create(server.folder.join("log2")).unwrap())
         .spawn()
         .unwrap();
-    wait_until("the server is back", || answers(server.port));
+    wait_until("the server is back", || {
+        let log = || fs::read_to_string(server.folder.join("log2")).unwrap_or_default();
+        assert!(again.try_wait().unwrap().is_none(), "it ended: {}", log());
+        answers(server.port)
+    });
     assert_eq!(Client::connect(server.port).line("CLUSTER MYID"), id);
     again.kill().unwrap();
     again.wait().unwrap();

@@ -301,13 +301,13 @@ const LFU_INITIAL: u32 = 5;
 #[inline]
 fn fresh_clock(now_ms: u64, lfu: Option<Lfu>) -> u32 {
     match lfu {
-        None => (now_ms / 1000 & LRU_MASK) as u32,
+        None => ((now_ms / 1000) & LRU_MASK) as u32,
         Some(_) => lfu_minutes(now_ms) << 8 | LFU_INITIAL,
     }
 }
 
 fn lfu_minutes(now_ms: u64) -> u32 {
-    (now_ms / 60_000 & 0xFFFF) as u32
+    ((now_ms / 60_000) & 0xFFFF) as u32
 }
 
 /// Marks a key as used now.

@@ -1,6 +1,9 @@
-//! Times as commands take them: relative or absolute, in seconds or milliseconds, to unix milliseconds.
+//! Times as commands take them: relative or absolute, in seconds or milliseconds, to unix milliseconds; and what
+//! happens to a key whose new time is over already.
 
 use crate::args::Args;
+use crate::ctx::Ctx;
+use crate::effects::Class;
 use crate::error::{Error, invalid_expire};
 
 /// What a number given as an expiry means.
@@ -49,6 +52,14 @@ impl Timing {
             return Err(invalid_expire(command));
         }
         self.unix_ms(value, now_ms, command).map(i64::unsigned_abs)
+    }
+}
+
+/// Deletes the key, if it is there, because it was given a time that is over.
+pub(crate) fn expire_now(ctx: &mut Ctx<'_>, key: &[u8]) {
+    if ctx.db.remove(key) {
+        ctx.replace(&[b"UNLINK", key]);
+        ctx.wrote(key, Class::Generic, "del");
     }
 }
 

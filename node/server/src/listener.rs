@@ -4,7 +4,7 @@ use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
@@ -88,8 +88,25 @@ fn listen_address(name: &str, port: u16, options: &Options<'_>) -> io::Result<So
         socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
     }
     socket.bind(&SockAddr::from(address))?;
-    socket.listen(options.backlog)?;
+    listen_patiently(&socket, options.backlog)?;
     Ok(socket)
+}
+
+/// How long a port that is in use is tried again.
+const BIND_PATIENCE: Duration = Duration::from_secs(1);
+
+/// A process that was killed is gone before its ring is: the kernel tears that down, and with it the last
+/// reference to the listener, a moment later. A restart must not fail for that.
+fn listen_patiently(socket: &Socket, backlog: i32) -> io::Result<()> {
+    let start = Instant::now();
+    loop {
+        match socket.listen(backlog) {
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse && start.elapsed() < BIND_PATIENCE => {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            result => return result,
+        }
+    }
 }
 
 /// Listens on a unix socket, replacing one that a former run left.
@@ -125,6 +142,14 @@ impl Listeners {
     /// Begins to accept at all of them.
     pub fn arm_all(&self, ring: &mut ClientRing) {
         (0..self.doors.len()).for_each(|index| self.arm(index, ring));
+    }
+
+    /// Stops accepting and frees the ports at once, whatever the ring still holds.
+    pub fn shut(&self) {
+        for (_, listener) in &self.doors {
+            // SAFETY: takes no pointers; the descriptor is ours.
+            unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
+        }
     }
 
     fn arm(&self, index: usize, ring: &mut ClientRing) {

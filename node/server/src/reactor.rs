@@ -56,6 +56,7 @@ impl Reactor {
             }
             executor::yield_if_needed().await;
         }
+        self.listeners.shut();
     }
 
     /// Takes completions and messages, runs what they bring, queues replies; whether there was anything.

@@ -7,7 +7,7 @@ use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::effects::{Class, Outcome};
 use crate::error::Error;
-use crate::expiry::Timing;
+use crate::expiry::{Timing, expire_now};
 
 const NX_ALONE: Error = Error::new("ERR NX and XX, GT or LT options at the same time are not compatible");
 const GT_OR_LT: Error = Error::new("ERR GT and LT options at the same time are not compatible");
@@ -88,9 +88,7 @@ fn set(ctx: &mut Ctx<'_>, args: &Args<'_>, timing: Timing, command: &str) -> Out
     }
     let at_ms = at_ms.max(0).unsigned_abs();
     if ctx.db.is_over(at_ms) {
-        ctx.db.remove(key);
-        ctx.replace(&[b"DEL", key]);
-        ctx.wrote(key, Class::Generic, "del");
+        expire_now(ctx, key);
     } else {
         ctx.db.set_expire(key, Some(at_ms));
         propagate(ctx, args, timing, at_ms);

@@ -9,7 +9,7 @@ use crate::ctx::Ctx;
 use crate::db::Expire;
 use crate::effects::{Class, Outcome};
 use crate::error::{Error, SYNTAX};
-use crate::expiry::Timing;
+use crate::expiry::{Timing, expire_now};
 
 /// The options of SET and GETEX.
 #[derive(Default)]
@@ -187,12 +187,4 @@ fn put_until(ctx: &mut Ctx<'_>, args: &Args<'_>, index: usize, at_ms: u64, is_ab
         ctx.replace(&[b"SET", key, args[index], b"PXAT", IntegerText::new(at_ms as i64).as_bytes()]);
     }
     ctx.notify(key, Class::Generic, "expire");
-}
-
-/// Deletes the key, if it is there, because it was given a time that is over.
-fn expire_now(ctx: &mut Ctx<'_>, key: &[u8]) {
-    if ctx.db.remove(key) {
-        ctx.replace(&[b"DEL", key]);
-        ctx.wrote(key, Class::Generic, "del");
-    }
 }

@@ -95,15 +95,6 @@ impl Quick {
 
     /// Adds an element before or behind the one at `offset` of node `n`.
     pub(super) fn insert(&mut self, n: usize, offset: usize, after: bool, value: &[u8], rules: Rules) {
-        let nodes = self.nodes.len();
-        self.insert_only(n, offset, after, value, rules);
-        if self.nodes.len() > nodes {
-            self.merge_around(n, rules);
-        }
-    }
-
-    /// [`Self::insert`] that joins no nodes, so that node `n` stays what it is up to the new element.
-    fn insert_only(&mut self, n: usize, offset: usize, after: bool, value: &[u8], rules: Rules) {
         self.len += 1;
         let cut = offset + usize::from(after);
         let node = &mut self.nodes[n];
@@ -111,7 +102,7 @@ impl Quick {
             return node.insert(cut, value);
         }
         if cut > 0 && cut < node.count() {
-            return self.insert_in_cut(n, cut, value, rules);
+            return self.insert_in_cut(n, cut, after, value, rules);
         }
         // At the edge of a full node: the neighbour beyond it may have room.
         let neighbour = if after { n + 1 } else { n.wrapping_sub(1) };
@@ -124,44 +115,71 @@ impl Quick {
     }
 
     /// Cuts node `n` at `cut` and adds the element between the parts.
-    fn insert_in_cut(&mut self, n: usize, cut: usize, value: &[u8], rules: Rules) {
+    fn insert_in_cut(&mut self, n: usize, cut: usize, after: bool, value: &[u8], rules: Rules) {
         let left = &mut self.nodes[n];
         let mut right = left.split_off(cut);
-        if left.accepts(value.len(), rules) {
-            left.push(Side::Back, value);
+        if rules.is_large(value.len()) {
             self.nodes.insert(n + 1, right);
-        } else if right.accepts(value.len(), rules) {
-            right.push(Side::Front, value);
-            self.nodes.insert(n + 1, right);
-        } else {
-            self.nodes.insert(n + 1, right);
-            self.nodes.insert(n + 1, Node::of(value, rules));
+            return self.nodes.insert(n + 1, Node::of(value, rules));
         }
+        if after {
+            right.push(Side::Front, value);
+        } else {
+            left.push(Side::Back, value);
+        }
+        self.nodes.insert(n + 1, right);
+        self.merge_around(if after { n } else { n + 1 }, rules);
     }
 
-    /// Joins neighbours around node `n` that fit into one node.
-    fn merge_around(&mut self, n: usize, rules: Rules) {
-        for left in (n.saturating_sub(1)..=n + 2).rev() {
-            if left + 1 >= self.nodes.len() {
-                continue;
-            }
-            let mut pair = self.nodes.range_mut(left..left + 2);
-            if let (Some(a), Some(b)) = (pair.next(), pair.next())
-                && a.merge(b, rules)
-            {
-                self.nodes.remove(left + 1);
-            }
+    /// Joins neighbours around node `center` that fit into one node: pairs beside it first, then with it.
+    fn merge_around(&mut self, center: usize, rules: Rules) {
+        let mut center = center;
+        if center >= 2 && self.merge(center - 2, rules) {
+            center -= 1;
         }
+        self.merge(center + 1, rules);
+        if center >= 1 && self.merge(center - 1, rules) {
+            center -= 1;
+        }
+        self.merge(center, rules);
+    }
+
+    /// Joins node `left` with the next one, if there is one and the rules allow.
+    fn merge(&mut self, left: usize, rules: Rules) -> bool {
+        if left + 1 >= self.nodes.len() {
+            return false;
+        }
+        let mut pair = self.nodes.range_mut(left..left + 2);
+        let merged = pair.next().zip(pair.next()).is_some_and(|(a, b)| a.merge(b, rules));
+        if merged {
+            self.nodes.remove(left + 1);
+        }
+        merged
     }
 
     /// Puts `value` in the place of the element at `index`, which must be below `len`.
     pub(super) fn set(&mut self, index: usize, value: &[u8], rules: Rules) {
         let (n, offset) = self.locate(index);
-        if !self.nodes[n].replace(offset, value, rules) {
-            // It belongs into another kind of node: add it behind the old one, then drop that.
-            self.insert_only(n, offset, true, value, rules);
-            self.remove_in_node(n, offset..offset + 1);
-            self.merge_around(n, rules);
+        let node = &mut self.nodes[n];
+        if node.replace(offset, value, rules) {
+            return;
+        }
+        // It belongs into another kind of node: add it behind the old one, then drop that.
+        let count = node.count();
+        if node.as_listpack().is_none() {
+            self.insert(n, offset, true, value, rules);
+            return self.remove_in_node(n, 0..1);
+        }
+        if offset + 1 < count {
+            let right = node.split_off(offset + 1);
+            self.nodes.insert(n + 1, right);
+        }
+        self.nodes.insert(n + 1, Node::of(value, rules));
+        self.len += 1;
+        let is_alone = self.nodes[n].count() == 1;
+        self.remove_in_node(n, offset..offset + 1);
+        if !is_alone {
+            self.merge_around(n + 1, rules);
         }
     }
 
