@@ -76,7 +76,7 @@ impl LongDouble {
 }
 
 /// The value of at most 38 digits, 17 of them behind the point: nearly every text, by one division. The quotient of
-/// 128 by at most 57 bits has more than the 64 that are kept, and its last bit stands for all that follow.
+/// 128 by at most 57 bits has more than the 64 bits that are kept; its last one stands for all that follow.
 fn parse_short(text: &[u8]) -> Option<X87DoubleExtended> {
     let (mut digits, mut number, mut scale, mut in_decimals) = (0, 0, 1, false);
     for &byte in text {
@@ -98,7 +98,7 @@ fn parse_short(text: &[u8]) -> Option<X87DoubleExtended> {
     }
     let shift = number.leading_zeros();
     let scaled = number << shift;
-    let quotient = scaled / scale | u128::from(scaled % scale != 0);
+    let quotient = (scaled / scale) | u128::from(scaled % scale != 0);
     Some(X87DoubleExtended::from_u128(quotient).value.scalbn(-(shift as i32)))
 }
 

@@ -61,7 +61,7 @@ impl Moment {
     pub fn elapsed_ns(self) -> u64 {
         match step() {
             0 => nanoseconds() - self.0,
-            step => (u128::from(counter().saturating_sub(self.0)) * u128::from(step) >> 32) as u64,
+            step => ((u128::from(counter().saturating_sub(self.0)) * u128::from(step)) >> 32) as u64,
         }
     }
 }

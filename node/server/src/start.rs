@@ -286,8 +286,8 @@ fn load_clusters(config: &Config, places: &[Place]) -> Result<Vec<Cluster>, Stri
 
 /// The address siblings are told to clients under: the first one bound, where that is one.
 fn own_address(bind: &[String]) -> String {
-    let named = bind.iter().map(|address| address.trim_start_matches('-'));
-    let first = named.filter(|address| !matches!(*address, "*" | "::*" | "0.0.0.0" | "::")).next();
+    let mut named = bind.iter().map(|address| address.trim_start_matches('-'));
+    let first = named.find(|address| !matches!(*address, "*" | "::*" | "0.0.0.0" | "::"));
     first.unwrap_or("127.0.0.1").to_owned()
 }
 

@@ -23,10 +23,6 @@ pub const UPDATE: KeyFlags = 1 << 5;
 pub const INSERT: KeyFlags = 1 << 6;
 /// Deletes by name, not by content.
 pub const DELETE: KeyFlags = 1 << 7;
-/// Not keys of the data, but routed as such (shard channels).
-pub const NOT_KEY: KeyFlags = 1 << 8;
-/// There may be more keys than this finds.
-pub const INCOMPLETE: KeyFlags = 1 << 9;
 /// Which flags hold depends on the arguments.
 pub const VARIABLE: KeyFlags = 1 << 10;
 
@@ -40,8 +36,6 @@ pub const KEY_FLAG_NAMES: &[(KeyFlags, &str)] = &[
     (UPDATE, "update"),
     (INSERT, "insert"),
     (DELETE, "delete"),
-    (NOT_KEY, "not_key"),
-    (INCOMPLETE, "incomplete"),
     (VARIABLE, "variable_flags"),
 ];
 

@@ -112,7 +112,7 @@ pub fn kill(call: &mut Call<'_>) -> Outcome {
 }
 
 fn parse_filter<'a>(args: &Args<'a>) -> Result<Filter<'a>, Error> {
-    if args.len() % 2 != 0 {
+    if !args.len().is_multiple_of(2) {
         return Err(error::SYNTAX);
     }
     let mut filter = Filter { spare_me: true, ..Filter::default() };

@@ -1,13 +1,14 @@
 //! CLUSTER: the brain's answers as RESP, and the wishes of administrators to the brain.
 
 use base::{NodeId, Slot, key_slot};
-use cluster::{Asker, Keys};
+use cluster::{Asker, Keys, Owner};
 use commands::{Error, Outcome, error};
 use resp::{Reply, parse_integer};
 use store::Keyspace;
 
 use super::Call;
 use crate::clock;
+use crate::route;
 
 const BAD_SLOT: Error = Error::new("ERR Invalid or out of range slot");
 const BAD_SLOT_STATS: Error = error::SYNTAX;
@@ -272,6 +273,7 @@ impl crate::core::Core {
     /// What to do after the brain was told something by a client.
     pub fn cluster_changed(&mut self) {
         self.carry_out();
+        self.end_waits_for_lost_slots();
         let id: NodeId = self.cluster.my_id();
         let own = usize::from(self.index);
         if self.core_ids[own] != id {
@@ -279,6 +281,18 @@ impl crate::core::Core {
             for core in self.mesh.siblings() {
                 self.mesh.send(core, crate::mesh::Message::Identity(id));
             }
+        }
+    }
+
+    /// Sends sessions away that wait for keys of slots this core does not serve any more.
+    fn end_waits_for_lost_slots(&mut self) {
+        let cluster = &self.cluster;
+        for (session, slot) in self.waiting.in_slots(|slot| cluster.owner(slot) != Owner::Me) {
+            let error = match self.cluster.owner(slot) {
+                Owner::Node(node) => route::redirection("MOVED", &self.cluster, slot, node),
+                _ => Error::new("CLUSTERDOWN Hash slot not served"),
+            };
+            self.give_up_waiting(session, Some(&error));
         }
     }
 }

@@ -12,21 +12,6 @@ const NO_KEYS: Error = Error::new("ERR The command has no key arguments");
 const BAD_COUNT: Error = Error::new("ERR Invalid number of arguments specified for command");
 const BAD_ARGUMENTS: Error = Error::new("ERR Invalid arguments specified for command");
 
-/// The names of key flags, by bit.
-const KEY_FLAGS: [&str; 11] = [
-    "RW",
-    "RO",
-    "OW",
-    "RM",
-    "access",
-    "update",
-    "insert",
-    "delete",
-    "not_key",
-    "incomplete",
-    "variable_flags",
-];
-
 /// COMMAND: every command.
 pub fn all(call: &mut Call<'_>) -> Outcome {
     write_all(&mut call.client.reply);
@@ -144,12 +129,7 @@ fn write_number(reply: &mut Reply, (name, value): (&str, i64)) {
 }
 
 fn key_flags(spec: &KeySpec) -> Vec<&'static str> {
-    KEY_FLAGS
-        .iter()
-        .enumerate()
-        .filter(|(bit, _)| spec.flags & (1 << bit) != 0)
-        .map(|(_, name)| *name)
-        .collect()
+    table::KEY_FLAG_NAMES.iter().filter(|(flag, _)| spec.flags & flag != 0).map(|(_, name)| *name).collect()
 }
 
 /// COMMAND DOCS [name ...]: names that are no command are left out.
@@ -281,15 +261,14 @@ fn keys_in(args: &Args<'_>) -> Result<(&'static Command, Keys), Error> {
         found = found.sub(name).ok_or(NO_SUCH_COMMAND)?;
     }
     let command = found.command;
-    let is_key = |spec: &&KeySpec| !key_flags(spec).contains(&"not_key");
-    if command.keys.iter().filter(is_key).count() == 0 {
+    if command.keys.is_empty() {
         return Err(NO_KEYS);
     }
     if !command.arity_fits(args.len()) {
         return Err(BAD_COUNT);
     }
     let mut keys = Vec::new();
-    for spec in command.keys.iter().filter(is_key) {
+    for spec in command.keys {
         spec.each(args, &mut |index| keys.push((index, spec))).map_err(|_| BAD_ARGUMENTS)?;
     }
     if keys.is_empty() && !command.has(table::NO_MANDATORY_KEYS) {

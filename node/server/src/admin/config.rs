@@ -33,7 +33,7 @@ pub fn get(call: &mut Call<'_>) -> Outcome {
 /// CONFIG SET name value [name value ...]
 pub fn set(call: &mut Call<'_>) -> Outcome {
     let words = &call.args[2..];
-    if words.len() % 2 != 0 {
+    if !words.len().is_multiple_of(2) {
         return Err(error::wrong_arity("config|set"));
     }
     let settings: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();

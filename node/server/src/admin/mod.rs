@@ -17,6 +17,8 @@ mod server;
 mod slowlog;
 mod transaction;
 
+pub use slowlog::without_secrets;
+
 use commands::table::{Found, Host};
 use commands::{Args, Outcome};
 

@@ -145,7 +145,8 @@ impl Waiting {
     }
 
     /// Sessions that wait for keys of a slot that `wrong` picks.
-    pub fn in_slots(&self, wrong: impl Fn(Slot) -> bool) -> Vec<SessionId> {
-        self.sessions.iter().filter(|(_, blocked)| wrong(blocked.slot)).map(|(session, _)| *session).collect()
+    pub fn in_slots(&self, wrong: impl Fn(Slot) -> bool) -> Vec<(SessionId, Slot)> {
+        let slots = self.sessions.iter().map(|(session, blocked)| (*session, blocked.slot));
+        slots.filter(|(_, slot)| wrong(*slot)).collect()
     }
 }

@@ -198,10 +198,8 @@ impl Core {
         slot: Option<Slot>,
     ) -> Outcome {
         let Some(transaction) = &mut client.transaction else { return Ok(()) };
-        if let Some(slot) = slot {
-            if *transaction.slot.get_or_insert(slot) != slot {
-                return self.refuse(found, CROSS_SLOT);
-            }
+        if slot.is_some_and(|slot| *transaction.slot.get_or_insert(slot) != slot) {
+            return self.refuse(found, CROSS_SLOT);
         }
         transaction.queue.push(Queued::new(found, args));
         client.reply.simple("QUEUED");
@@ -326,6 +324,11 @@ impl Core {
     fn count(&mut self, found: Found, args: &Args<'_>, start: Moment, failed: bool, client: Option<&Client>) {
         let elapsed_ns = start.elapsed_ns();
         self.stats.ran(&found, elapsed_ns, failed, self.config.insight.latency_tracking);
+        let latency_ms = self.config.insight.latency_monitor_threshold;
+        if latency_ms > 0 {
+            let event = if found.command.has(table::FAST) { "fast-command" } else { "command" };
+            self.latency.observe(event, Duration::from_nanos(elapsed_ns), latency_ms, self.now_ms);
+        }
         if elapsed_ns >= self.slow_threshold_ns {
             self.note_slow(found, args, Duration::from_nanos(elapsed_ns), client);
         }

@@ -11,8 +11,9 @@ use commands::table::Found;
 use commands::{Args, Effects};
 use store::{Garbage, Keyspace};
 
+use crate::admin::without_secrets;
 use crate::client::{Client, Closing};
-use crate::clock::{self, SteadyClock};
+use crate::clock;
 use crate::config::Config;
 use crate::core::blocking::{SessionId, Waiting};
 use crate::core::clients::Clients;
@@ -60,7 +61,6 @@ impl Core {
             mesh,
             dirty: 0,
             now_ms: clock::unix_ms(),
-            clock: SteadyClock::start(),
             cron_paused: false,
             active_expire: true,
             outbox: Vec::new(),
@@ -94,6 +94,8 @@ impl Core {
         if max == 0 || found.command.has(commands::table::SKIP_SLOWLOG) {
             return;
         }
+        let words = without_secrets(found, args);
+        let args = &Args::new(&words);
         let (peer, name) = client.map_or(("", Bytes::new()), |c| (&c.peer, c.name.clone()));
         self.slowlog.add(self.now_ms / 1000, elapsed.as_micros() as i64, args, peer, &name, max);
     }

@@ -25,7 +25,6 @@ use cluster::Cluster;
 use commands::{Effects, Settings};
 use store::{Garbage, Keyspace};
 
-use crate::clock::SteadyClock;
 use crate::config::Config;
 use crate::mesh::Mesh;
 use crate::process::{Place, Process};
@@ -86,8 +85,6 @@ pub struct Core {
     pub dirty: u64,
     /// Unix time in ms, read once per batch of requests.
     pub now_ms: u64,
-    /// The clock that the cluster goes by.
-    pub clock: SteadyClock,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.

@@ -41,11 +41,6 @@ impl Pause {
         (self.until_ms > now_ms).then_some(self.until_ms)
     }
 
-    /// What is held back now.
-    pub fn what(&self, now_ms: u64) -> Option<What> {
-        self.until_ms(now_ms).map(|_| self.what)
-    }
-
     /// Whether `found`, sent by `client`, is held back.
     #[inline]
     pub fn holds(&self, found: Found, client: &Client, now_ms: u64) -> bool {

@@ -66,11 +66,9 @@ impl Core {
 
     /// The loop goes on with this client: replies to send, requests to run.
     pub fn mark_outgoing(&mut self, index: u32) {
-        if let Some(client) = self.clients.get(index) {
-            if !client.queued {
-                client.queued = true;
-                self.outbox.push(index);
-            }
+        if let Some(client) = self.clients.get(index).filter(|client| !client.queued) {
+            client.queued = true;
+            self.outbox.push(index);
         }
     }
 

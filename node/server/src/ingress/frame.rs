@@ -71,7 +71,7 @@ pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
 }
 
 /// Takes `N` bytes off the front. Frames come from a sibling: a short one is a broken invariant.
-fn take<'a, const N: usize>(rest: &mut &'a [u8]) -> [u8; N] {
+fn take<const N: usize>(rest: &mut &[u8]) -> [u8; N] {
     let (front, back) = rest.split_first_chunk::<N>().expect("a sibling sends whole frames");
     *rest = back;
     *front

@@ -19,7 +19,6 @@ use resp::{IntegerText, Reply};
 
 use crate::client::{Client, Door};
 use crate::core::Core;
-use crate::core::blocking::SessionId;
 use crate::route::{self, CROSS_SLOT};
 use frame::{Header, Kind};
 use gather::{Combine, Gather};
@@ -121,7 +120,7 @@ impl Core {
             _ => return Err(CROSS_SLOT),
         };
         let words = &args[1..];
-        if words.len() % width != 0 {
+        if !words.len().is_multiple_of(width) {
             return Err(commands::error::wrong_arity(found.command.name));
         }
         let mut parts = Vec::with_capacity(words.len() / width);
