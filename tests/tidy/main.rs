@@ -17,7 +17,8 @@ const EDGES: &[(&str, &[&str])] = &[
 const OWN: &[&str] = &["base", "resp", "store", "commands", "cluster", "server"];
 /// Crates that read no clock, no randomness and no socket.
 const PURE: &[&str] = &["node/base", "node/resp", "node/store", "node/commands", "node/cluster"];
-const IMPURE: &[&str] = &["Instant::now", "SystemTime", "std::net", "getrandom", "std::thread::sleep"];
+const IMPURE: &[&str] =
+    &["Instant::now", "SystemTime", "TcpStream", "UdpSocket", "getrandom", "std::thread::sleep"];
 /// Lines a file may have. The aim is 500.
 const LINES_MAX: usize = 600;
 
@@ -85,12 +86,14 @@ fn files_stay_short_and_say_what_they_are() {
 
 #[test]
 fn unsafe_says_why_it_is_sound() {
+    // Written apart, so that this file does not find itself.
+    let words = [["unsafe", " {"].concat(), ["unsafe", " impl"].concat()];
     for file in rust_files(&root()) {
         let text = read(&file);
         let lines: Vec<&str> = text.lines().collect();
         for (i, line) in lines.iter().enumerate() {
             let code = line.split("//").next().unwrap_or_default();
-            if !code.contains("unsafe {") && !code.contains("unsafe impl") {
+            if !words.iter().any(|word| code.contains(word.as_str())) {
                 continue;
             }
             // The reason may stand above a statement of several lines.

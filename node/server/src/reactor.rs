@@ -34,6 +34,16 @@ pub struct Reactor {
     slow_sends: usize,
 }
 
+/// What a round brought.
+enum Round {
+    /// Bytes of clients, or room for bytes to them.
+    Clients,
+    /// Messages of siblings alone.
+    Siblings,
+    /// Nothing.
+    Nothing,
+}
+
 impl Reactor {
     /// The loop of `core`, whose ring is `ring`.
     pub fn new(core: Rc<RefCell<Core>>, ring: ClientRing, listeners: Listeners, parking: Parking) -> Reactor {
@@ -46,33 +56,40 @@ impl Reactor {
         self.ring.arm_event_fd(false);
         let mut empty_waits = 0;
         while !self.core.borrow().process.is_stopping() {
-            let worked = self.round();
-            empty_waits = if worked { 0 } else { empty_waits + 1 };
+            empty_waits = match self.round() {
+                Round::Clients => 0,
+                // News of siblings is no reason to expect more: a parked core parks again.
+                Round::Siblings => empty_waits,
+                Round::Nothing => empty_waits + 1,
+            };
             if empty_waits <= WAITS_BEFORE_PARKING {
                 self.enter();
             } else {
                 self.park().await;
-                empty_waits = 0;
             }
             executor::yield_if_needed().await;
         }
         self.listeners.shut();
     }
 
-    /// Takes completions and messages, runs what they bring, queues replies; whether there was anything.
-    fn round(&mut self) -> bool {
+    /// Takes completions and messages, runs what they bring, queues replies.
+    fn round(&mut self) -> Round {
         let core = self.core.clone();
         let mut core = core.borrow_mut();
         core.now_ms = clock::unix_ms();
         let mut events = 0;
         while let Some(completion) = self.ring.next() {
-            events += 1;
+            events += usize::from(!matches!(completion.token.op, Op::Wake | Op::WakeSent));
             self.handle(&mut core, &completion);
         }
         let messages = core.take_messages();
         self.flush(&mut core);
         core.send_messages(&mut self.ring);
-        events > 0 || messages
+        match (events, messages) {
+            (1.., _) => Round::Clients,
+            (0, true) => Round::Siblings,
+            (0, false) => Round::Nothing,
+        }
     }
 
     fn handle(&mut self, core: &mut Core, completion: &Completion) {

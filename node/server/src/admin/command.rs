@@ -320,10 +320,4 @@ mod tests {
         assert_eq!(keys("nosuch k").unwrap_err(), NO_SUCH_COMMAND.as_str());
         assert_eq!(keys("memory nosuch k").unwrap_err(), NO_SUCH_COMMAND.as_str());
     }
-
-    #[test]
-    fn flag_names_are_those_of_the_table() {
-        let spec = KeySpec { flags: 0b110_0000_0101, begin: Begin::Unknown, find: Find::Unknown };
-        assert_eq!(key_flags(&spec), ["RW", "OW", "incomplete", "variable_flags"]);
-    }
 }
