@@ -70,9 +70,16 @@ impl Route<'_> {
         }
         let limits = &ctx.settings.limits;
         let Some(source) = ctx.db.write::<List>(self.source)? else { return Ok(false) };
-        let Some(value) = source.pop(self.from, limits, |item| item.to_vec()) else { return Ok(false) };
-        let emptied = source.is_empty() && self.source != self.destination;
-        ctx.db.write_or_create::<List>(self.destination)?.push(self.to, &value, limits);
+        let is_rotation = self.source == self.destination;
+        let moved = match is_rotation {
+            true => source.rotate(self.from, self.to, limits),
+            false => source.pop(self.from, limits, |item| item.to_vec()),
+        };
+        let Some(value) = moved else { return Ok(false) };
+        let emptied = source.is_empty();
+        if !is_rotation {
+            ctx.db.write_or_create::<List>(self.destination)?.push(self.to, &value, limits);
+        }
         ctx.reply.bulk(&value);
         // Two keys, but Redis counts a move as one change.
         let dirty = ctx.db.effects.dirty;

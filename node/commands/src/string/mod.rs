@@ -8,6 +8,8 @@ mod many;
 mod number;
 mod part;
 mod set;
+#[cfg(test)]
+mod tests;
 
 use resp::Reply;
 use store::{EMBED_MAX, StrRef, Value};

@@ -61,6 +61,12 @@ impl Options {
         }
         Ok(options)
     }
+
+    /// The expiry in unix milliseconds, if one is given.
+    fn deadline(&self, ctx: &Ctx<'_>, args: &Args<'_>, command: &str) -> Result<Option<u64>, Error> {
+        let Some((timing, at)) = self.expiry else { return Ok(None) };
+        timing.positive_unix_ms(args.integer(at)?, ctx.now_ms(), command).map(Some)
+    }
 }
 
 /// `SET key value [NX | XX] [GET] [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | KEEPTTL]`.
@@ -72,10 +78,7 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     }
     let options = Options::parse(args, Of::Set)?;
     let key = args[1];
-    let deadline = match options.expiry {
-        Some((timing, at)) => Some(timing.positive_unix_ms(args.integer(at)?, ctx.now_ms(), "set")?),
-        None => None,
-    };
+    let deadline = options.deadline(ctx, args, "set")?;
     if options.get {
         reply_string(ctx, key)?;
     }
@@ -85,16 +88,17 @@ pub(crate) fn set(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         }
         return Ok(());
     }
-    match (deadline, options.expiry) {
-        (Some(at_ms), Some((timing, _))) => {
-            put_until(ctx, args, 2, at_ms, timing == Timing::UnixMilliseconds);
+    match deadline {
+        Some(at_ms) => {
+            let is_absolute = matches!(options.expiry, Some((Timing::UnixMilliseconds, _)));
+            put_until(ctx, args, 2, at_ms, is_absolute);
         }
-        _ => {
+        None => {
             let expire = if options.keep_ttl { Expire::Keep } else { Expire::Clear };
             put(ctx, key, value(args, 2), expire);
             if options.get {
-                let words: Vec<&[u8]> =
-                    (0..args.len()).filter(|i| *i < 3 || !args.is(*i, "get")).map(|i| args[i]).collect();
+                let is_kept = |i: &usize| *i < 3 || !args.is(*i, "get");
+                let words: Vec<&[u8]> = (0..args.len()).filter(is_kept).map(|i| args[i]).collect();
                 ctx.replace(&words);
             }
         }
@@ -143,28 +147,26 @@ pub(crate) fn getset(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 /// `GETEX key [EX seconds | PX ms | EXAT unix-s | PXAT unix-ms | PERSIST]`.
 pub(crate) fn getex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let options = Options::parse(args, Of::Getex)?;
-    let (key, now_ms) = (args[1], ctx.now_ms());
+    let deadline = options.deadline(ctx, args, "getex")?;
+    let key = args[1];
     let Some(string) = ctx.db.read_string(key)? else {
         ctx.reply.null();
         return Ok(());
     };
-    let Some((timing, at)) = options.expiry else {
-        reply_with(ctx.reply, string);
-        if options.persist && ctx.db.expire_ms(key).is_some() {
+    reply_with(ctx.reply, string);
+    match deadline {
+        Some(at_ms) if ctx.db.is_over(at_ms) => expire_now(ctx, key),
+        Some(at_ms) => {
+            ctx.db.set_expire(key, Some(at_ms));
+            ctx.replace(&[b"PEXPIREAT", key, IntegerText::new(at_ms as i64).as_bytes()]);
+            ctx.wrote(key, Class::Generic, "expire");
+        }
+        None if options.persist && ctx.db.expire_ms(key).is_some() => {
             ctx.db.set_expire(key, None);
             ctx.replace(&[b"PERSIST", key]);
             ctx.wrote(key, Class::Generic, "persist");
         }
-        return Ok(());
-    };
-    let at_ms = timing.positive_unix_ms(args.integer(at)?, now_ms, "getex")?;
-    reply_with(ctx.reply, string);
-    if ctx.db.is_over(at_ms) {
-        expire_now(ctx, key);
-    } else {
-        ctx.db.set_expire(key, Some(at_ms));
-        ctx.replace(&[b"PEXPIREAT", key, IntegerText::new(at_ms as i64).as_bytes()]);
-        ctx.wrote(key, Class::Generic, "expire");
+        None => {}
     }
     Ok(())
 }

@@ -118,21 +118,19 @@ enum Decision {
 fn add(ctx: &mut Ctx<'_>, args: &Args<'_>, mut options: Options) -> Outcome {
     let key = args[1];
     let first = options.parse(args)?;
-    for at in (first..args.len()).step_by(2) {
-        args.double(at)?;
-    }
-    let pairs = args[first..].chunks_exact(2);
-    let longest = pairs.clone().map(|pair| pair[1].len()).max().unwrap_or(0);
+    let scores = (first..args.len()).step_by(2).map(|at| args.double(at));
+    let scores = scores.collect::<Result<Vec<f64>, Error>>()?;
+    let members = || args[first + 1..].iter().step_by(2);
+    let longest = members().map(|member| member.len()).max().unwrap_or(0);
     if options.xx && ctx.db.write::<Zset>(key)?.is_none() {
         return reply(ctx, options, (0, 0), Decision::Leave);
     }
     let limits = &ctx.settings.limits;
     let zset = ctx.db.write_or_create::<Zset>(key)?;
-    zset.expect(pairs.len(), longest, limits);
+    zset.expect(scores.len(), longest, limits);
     let (mut added, mut changed, mut last) = (0, 0, Decision::Leave);
-    for (n, pair) in pairs.enumerate() {
-        let score = args.double(first + 2 * n)?;
-        zset.update(pair[1], limits, |old| {
+    for (member, &score) in members().zip(&scores) {
+        zset.update(member, limits, |old| {
             last = options.decide(old, score);
             match last {
                 Decision::Add(new) | Decision::Change(new) => Some(new),

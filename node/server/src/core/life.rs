@@ -75,7 +75,10 @@ impl Core {
 
     /// Takes over a configuration: what is derived from it is derived anew.
     pub fn apply_config(&mut self, config: Config) {
+        // Set by DEBUG alone, so no configuration changes it.
+        let packed = self.settings.limits.quicklist_packed_threshold;
         self.settings = data_settings(&config);
+        self.settings.limits.quicklist_packed_threshold = packed;
         self.effects.chance = self.settings.lfu.map(|_| Random::new(random_u64()));
         let threshold = config.insight.slowlog_log_slower_than;
         self.slow_threshold_ns = u64::try_from(threshold).map_or(u64::MAX, |us| us.saturating_mul(1000));

@@ -160,13 +160,29 @@ impl List {
 
     /// Removes the element at one end after handing it to `take`: LPOP, RPOP, LMOVE.
     pub fn pop<R>(&mut self, side: Side, limits: &Limits, take: impl FnOnce(Item<'_>) -> R) -> Option<R> {
-        let index = match side {
-            Side::Front => 0,
-            Side::Back => self.len().checked_sub(1)?,
-        };
+        let index = self.end(side)?;
         let taken = take(self.get(index)?);
         self.remove_range(index..index + 1, limits);
         Some(taken)
+    }
+
+    /// Moves the element at one end to an end, and gives it: LMOVE within one list. Between the two steps the
+    /// encoding stays as it is.
+    pub fn rotate(&mut self, from: Side, to: Side, limits: &Limits) -> Option<Vec<u8>> {
+        let index = self.end(from)?;
+        let value = self.get(index)?.to_vec();
+        self.cut(index..index + 1);
+        self.push(to, &value, limits);
+        self.shrink(Rules::of(limits), 2);
+        Some(value)
+    }
+
+    /// The index of the element at one end.
+    fn end(&self, side: Side) -> Option<usize> {
+        match side {
+            Side::Front => Some(0),
+            Side::Back => self.len().checked_sub(1),
+        }
     }
 
     /// The element at `index`. O(nodes) to an element in the middle.
@@ -231,12 +247,16 @@ impl List {
     /// Removes the elements of `range`, clipped to the list: LPOP with a count, LTRIM.
     pub fn remove_range(&mut self, range: Range<usize>, limits: &Limits) {
         let end = range.end.min(self.len());
-        let range = range.start.min(end)..end;
+        self.cut(range.start.min(end)..end);
+        self.shrink(Rules::of(limits), 2);
+    }
+
+    /// Removes the elements of `range`, which ends within the list, and leaves the encoding as it is.
+    fn cut(&mut self, range: Range<usize>) {
         match &mut self.0 {
             Form::Packed(listpack) => listpack.remove_range(range.start as isize, range.len()),
             Form::Quick(quick) => quick.remove_range(range),
         }
-        self.shrink(Rules::of(limits), 2);
     }
 
     /// Positions of elements equal to `value` among the first `max_compared` from the given side on, leaving

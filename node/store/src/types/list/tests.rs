@@ -89,7 +89,12 @@ fn step(list: &mut List, model: &mut VecDeque<Vec<u8>>, limits: &Limits, random:
             let hits: Vec<usize> = hits.skip(skip).take(limit).collect();
             assert_eq!(list.positions(&new, side, skip, limit, max), hits);
         }
-        13..=17 => {
+        13 => {
+            let expect = if side == Side::Front { model.pop_front() } else { model.pop_back() };
+            expect.iter().for_each(|value| model.push_front(value.clone()));
+            assert_eq!(list.rotate(side, Side::Front, limits), expect);
+        }
+        14..=17 => {
             let popped = list.pop(side, limits, |item| item.to_vec());
             assert_eq!(popped, if side == Side::Front { model.pop_front() } else { model.pop_back() });
         }

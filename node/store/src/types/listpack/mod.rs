@@ -12,8 +12,8 @@
 //! the listpack before it makes invalid. Finding one is a walk; that is the bargain of a small size.
 //!
 //! Each entry ends with its own length, to walk backwards. Lists need that; hashes and sets do not, and there
-//! it is a tenth of all memory. So a [`Strip`] is the same thing without these lengths, and becomes a
-//! [`Listpack`] only to be dumped.
+//! it is a tenth of all memory. So a [`Strip`] is the same thing without these lengths and without the
+//! terminator, and becomes a [`Listpack`] only to be dumped.
 
 mod check;
 mod entry;
@@ -63,7 +63,7 @@ impl Pos {
 }
 
 /// Packed entries, owned through one thin pointer. The count and the total in the header are always right.
-/// `BACK` says whether an entry ends with its length.
+/// `BACK` says whether each entry ends with its length, and all of them with a terminator.
 #[derive(Clone)]
 pub struct Pack<const BACK: bool>(ThinBytes);
 
@@ -139,9 +139,10 @@ impl Strip {
 }
 
 impl<const BACK: bool> Pack<BACK> {
-    /// No entries: 7 bytes.
+    /// No entries.
     pub fn new() -> Self {
-        Pack(ThinBytes::from_body(&[0, 0, END]))
+        let body = [0, 0, END];
+        Pack(ThinBytes::from_body(if BACK { &body } else { &body[..2] }))
     }
 
     /// The same entries, with or without their lengths behind them.
@@ -151,7 +152,7 @@ impl<const BACK: bool> Pack<BACK> {
         other
     }
 
-    /// Length in bytes, header and terminator included.
+    /// Length in bytes, header included.
     pub fn byte_len(&self) -> usize {
         self.0.len()
     }
@@ -171,7 +172,7 @@ impl<const BACK: bool> Pack<BACK> {
 
     /// Whether there is no entry.
     pub fn is_empty(&self) -> bool {
-        self.byte_len() == HEADER + 1
+        self.end() == HEADER
     }
 
     /// Whether `extra` more bytes keep the listpack within [`MAX_BYTES`].
@@ -323,9 +324,9 @@ impl<const BACK: bool> Pack<BACK> {
         tail
     }
 
-    /// Offset of the terminator.
+    /// Offset behind the last entry: there a listpack has its terminator, and a strip ends.
     fn end(&self) -> usize {
-        self.byte_len() - 1
+        self.byte_len() - usize::from(BACK)
     }
 
     fn count(&self) -> u16 {

@@ -4,6 +4,9 @@
 //! Its ID stays its key, even when its first entry is deleted. A tree keeps adding, trimming from the front
 //! and deleting anywhere logarithmic, with no move of what stays.
 //!
+//! The IDs of entries rise from one to the next. Those of deleted entries need not: XSETID can set the last ID
+//! back behind them. So whoever looks for an ID leaves the deleted ones out first.
+//!
 //! Which entries share a node is visible from outside: `~` trims by whole nodes, and RDB files carry them. So
 //! a node is closed by the rules of Redis, on the length its listpack would have.
 
@@ -91,7 +94,7 @@ impl Log {
             if last.is_some_and(|last| base <= last) {
                 return Err(Corrupt);
             }
-            last = node.entries(base).next_back().map(|entry| entry.id);
+            last = node.entries(base).rev().find(|entry| !entry.is_deleted()).map(|entry| entry.id).or(last);
             log.counters.length += node.live() as u64;
             log.node_bytes += node.memory_bytes();
             log.nodes.insert(base, node);
@@ -166,7 +169,7 @@ impl Log {
             return Err(AddError::TooLarge);
         }
         let (base, is_full) = match self.nodes.last_key_value() {
-            Some((&base, node)) => (base, is_full(node, text_bytes, limits)),
+            Some((&base, node)) => (base, id < base || is_full(node, text_bytes, limits)),
             None => (id, true),
         };
         let base = if is_full { id } else { base };
@@ -192,9 +195,9 @@ impl Log {
         self.nodes
             .range(from.min(end)..=end)
             .flat_map(|(&base, node)| node.entries(base))
+            .filter(|entry| !entry.is_deleted())
             .skip_while(move |entry| entry.id < start)
             .take_while(move |entry| entry.id <= end)
-            .filter(|entry| !entry.is_deleted())
     }
 
     /// The entries from `end` back to `start`, both included.
@@ -203,9 +206,9 @@ impl Log {
             .range(..=end)
             .rev()
             .flat_map(|(&base, node)| node.entries(base).rev())
+            .filter(|entry| !entry.is_deleted())
             .skip_while(move |entry| entry.id > end)
             .take_while(move |entry| entry.id >= start)
-            .filter(|entry| !entry.is_deleted())
     }
 
     /// The entry with this ID.
@@ -337,8 +340,8 @@ impl Log {
 
     fn delete_one(&mut self, id: StreamId) -> bool {
         let Some((&base, node)) = self.nodes.range_mut(..=id).next_back() else { return false };
-        let entry = node.entries(base).find(|entry| entry.id >= id);
-        let Some(entry) = entry.filter(|entry| entry.id == id && !entry.is_deleted()) else { return false };
+        let entry = node.entries(base).find(|entry| entry.id >= id && !entry.is_deleted());
+        let Some(entry) = entry.filter(|entry| entry.id == id) else { return false };
         let at = entry.place();
         node.delete(at);
         if node.live() == 0 {

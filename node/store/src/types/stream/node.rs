@@ -182,13 +182,14 @@ impl Node {
                 let fields = usize::try_from(items.next()?.as_int()?).ok()?;
                 texts(&mut items, fields.checked_mul(2)?)?
             };
-            let is_in_order = id >= base && last.is_none_or(|last| last < id);
+            let is_deleted = flags & DELETED != 0;
+            let is_in_order = is_deleted || (id >= base && last.is_none_or(|last| last < id));
             let is_whole = items.next()?.as_int()? == listpack_items(pairs.len() / 2, same_fields);
             (is_in_order && is_whole && flags <= DELETED | SAME_FIELDS).then_some(())?;
-            last = Some(id);
+            last = if is_deleted { last } else { Some(id) };
             let at = Place(node.0.body().len());
             node.push(base, id, &pairs);
-            if flags & DELETED != 0 {
+            if is_deleted {
                 node.delete(at);
             }
         }

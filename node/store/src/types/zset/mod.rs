@@ -12,6 +12,7 @@
 //! Scores are doubles without NaN. Negative zero equals zero; a packed set does not keep its sign, a large
 //! one does, as in Redis.
 
+mod digits;
 mod member;
 mod packed;
 mod range;

@@ -1,10 +1,12 @@
 //! Scores as text, as Redis prints them.
 //!
-//! Whole numbers below 2^62 print as integers. Everything else prints with the fewest digits that read back
-//! as the same double, plain where that is short (`0.001`, `1234.5`) and as `d.ddde+X` where it is not. A
-//! packed sorted set keeps a fractional score in this form, so dump files depend on it.
+//! Whole numbers below 2^62 print as integers. Everything else prints with (nearly) the fewest
+//! [digits](super::digits) that read back as the same double, plain where that is short (`0.001`, `1234.5`)
+//! and as `d.ddde+X` where it is not. A packed sorted set keeps a fractional score in this form, so dump files
+//! depend on it.
 
 use super::super::int::{self, IntText};
+use super::digits::Decimal;
 
 /// Room for the text of any score.
 pub type ScoreText = [u8; 32];
@@ -49,54 +51,36 @@ impl Cursor<'_> {
     }
 }
 
-impl std::fmt::Write for Cursor<'_> {
-    fn write_str(&mut self, text: &str) -> std::fmt::Result {
-        self.push(text.as_bytes());
-        Ok(())
-    }
-}
-
 /// Prints what is neither an integer nor infinite.
 fn fraction(score: f64, out: &mut Cursor<'_>) {
-    use std::fmt::Write as _;
-
     if score < 0.0 {
         out.push(b"-");
     }
-    // "d.ddde-XX": the shortest digits, and the power of ten of the first.
-    let mut scratch = ScoreText::default();
-    let mut text = Cursor { buffer: &mut scratch, len: 0 };
-    write!(text, "{:e}", score.abs()).expect("24 characters fit");
-    let text = &mut text.buffer[..text.len];
-    let e = text.iter().position(|&b| b == b'e').expect("{:e} prints an exponent");
-    let exponent = int::from_text(&text[e + 1..]).expect("{:e} prints a decimal exponent");
-    let digits = if e > 1 {
-        // Close the gap of the point.
-        text.swap(0, 1);
-        &text[1..e]
-    } else {
-        &text[..e]
-    };
-    let count = digits.len() as i64;
-    let scale = exponent - (count - 1);
+    let decimal = Decimal::of(score.abs());
+    let (digits, scale) = (decimal.digits(), decimal.scale);
+    let count = digits.len() as i32;
+    // The power of ten of the first digit.
+    let exponent = scale + count - 1;
     if scale >= 0 && exponent < count + 7 {
         out.push(digits);
         (0..scale).for_each(|_| out.push(b"0"));
     } else if scale < 0 && (scale > -7 || exponent.abs() < 4) {
         plain(digits, exponent, out);
     } else {
+        // One digit less than the most there can be, for the sign's sake.
+        let digits = &digits[..digits.len().min(if score < 0.0 { 17 } else { 18 })];
         out.push(&digits[..1]);
-        if count > 1 {
+        if digits.len() > 1 {
             out.push(b".");
             out.push(&digits[1..]);
         }
         out.push(if exponent < 0 { b"e-" } else { b"e+" });
-        out.push(int::to_text(exponent.abs(), &mut IntText::default()));
+        out.push(int::to_text(i64::from(exponent.abs()), &mut IntText::default()));
     }
 }
 
 /// Prints digits with a point among or before them.
-fn plain(digits: &[u8], exponent: i64, out: &mut Cursor<'_>) {
+fn plain(digits: &[u8], exponent: i32, out: &mut Cursor<'_>) {
     if exponent < 0 {
         out.push(b"0.");
         (1..-exponent).for_each(|_| out.push(b"0"));
