@@ -2,5 +2,6 @@
 //! `redis`; start, end, and what is said when something is missing.
 
 mod clients;
+mod cluster;
 mod ingress;
 mod start;

@@ -7,4 +7,4 @@ mod client;
 mod process;
 
 pub use client::{Client, Value};
-pub use process::{Process, answers, free_ports, peer, ringmaster, run, wait_until};
+pub use process::{Process, answers, empty_peer, free_ports, peer, ringmaster, run, wait_until};

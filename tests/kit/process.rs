@@ -63,6 +63,17 @@ pub fn ringmaster(cores: u16, args: &[&str]) -> Process {
 
 /// Starts a real server as one cluster node that owns all slots: `VALKEY_SERVER` or `REDIS_SERVER` names it.
 pub fn peer(variable: &str) -> Process {
+    let process = empty_peer(variable);
+    let mut client = crate::Client::connect(process.port);
+    client.line("CLUSTER ADDSLOTSRANGE 0 16383");
+    wait_until("the peer's cluster is up", || {
+        client.line("CLUSTER INFO").text().contains("cluster_state:ok")
+    });
+    process
+}
+
+/// Starts a real server as a cluster node of its own, without slots: `VALKEY_SERVER` or `REDIS_SERVER` names it.
+pub fn empty_peer(variable: &str) -> Process {
     let binary = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run tests/run"));
     let args = [
         "--port",
@@ -77,13 +88,7 @@ pub fn peer(variable: &str) -> Process {
         "no",
     ];
     let more = ["--enable-debug-command", "yes", "--cluster-require-full-coverage", "no"];
-    let process = start(Path::new(&binary), 1, &[&args[..], &more].concat());
-    let mut client = crate::Client::connect(process.port);
-    client.line("CLUSTER ADDSLOTSRANGE 0 16383");
-    wait_until("the peer's cluster is up", || {
-        client.line("CLUSTER INFO").text().contains("cluster_state:ok")
-    });
-    process
+    start(Path::new(&binary), 1, &[&args[..], &more].concat())
 }
 
 fn start(binary: &Path, ports: u16, args: &[&str]) -> Process {
@@ -132,6 +137,12 @@ impl Process {
     /// Its process ID.
     pub fn pid(&self) -> u32 {
         self.child.id()
+    }
+
+    /// Ends it as a crash would.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("a child of ours");
+        self.child.wait().expect("a child of ours");
     }
 
     /// Sends SIGTERM and waits for the end; whether the exit code was 0.

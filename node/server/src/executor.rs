@@ -1,4 +1,4 @@
-//! The one module that knows glommio: a pinned executor per core, its timers, and parking.
+//! The one module that knows glommio: a pinned executor per core, its timers, parking, and cold sockets.
 //!
 //! glommio gives placement, tasks, timers and files; clients are served on the core's own ring (`ring`),
 //! hosted by one task. What follows from that, measured in `docs/adr/2026-11-22-runtime.md`:
@@ -8,12 +8,16 @@
 
 use std::future::Future;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::net::{IpAddr, SocketAddr};
+use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use futures_lite::{AsyncReadExt, AsyncWriteExt};
 use glommio::io::BufferedFile;
+use glommio::net::{TcpListener, TcpStream};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use socket2::{SockAddr, SockRef};
 
 /// Latency glommio's own tasks may see behind a busy client loop is about twice this.
 const PREEMPT: Duration = Duration::from_micros(500);
@@ -127,5 +131,80 @@ impl Parking {
     pub async fn park(&self) {
         // An error would be a closed descriptor: the caller then goes on polling, which is slow but right.
         let _ = self.file.read_at(0, 8).await;
+    }
+}
+
+/// A listening socket of this core, for connections that are rare.
+pub struct Listener(TcpListener);
+
+impl Listener {
+    /// Accepts at `listener`, which already listens.
+    pub fn new(listener: OwnedFd) -> Listener {
+        // SAFETY: the descriptor is given up by `into_raw_fd`, so nobody else owns it.
+        Listener(unsafe { TcpListener::from_raw_fd(listener.into_raw_fd()) })
+    }
+
+    /// The next connection.
+    ///
+    /// # Errors
+    /// The system's, such as too few descriptors.
+    pub async fn accept(&self) -> io::Result<Stream> {
+        let stream = Stream(self.0.accept().await?);
+        // glommio accepts without it.
+        stream.socket(|socket| socket.set_cloexec(true))?;
+        Ok(stream)
+    }
+}
+
+/// A TCP connection of this core that is not a client's.
+pub struct Stream(TcpStream);
+
+impl Stream {
+    /// Connects to `address`.
+    ///
+    /// # Errors
+    /// The system's; `TimedOut` after `limit`.
+    pub async fn connect(address: SocketAddr, limit: Duration) -> io::Result<Stream> {
+        let stream = Stream(TcpStream::connect_timeout(address, limit).await?);
+        stream.socket(|socket| socket.set_tcp_nodelay(true))?;
+        Ok(stream)
+    }
+
+    /// The same connection once more, so that one task reads while another writes.
+    pub fn duplicate(&self) -> io::Result<Stream> {
+        let copy = self.socket(|socket| socket.try_clone())?.into_raw_fd();
+        // SAFETY: the descriptor is given up by `into_raw_fd`, so nobody else owns it.
+        Ok(Stream(unsafe { TcpStream::from_raw_fd(copy) }))
+    }
+
+    /// IP addresses of the other end and of this one, as text; empty where the system does not say.
+    pub fn ips(&self) -> (String, String) {
+        let text = |address: io::Result<SockAddr>| {
+            let ip = address.ok().and_then(|address| address.as_socket()).map(|a| a.ip().to_canonical());
+            ip.as_ref().map_or(String::new(), IpAddr::to_string)
+        };
+        (text(self.socket(|s| s.peer_addr())), text(self.socket(|s| s.local_addr())))
+    }
+
+    /// Reads some bytes; 0 at the end.
+    pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buffer).await
+    }
+
+    /// Writes all bytes.
+    pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.write_all(bytes).await
+    }
+
+    /// Ends both directions: reads and writes under way, on duplicates too, end at once.
+    pub fn shut(&self) {
+        // An error means that it has ended already.
+        let _ = self.socket(|socket| socket.shutdown(std::net::Shutdown::Both));
+    }
+
+    fn socket<T>(&self, work: impl FnOnce(&socket2::Socket) -> T) -> T {
+        // SAFETY: the stream lives, and with it its descriptor, as long as this borrow.
+        let fd = unsafe { BorrowedFd::borrow_raw(self.0.as_raw_fd()) };
+        work(&SockRef::from(&fd))
     }
 }

@@ -6,6 +6,7 @@
 //! module that knows glommio, `ring` the only one that knows io_uring.
 
 mod admin;
+mod bus;
 mod client;
 mod clock;
 pub mod config;

@@ -16,6 +16,7 @@ use std::sync::{Arc, Mutex};
 use base::NodeId;
 use cluster::{BUS_PORT_OFFSET, Cluster};
 
+use crate::bus;
 use crate::client::Door;
 use crate::clock;
 use crate::config::{Config, Cores, Loaded, LogLevel};
@@ -218,6 +219,8 @@ struct Seed {
     cluster: Cluster,
     mesh: Mesh,
     doors: Vec<(Door, OwnedFd)>,
+    /// Where other nodes connect.
+    bus: Vec<OwnedFd>,
 }
 
 /// Listeners, cluster states and meshes of all cores.
@@ -233,7 +236,9 @@ fn plant(config: &Config, places: &[Place]) -> Result<Vec<Seed>, String> {
             keepalive_s: u64::from(config.network.tcp_keepalive),
             share_port: false,
         };
+        let mut bus = Vec::new();
         if place.port != 0 {
+            bus = listener::listen_tcp(place.bus_port, &options)?;
             doors.extend(listener::listen_tcp(place.port, &options)?.into_iter().map(|fd| (Door::Node, fd)));
         }
         if config.ringmaster.ingress_port != 0 {
@@ -246,7 +251,7 @@ fn plant(config: &Config, places: &[Place]) -> Result<Vec<Seed>, String> {
             let listener = listener::listen_unix(path, config.network.unixsocketperm, options.backlog)?;
             doors.push((Door::Unix, listener));
         }
-        seeds.push(Seed { cluster, mesh, doors });
+        seeds.push(Seed { cluster, mesh, doors, bus });
     }
     Ok(seeds)
 }
@@ -366,9 +371,11 @@ async fn core_main(
         Ok(built) => built,
         Err(e) => return drop(report.send(Err(format!("core-{index} cannot set up its ring: {e}")))),
     };
-    let mut core = Core::new(index, process.clone(), config, ids, seed.cluster, seed.mesh);
-    core.drive_cluster();
+    let core = Core::new(index, process.clone(), config, ids, seed.cluster, seed.mesh);
     let core = Rc::new(RefCell::new(core));
+    bus::open(&core, seed.bus);
+    core.borrow_mut().name_siblings();
+    core.borrow_mut().drive_cluster();
     executor::spawn_local(cron::run(core.clone()));
     // The main thread may be gone only when the process ends anyway.
     let _ = report.send(Ok(()));

@@ -7,7 +7,6 @@ use resp::{Reply, parse_integer};
 use store::Keyspace;
 
 use super::Call;
-use crate::clock;
 use crate::route;
 
 const BAD_SLOT: Error = Error::new("ERR Invalid or out of range slot");
@@ -32,8 +31,12 @@ pub fn change(call: &mut Call<'_>) -> Outcome {
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
     let description = call.client.peer.to_string();
     let client = cluster::Client { description: &description, is_master: false };
+    if words.first().is_some_and(|word| word.eq_ignore_ascii_case("replicate")) {
+        // A replica that copies nothing would be believed in, and promoted.
+        return Err(Error::new("ERR replication is not supported by this version"));
+    }
     let core = &mut *call.core;
-    let answer = core.cluster.command(&words, &CoreKeys(&core.keys), client, clock::unix_ms());
+    let answer = core.cluster.command(&words, &CoreKeys(&core.keys), client, core.process.clock.now_ms());
     core.cluster_changed();
     let reply = &mut call.client.reply;
     match answer {
@@ -281,6 +284,7 @@ impl crate::core::Core {
             for core in self.mesh.siblings() {
                 self.mesh.send(core, crate::mesh::Message::Identity(id));
             }
+            self.name_siblings();
         }
     }
 

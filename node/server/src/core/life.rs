@@ -12,6 +12,7 @@ use commands::{Args, Effects};
 use store::{Garbage, Keyspace};
 
 use crate::admin::without_secrets;
+use crate::bus::Bus;
 use crate::client::{Client, Closing};
 use crate::clock;
 use crate::config::Config;
@@ -49,6 +50,7 @@ impl Core {
             settings: data_settings(&config),
             config: config.clone(),
             cluster,
+            bus: Bus::default(),
             effects: Effects::default(),
             random: Random::new(random_u64()),
             stats: Stats::default(),

@@ -25,6 +25,7 @@ use cluster::Cluster;
 use commands::{Effects, Settings};
 use store::{Garbage, Keyspace};
 
+use crate::bus::Bus;
 use crate::config::Config;
 use crate::mesh::Mesh;
 use crate::process::{Place, Process};
@@ -61,6 +62,8 @@ pub struct Core {
     pub settings: Settings,
     /// Its view of the cluster.
     pub cluster: Cluster,
+    /// Its links to other nodes.
+    pub bus: Bus,
     /// Effects of the running command.
     pub effects: Effects,
     /// Randomness for commands.

@@ -1,10 +1,12 @@
 //! The core as a cluster node: driving the brain, carrying out what it wants.
 
-use cluster::{Effect, Level as ClusterLevel, SiblingMessage};
+use std::time::Duration;
 
-use crate::clock;
+use cluster::{Effect, Level as ClusterLevel, Replication, SiblingMessage};
+
 use crate::config::{Config, write_atomically};
 use crate::core::Core;
+use crate::core::pause::What;
 use crate::log::{self, Level, warning};
 use crate::mesh::Message;
 use crate::settings;
@@ -13,7 +15,7 @@ use crate::start;
 impl Core {
     /// Lets the brain's timers run and does what it wants.
     pub fn drive_cluster(&mut self) {
-        let now = clock::unix_ms();
+        let now = self.bus_now();
         if self.cluster.next_deadline() <= now {
             self.cluster.tick(now);
         }
@@ -43,14 +45,48 @@ impl Core {
                     self.mesh.send(core as u16, Message::Cluster(Box::new(message)));
                 }
             }
+            Effect::Connect { link, ip, port } => {
+                let limit = Duration::from_millis(self.config.cluster.node_timeout.max(1));
+                self.bus.connect(link, ip, port, limit);
+            }
+            Effect::Send { link, bytes } => {
+                if let Some(backlog) = self.bus.send(link, bytes) {
+                    self.cluster.set_link_backlog(link, backlog);
+                }
+            }
+            Effect::Close { link } => self.bus.close(link),
             Effect::DeleteKeys(slots) => {
                 for slot in slots {
                     let gone = self.keys.take_slot(slot);
                     self.garbage.push_slot(gone);
                 }
             }
-            other => warning!("Not done, as this version has no cluster bus yet: {other:?}"),
+            Effect::FlushData => self.flush_all(),
+            Effect::PauseClients { until } => {
+                self.pause.start(until, What::Writes, self.now_ms);
+                let now = self.bus_now();
+                self.cluster.clients_paused(Replication::default(), now);
+            }
+            Effect::ResumeClients => {
+                self.pause.stop();
+                self.resume_paused();
+            }
+            Effect::BecomeReplicaOf { ip, port, .. } => {
+                warning!("This version does not replicate: the data of master {ip}:{port} is not copied")
+            }
+            // What a master does beside serving, and subscribers and modules, are not there yet.
+            Effect::BecomeMaster
+            | Effect::SlotsReleased(_)
+            | Effect::Publish { .. }
+            | Effect::Module { .. } => {}
         }
+    }
+
+    /// Tells the brain which nodes are cores of this process.
+    pub fn name_siblings(&mut self) {
+        let now = self.bus_now();
+        self.cluster.set_siblings(self.core_ids.iter().copied(), now);
+        self.carry_out();
     }
 
     /// Writes this node's `nodes.conf`.
@@ -65,15 +101,17 @@ impl Core {
     /// Takes news of a sibling.
     pub fn hear_sibling(&mut self, core: u16, message: SiblingMessage) {
         let from = self.core_ids[usize::from(core)];
-        self.cluster.handle_sibling(from, message, clock::unix_ms());
-        self.carry_out();
+        let now = self.bus_now();
+        self.cluster.handle_sibling(from, message, now);
+        self.cluster_changed();
     }
 
     /// Obeys `config` from now on.
     pub fn adopt_config(&mut self, config: Config) {
         let place = &self.process.cores[usize::from(self.index)];
         let brain = settings::cluster_config(&config, place.port, place.bus_port);
-        self.cluster.set_config(brain, clock::unix_ms());
+        let now = self.bus_now();
+        self.cluster.set_config(brain, now);
         self.apply_config(config);
         self.carry_out();
     }

@@ -29,7 +29,10 @@ impl Core {
                 }
                 Message::Config(config) => self.adopt_config(*config),
                 Message::Cluster(message) => self.hear_sibling(core, *message),
-                Message::Identity(id) => self.core_ids[usize::from(core)] = id,
+                Message::Identity(id) => {
+                    self.core_ids[usize::from(core)] = id;
+                    self.name_siblings();
+                }
             }
         }
         any

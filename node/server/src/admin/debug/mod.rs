@@ -16,7 +16,6 @@ use commands::{Args, Error, Outcome};
 use resp::parse_integer;
 
 use super::{Call, help};
-use crate::clock;
 use crate::config::Allowed;
 use crate::log::warning;
 
@@ -326,7 +325,8 @@ fn kill_link(call: &mut Call<'_>) -> Outcome {
         return Err(unknown(args));
     }
     let (direction, id) = (String::from_utf8_lossy(args[3]), String::from_utf8_lossy(args[4]));
-    let outcome = call.core.cluster.debug_kill_links(&direction, &id, clock::unix_ms());
+    let now = call.core.bus_now();
+    let outcome = call.core.cluster.debug_kill_links(&direction, &id, now);
     outcome.map_err(|error| Error::text(error.to_string()))?;
     call.core.carry_out();
     call.client.reply.ok();
