@@ -238,8 +238,8 @@ fn plant(config: &Config, places: &[Place]) -> Result<Vec<Seed>, String> {
         };
         let mut bus = Vec::new();
         if place.port != 0 {
-            bus = listener::listen_tcp(place.bus_port, &options)?;
             doors.extend(listener::listen_tcp(place.port, &options)?.into_iter().map(|fd| (Door::Node, fd)));
+            bus = listener::listen_tcp(place.bus_port, &options)?;
         }
         if config.ringmaster.ingress_port != 0 {
             let options = listener::Options { share_port: true, ..options };
