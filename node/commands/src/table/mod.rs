@@ -25,7 +25,7 @@ mod string;
 mod transactions;
 
 pub use host::Host;
-pub use keys::{KEY_FLAG_NAMES, Begin, Find, KeyError, KeySpec, first_key};
+pub use keys::{Begin, Find, KEY_FLAG_NAMES, KeyError, KeySpec, first_key};
 pub use lookup::{Found, find};
 
 use crate::args::Args;

@@ -55,10 +55,7 @@ pub fn shutdown(call: &mut Call<'_>) -> Outcome {
         ["nosave", "save", "now", "force", "abort"].iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()))
     };
     let given = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-    if !words.iter().all(known)
-        || (given("save") && given("nosave"))
-        || (given("abort") && words.len() > 1)
-    {
+    if !words.iter().all(known) || (given("save") && given("nosave")) || (given("abort") && words.len() > 1) {
         return Err(error::SYNTAX);
     }
     if given("abort") {
