@@ -87,8 +87,8 @@ fn listen_address(name: &str, port: u16, options: &Options<'_>) -> io::Result<So
             TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
         socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
     }
-    socket.bind(&SockAddr::from(address))?;
-    listen_patiently(&socket, options.backlog)?;
+    patiently(|| socket.bind(&SockAddr::from(address)))?;
+    patiently(|| socket.listen(options.backlog))?;
     Ok(socket)
 }
 
@@ -97,10 +97,10 @@ const BIND_PATIENCE: Duration = Duration::from_secs(1);
 
 /// A process that was killed is gone before its ring is: the kernel tears that down, and with it the last
 /// reference to the listener, a moment later. A restart must not fail for that.
-fn listen_patiently(socket: &Socket, backlog: i32) -> io::Result<()> {
+fn patiently(attempt: impl Fn() -> io::Result<()>) -> io::Result<()> {
     let start = Instant::now();
     loop {
-        match socket.listen(backlog) {
+        match attempt() {
             Err(e) if e.kind() == io::ErrorKind::AddrInUse && start.elapsed() < BIND_PATIENCE => {
                 std::thread::sleep(Duration::from_millis(20));
             }
