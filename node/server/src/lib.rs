@@ -18,6 +18,7 @@ mod log;
 mod mesh;
 mod process;
 mod reactor;
+mod replication;
 mod ring;
 mod route;
 mod settings;

@@ -148,6 +148,7 @@ fn check_route(call: &mut Call<'_>) -> Result<(), Option<Error>> {
 }
 
 fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
+    call.core.begin_unit();
     call.client.reply.array(transaction.queue.len());
     for queued in &transaction.queue {
         let words: SmallVec<[&[u8]; 12]> = queued.args.iter().map(|arg| &arg[..]).collect();
@@ -160,4 +161,5 @@ fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
             call.core.reply_error(call.client, &error);
         }
     }
+    call.core.end_unit();
 }

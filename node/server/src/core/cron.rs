@@ -90,6 +90,7 @@ impl Core {
             expired += slice.expired;
             for entry in gone {
                 self.watch.expired(entry.key());
+                self.propagate_expired(entry.key());
                 self.stats.expired_keys += 1;
                 self.garbage.push(entry);
             }

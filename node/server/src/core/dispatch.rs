@@ -257,6 +257,7 @@ impl Core {
             return Err(commands::error::SYNTAX);
         };
         let start = Moment::now();
+        self.begin_unit();
         self.effects.reset();
         let mut ctx = Ctx {
             db: Db::new(
@@ -276,6 +277,10 @@ impl Core {
         let outcome = handler(&mut ctx, args);
         self.count(found, args, start, outcome.is_err(), None);
         self.spread_effects(found, args, slot, runner, reply.proto);
+        if self.effects.recording {
+            self.propagate_effects(found, args);
+        }
+        self.end_unit();
         outcome
     }
 

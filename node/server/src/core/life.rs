@@ -20,6 +20,7 @@ use crate::core::blocking::{SessionId, Waiting};
 use crate::core::clients::Clients;
 use crate::core::latency::Latency;
 use crate::core::pause::Pause;
+use crate::core::propagate::Unit;
 use crate::core::slowlog::SlowLog;
 use crate::core::stats::Stats;
 use crate::core::transaction::Watch;
@@ -28,6 +29,7 @@ use crate::executor;
 use crate::log::warning;
 use crate::mesh::Mesh;
 use crate::process::Process;
+use crate::replication::Replication;
 use crate::settings::data_settings;
 use crate::start::random_u64;
 
@@ -52,6 +54,8 @@ impl Core {
             cluster,
             bus: Bus::default(),
             effects: Effects::default(),
+            unit: Unit::default(),
+            replication: Replication::default(),
             random: Random::new(random_u64()),
             stats: Stats::default(),
             slowlog: SlowLog::default(),
@@ -86,6 +90,7 @@ impl Core {
         self.slow_threshold_ns = u64::try_from(threshold).map_or(u64::MAX, |us| us.saturating_mul(1000));
         self.slowlog.trim(config.insight.slowlog_max_len as usize);
         self.config = config;
+        self.update_recording();
     }
 
     /// How a client's own commands run.

@@ -7,6 +7,7 @@ pub mod blocking;
 pub mod clients;
 pub mod latency;
 pub mod pause;
+pub mod propagate;
 pub mod slowlog;
 pub mod stats;
 pub mod transaction;
@@ -29,12 +30,14 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::mesh::Mesh;
 use crate::process::{Place, Process};
+use crate::replication::Replication;
 
 use blocking::Waiting;
 use clients::Clients;
 pub use dispatch::Runner;
 use latency::Latency;
 use pause::Pause;
+use propagate::Unit;
 use slowlog::SlowLog;
 use stats::Stats;
 use transaction::Watch;
@@ -66,6 +69,10 @@ pub struct Core {
     pub bus: Bus,
     /// Effects of the running command.
     pub effects: Effects,
+    /// What is to be repeated elsewhere as one.
+    unit: Unit,
+    /// Its stream to replicas.
+    pub replication: Replication,
     /// Randomness for commands.
     pub random: Random,
     /// Counters.

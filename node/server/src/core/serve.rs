@@ -8,8 +8,12 @@ use crate::core::blocking::{Blocked, SessionId};
 use crate::core::{Core, Runner};
 
 impl Core {
-    /// Runs the commands of sessions whose keys were written, until no written key is left.
+    /// Runs the commands of sessions whose keys were written, until no written key is left. Inside a unit (see
+    /// `propagate`) this is left to its end.
     pub fn serve_waiting(&mut self) {
+        if self.unit.is_open() {
+            return;
+        }
         while let Some((_, sessions)) = self.waiting.next_ready() {
             for session in sessions {
                 self.run_again(session);

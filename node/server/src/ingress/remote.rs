@@ -104,6 +104,7 @@ impl Core {
             (0..count).for_each(|_| drop(frame::read_request(frames, core)));
             return reply.null_array();
         }
+        self.begin_unit();
         reply.array(count);
         for _ in 0..count {
             let (header, words) = frame::read_request(frames, core);
@@ -115,6 +116,7 @@ impl Core {
                 reply.error(error.as_str());
             }
         }
+        self.end_unit();
     }
 
     fn watch_frame(&mut self, session: SessionId, header: &Header, args: &Args<'_>, reply: &mut Reply) {

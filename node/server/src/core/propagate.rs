@@ -1,0 +1,138 @@
+//! Propagation: what commands did, told to the replicas and the append-only file.
+//!
+//! Both take the same bytes: commands, as RESP, that do elsewhere what was done here. Two things make this more
+//! than a copy of what clients send. A command may not be repeatable in its own words (SPOP), so handlers give
+//! others (`Effects::replaced`). And what was done as one must be repeated as one: all that a transaction, a
+//! script or one command on an expired key did goes out together, in MULTI and EXEC when it is more than one
+//! command. So commands are collected in *units*:
+//!
+//! - [`Core::begin_unit`] and [`Core::end_unit`] enclose a unit; they nest, and only the outermost counts. Every
+//!   data command has one of its own (`run_data`); EXEC and scripts have one around all of theirs.
+//! - [`Core::propagate`] adds a command to the unit, or sends it at once where no unit is open (active expiry,
+//!   eviction, FUNCTION LOAD).
+//! - Clients that wait for keys are served after the outermost unit, each in a unit of its own.
+//!
+//! Keys found expired on the way go before the command that found them. A command that changed nothing
+//! (`Effects::dirty`) and gave no other words is not sent.
+//!
+//! While nobody takes commands `Effects::recording` is off, and all of this is one branch. A new taker ("sink") adds
+//! itself to [`Core::update_recording`] and to `deliver`. Each sink writes SELECT where its own stream begins.
+
+use commands::Args;
+use commands::table::Found;
+use resp::IntegerText;
+
+use crate::core::Core;
+
+/// Memory kept for the next unit, in bytes; what a big value took is given back.
+const KEEP_BYTES: usize = 64 * 1024;
+
+const MULTI: &[u8] = b"*1\r\n$5\r\nMULTI\r\n";
+const EXEC: &[u8] = b"*1\r\n$4\r\nEXEC\r\n";
+
+/// The unit that is open.
+#[derive(Default)]
+pub struct Unit {
+    /// How many begins wait for their end.
+    depth: u32,
+    /// Its commands, as RESP.
+    bytes: Vec<u8>,
+    /// How many they are.
+    commands: usize,
+    /// They are not one: each stands for itself.
+    apart: bool,
+}
+
+impl Unit {
+    fn add<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a [u8]>) {
+        write_header(&mut self.bytes, b'*', words.len());
+        for word in words {
+            write_header(&mut self.bytes, b'$', word.len());
+            self.bytes.extend_from_slice(word);
+            self.bytes.extend_from_slice(b"\r\n");
+        }
+        self.commands += 1;
+    }
+
+    /// Whether a unit is open.
+    pub fn is_open(&self) -> bool {
+        self.depth > 0
+    }
+}
+
+fn write_header(out: &mut Vec<u8>, kind: u8, number: usize) {
+    out.push(kind);
+    out.extend_from_slice(IntegerText::new(number as i64).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+impl Core {
+    /// What follows, up to the matching [`Core::end_unit`], is repeated elsewhere as one.
+    #[inline]
+    pub fn begin_unit(&mut self) {
+        self.unit.depth += 1;
+    }
+
+    /// Ends a unit; the outermost goes out.
+    #[inline]
+    pub fn end_unit(&mut self) {
+        self.unit.depth -= 1;
+        if self.unit.commands > 0 && self.unit.depth == 0 {
+            self.deliver();
+        }
+    }
+
+    /// Adds a command to the unit, or sends it at once when none is open.
+    pub fn propagate(&mut self, words: &[&[u8]]) {
+        if !self.effects.recording {
+            return;
+        }
+        self.unit.add(words.iter().copied());
+        if !self.unit.is_open() {
+            self.deliver();
+        }
+    }
+
+    /// Adds that `key` is gone because its time was over.
+    pub fn propagate_expired(&mut self, key: &[u8]) {
+        let lazy = self.config.keyspace.lazyfree_lazy_expire;
+        self.propagate(&[if lazy { b"UNLINK" } else { &b"DEL"[..] }, key]);
+    }
+
+    /// Adds what the data command `args` did, as its effects tell.
+    pub fn propagate_effects(&mut self, found: Found, args: &Args<'_>) {
+        let lazy = self.config.keyspace.lazyfree_lazy_expire;
+        let (effects, unit) = (&mut self.effects, &mut self.unit);
+        // The keys that SCAN or RANDOMKEY came upon have nothing to do with each other.
+        unit.apart = unit.depth == 1 && !effects.expired.is_empty() && found.command.keys.is_empty();
+        for key in &effects.expired {
+            unit.add([if lazy { b"UNLINK" } else { &b"DEL"[..] }, &key[..]].into_iter());
+        }
+        match effects.replaced.take() {
+            Some(commands) => {
+                commands.iter().for_each(|words| unit.add(words.iter().map(|word| &word[..])));
+            }
+            None if effects.dirty > 0 || effects.flush => unit.add(args.iter().copied()),
+            None => {}
+        }
+    }
+
+    /// Hands the unit to all sinks.
+    fn deliver(&mut self) {
+        let unit = &mut self.unit;
+        let whole = [MULTI, &unit.bytes[..], EXEC];
+        let parts = if unit.commands > 1 && !unit.apart { &whole[..] } else { &whole[1..2] };
+        if let Some(backlog) = &mut self.replication.backlog {
+            backlog.append(parts);
+        }
+        unit.commands = 0;
+        unit.apart = false;
+        unit.bytes.clear();
+        unit.bytes.shrink_to(KEEP_BYTES);
+    }
+
+    /// Commands are recorded only while a sink takes them.
+    pub fn update_recording(&mut self) {
+        self.effects.recording = self.replication.backlog.is_some();
+    }
+}
