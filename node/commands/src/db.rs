@@ -274,7 +274,7 @@ impl<'a> Db<'a> {
 }
 
 /// Frees a removed entry: a small one at once, a large collection in slices later.
-fn discard(garbage: &mut Garbage, entry: Entry) {
+pub fn discard(garbage: &mut Garbage, entry: Entry) {
     if elements(&entry) > LAZY_ELEMENTS {
         garbage.push(entry);
     }

@@ -6,6 +6,7 @@
 //! module that knows glommio, `ring` the only one that knows io_uring.
 
 mod admin;
+mod allocator;
 mod bus;
 mod client;
 mod clock;
@@ -23,6 +24,8 @@ mod ring;
 mod route;
 mod settings;
 mod start;
+
+pub use allocator::Allocator;
 
 /// What `--version` and `-v` print.
 fn version() -> String {

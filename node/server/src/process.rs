@@ -5,7 +5,7 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use crate::clock::SteadyClock;
 use crate::executor;
@@ -39,6 +39,8 @@ pub struct Place {
     pub cpu: Option<usize>,
     /// Wakes it when it is parked.
     pub event_fd: OwnedFd,
+    /// Bytes of memory it holds, as it last said; negative when it freed what others had allocated.
+    pub held_bytes: AtomicI64,
 }
 
 impl Process {

@@ -139,6 +139,7 @@ impl Reactor {
             Some(buffer) => core.give_buffer(buffer),
             None => self.sends += usize::from(client.sending.is_some()),
         }
+        core.count_client(&mut client);
         // Replies written meanwhile, a goodbye that waited for the last byte, or nothing.
         if !client.reply.is_empty() || client.closing != Closing::No {
             leave(core, client);
@@ -178,7 +179,8 @@ impl Reactor {
                 }
             }
         }
-        // Running input may have queued others meanwhile.
+        core.evict_clients();
+        // Running input, or eviction, may have queued others meanwhile.
         outbox.append(&mut core.outbox);
         core.outbox = outbox;
     }
@@ -224,6 +226,7 @@ impl Reactor {
 /// Puts a client back whose turn is over, to be looked at when replies are flushed.
 fn leave(core: &mut Core, mut client: Box<Client>) {
     let index = client.index;
+    core.count_client(&mut client);
     if !client.queued {
         client.queued = true;
         core.outbox.push(index);

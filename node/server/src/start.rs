@@ -10,6 +10,7 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -184,7 +185,7 @@ fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, 
             let bus_port = (i32::from(port) + offset) as u16;
             // More cores than CPUs share them as the system sees fit.
             let cpu = (count <= cpus.len()).then(|| cpus[i]);
-            Ok(Place { port, bus_port, folder, cpu, event_fd })
+            Ok(Place { port, bus_port, folder, cpu, event_fd, held_bytes: AtomicI64::new(0) })
         })
         .collect()
 }

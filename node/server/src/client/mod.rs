@@ -112,6 +112,8 @@ pub struct Client {
     pub commands: u64,
     /// When the output buffer went over its soft limit, unix ms; 0 when it is not.
     pub soft_limit_ms: u64,
+    /// Its part of the core's sum for `maxmemory-clients`, in bytes.
+    pub counted_bytes: usize,
     /// Half a request, or requests that wait.
     pub input: Option<Box<Input>>,
     /// Replies not yet handed to the ring.
@@ -159,6 +161,7 @@ impl Client {
             bytes_out: 0,
             commands: 0,
             soft_limit_ms: 0,
+            counted_bytes: 0,
             input: None,
             reply: Reply::default(),
             sending: None,
@@ -219,6 +222,11 @@ impl Client {
         self.reply.proto
     }
 
+    /// Whether it may be closed for `maxmemory-clients`.
+    pub fn is_evictable(&self) -> bool {
+        !self.no_evict
+    }
+
     /// Memory held for it, in bytes, about.
     pub fn memory(&self) -> usize {
         size_of::<Client>()
@@ -227,5 +235,6 @@ impl Client {
             + self.input.as_ref().map_or(0, |i| i.memory())
             + self.reply.capacity()
             + self.unsent()
+            + self.transaction.as_ref().map_or(0, |transaction| transaction.memory())
     }
 }

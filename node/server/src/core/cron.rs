@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 use crate::client::Closing;
 use crate::clock;
 use crate::core::Core;
+use crate::core::eviction::Room;
 use crate::executor;
 
 /// The longest a slice of background work takes.
@@ -19,12 +20,6 @@ const INTERVAL: Duration = Duration::from_millis(100);
 const SHORT_INTERVAL: Duration = Duration::from_millis(10);
 /// Most of a round's interval that active expiry may take, at `active-expire-effort` 1; each step adds 2%.
 const EXPIRE_SHARE_PERCENT: u32 = 25;
-/// Cache lines of keys looked at between two looks at the clock.
-const EXPIRE_LINES: usize = 64;
-/// A slice that finds more expired keys than one in ten is worth another.
-const EXPIRE_WORTH: usize = 10;
-/// Allocations freed between two looks at the clock.
-const FREE_STEP: usize = 256;
 
 /// Runs the background work of a core until the process ends.
 pub async fn run(core: Rc<RefCell<Core>>) {
@@ -34,6 +29,7 @@ pub async fn run(core: Rc<RefCell<Core>>) {
         if !core.borrow().cron_paused {
             core.borrow_mut().tick(last.elapsed());
             expire(&core, round).await;
+            evict(&core).await;
             free(&core).await;
         }
         last = round;
@@ -58,7 +54,7 @@ async fn expire(core: &Rc<RefCell<Core>>, round: Instant) {
             }
             let effort = core.config.keyspace.active_expire_effort;
             let share = EXPIRE_SHARE_PERCENT + 2 * effort.saturating_sub(1);
-            (core.expire_slice(), INTERVAL * share / 100)
+            (core.expire_slice(SLICE), INTERVAL * share / 100)
         };
         if !worth {
             return;
@@ -71,45 +67,20 @@ async fn expire(core: &Rc<RefCell<Core>>, round: Instant) {
     }
 }
 
+/// Goes on with evicting while no command does.
+async fn evict(core: &Rc<RefCell<Core>>) {
+    while core.borrow_mut().evict(SLICE) == Room::Soon {
+        executor::yield_now().await;
+    }
+}
+
 async fn free(core: &Rc<RefCell<Core>>) {
-    while !core.borrow_mut().free_slice() {
+    while !core.borrow_mut().free_slice(SLICE) {
         executor::yield_now().await;
     }
 }
 
 impl Core {
-    /// One slice of active expiry; whether another is worth its time.
-    fn expire_slice(&mut self) -> bool {
-        let start = Instant::now();
-        let now_ms = clock::unix_ms();
-        let (mut looked, mut expired) = (0, 0);
-        while start.elapsed() < SLICE {
-            let mut gone = Vec::new();
-            let slice = self.keys.expire_slice(now_ms, EXPIRE_LINES, &mut |_, entry| gone.push(entry));
-            looked += slice.looked;
-            expired += slice.expired;
-            for entry in gone {
-                self.watch.expired(entry.key());
-                self.propagate_expired(entry.key());
-                self.stats.expired_keys += 1;
-                self.garbage.push(entry);
-            }
-            if slice.lines < EXPIRE_LINES {
-                break;
-            }
-        }
-        expired * EXPIRE_WORTH > looked
-    }
-
-    /// One slice of freeing; true when nothing is left.
-    fn free_slice(&mut self) -> bool {
-        let start = Instant::now();
-        while !self.garbage.is_empty() && start.elapsed() < SLICE {
-            self.garbage.free_some(FREE_STEP);
-        }
-        self.garbage.is_empty()
-    }
-
     /// Whether something is to happen at a set moment soon.
     fn expects_moment(&self) -> bool {
         self.pause.until_ms(self.now_ms).is_some() || self.waiting.next_deadline_ms().is_some()
@@ -125,9 +96,9 @@ impl Core {
         self.stats.ops.sample(self.stats.commands, ms);
         self.stats.input_rate.sample(self.stats.net_input_bytes, ms);
         self.stats.output_rate.sample(self.stats.net_output_bytes, ms);
+        self.publish_memory();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         if self.now_ms / 1000 != (self.now_ms - ms.min(self.now_ms)) / 1000 {
-            self.measure_overhead();
             self.close_idle_clients();
         }
     }

@@ -120,6 +120,10 @@ impl Core {
             }
             Keys::Across => return self.refuse(found, CROSS_SLOT),
         };
+        self.make_room();
+        if self.out_of_memory && client.in_multi() && !passes_multi(found) {
+            return self.refuse(found, OUT_OF_MEMORY);
+        }
         if let Some(error) = self.state_forbids(found) {
             return self.refuse(found, error);
         }
@@ -150,7 +154,7 @@ impl Core {
 
     /// Why the server's state does not allow `found` now.
     pub fn state_forbids(&self, found: Found) -> Option<Error> {
-        if found.command.has(table::DENYOOM) && self.is_out_of_memory() {
+        if self.out_of_memory && found.command.has(table::DENYOOM) {
             return Some(OUT_OF_MEMORY);
         }
         // This version has no replicas, so none of those asked for can be there.

@@ -18,6 +18,7 @@ use crate::clock;
 use crate::config::Config;
 use crate::core::blocking::{SessionId, Waiting};
 use crate::core::clients::Clients;
+use crate::core::eviction::Eviction;
 use crate::core::latency::Latency;
 use crate::core::pause::Pause;
 use crate::core::propagate::Unit;
@@ -71,7 +72,9 @@ impl Core {
             active_expire: true,
             outbox: Vec::new(),
             garbage: Garbage::new(),
-            overhead_bytes: 0,
+            eviction: Eviction::default(),
+            client_bytes: 0,
+            out_of_memory: false,
             read_ahead: Vec::new(),
             spare_buffers: Vec::new(),
         };
@@ -88,6 +91,9 @@ impl Core {
         self.effects.chance = self.settings.lfu.map(|_| Random::new(random_u64()));
         let threshold = config.insight.slowlog_log_slower_than;
         self.slow_threshold_ns = u64::try_from(threshold).map_or(u64::MAX, |us| us.saturating_mul(1000));
+        if config.limits.maxmemory_clients != self.config.limits.maxmemory_clients {
+            self.count_clients();
+        }
         self.slowlog.trim(config.insight.slowlog_max_len as usize);
         self.config = config;
         self.update_recording();
@@ -144,6 +150,7 @@ impl Core {
             // A command of it may be waiting at a sibling.
             self.mesh.siblings().for_each(|core| self.forget_remote(&client, core));
         }
+        self.client_bytes = self.client_bytes.saturating_sub(client.counted_bytes as u64);
         self.give_buffer(std::mem::take(&mut client.reply).into_buffer());
         self.clients.retire(client);
     }
@@ -186,21 +193,5 @@ impl Core {
     /// Wakes this core's own client loop, should it be parked.
     pub fn wake_self(&self) {
         executor::signal(self.process.cores[usize::from(self.index)].event_fd.as_raw_fd());
-    }
-
-    /// Whether `maxmemory` is set and used up; nothing is evicted yet.
-    pub fn is_out_of_memory(&self) -> bool {
-        self.config.limits.maxmemory > 0 && self.used_memory() > self.config.limits.maxmemory
-    }
-
-    /// Memory of this core's data, in bytes; what does not belong to keys is at most a second old.
-    pub fn used_memory(&self) -> u64 {
-        self.keys.bytes() as u64 + self.overhead_bytes
-    }
-
-    /// Measures the memory that does not belong to keys.
-    pub fn measure_overhead(&mut self) {
-        let clients: usize = self.clients.iter().map(Client::memory).sum();
-        self.overhead_bytes = (self.keys.table_bytes() + clients) as u64;
     }
 }

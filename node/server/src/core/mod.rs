@@ -5,14 +5,18 @@
 
 pub mod blocking;
 pub mod clients;
+pub mod eviction;
 pub mod latency;
+pub mod memory;
 pub mod pause;
 pub mod propagate;
 pub mod slowlog;
 pub mod stats;
 pub mod transaction;
 
+mod client_eviction;
 pub mod cron;
+mod departure;
 mod dispatch;
 mod life;
 mod node;
@@ -35,6 +39,7 @@ use crate::replication::Replication;
 use blocking::Waiting;
 use clients::Clients;
 pub use dispatch::Runner;
+use eviction::Eviction;
 use latency::Latency;
 use pause::Pause;
 use propagate::Unit;
@@ -105,8 +110,12 @@ pub struct Core {
     spare_buffers: Vec<Vec<u8>>,
     /// What was removed and is still to be freed.
     pub garbage: Garbage,
-    /// Bytes of tables and clients, measured each second.
-    overhead_bytes: u64,
+    /// Keys that may have to go for `maxmemory`.
+    pub eviction: Eviction,
+    /// Bytes of all connections, while `maxmemory-clients` limits them.
+    pub client_bytes: u64,
+    /// Memory was over the limit, and nothing could be evicted, when the running command began.
+    pub out_of_memory: bool,
 }
 
 impl Core {

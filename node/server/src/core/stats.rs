@@ -62,6 +62,12 @@ pub struct Stats {
     pub net_output_bytes: u64,
     /// Keys deleted because their time was over.
     pub expired_keys: u64,
+    /// Keys evicted for `maxmemory`.
+    pub evicted_keys: u64,
+    /// Microseconds that memory was over the limit.
+    pub eviction_exceeded_us: u64,
+    /// Clients closed for `maxmemory-clients`.
+    pub evicted_clients: u64,
     /// Look-ups that found a key, and that did not.
     pub hits: u64,
     /// See `hits`.

@@ -44,6 +44,18 @@ impl Queued {
     pub fn new(found: Found, args: &Args<'_>) -> Queued {
         Queued { found, args: (0..args.len()).map(|i| args.to_bytes(i)).collect() }
     }
+
+    /// Bytes it takes.
+    pub fn memory(&self) -> usize {
+        size_of::<Queued>() + self.args.iter().map(|arg| size_of::<Bytes>() + arg.len()).sum::<usize>()
+    }
+}
+
+impl Transaction {
+    /// Bytes it takes.
+    pub fn memory(&self) -> usize {
+        size_of::<Transaction>() + self.queue.iter().map(Queued::memory).sum::<usize>()
+    }
 }
 
 /// Which keys are watched by whom, on one core.

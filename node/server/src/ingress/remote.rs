@@ -89,6 +89,10 @@ impl Core {
                 Route::Refuse(error) => return Err(error),
             }
         }
+        self.make_room();
+        if let Some(error) = self.state_forbids(found) {
+            return Err(error);
+        }
         let runner = Runner { session: header.session, ticket: header.ticket, may_block, no_touch: false };
         match found.command.run {
             Run::Data(_) => self.run_data(reply, found, args, Some(header.slot), runner),

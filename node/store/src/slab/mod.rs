@@ -30,7 +30,7 @@ use std::ptr::NonNull;
 use class::Class;
 
 thread_local! {
-    /// Bytes this thread has allocated less those it has freed.
+    /// Bytes of blocks this thread has allocated less those it has freed.
     static ALLOCATED: Cell<isize> = const { Cell::new(0) };
 }
 
@@ -39,9 +39,11 @@ thread_local! {
 #[inline]
 pub fn alloc(size: usize) -> NonNull<u8> {
     debug_assert!(size > 0);
-    ALLOCATED.set(ALLOCATED.get() + class::rounded(size) as isize);
     match Class::of(size) {
-        Some(class) => heap::alloc(class),
+        Some(class) => {
+            ALLOCATED.set(ALLOCATED.get() + class.size() as isize);
+            heap::alloc(class)
+        }
         None => alloc_large(size),
     }
 }
@@ -52,17 +54,20 @@ pub fn alloc(size: usize) -> NonNull<u8> {
 /// `pointer` came from `alloc` with such a size, and is not used afterwards.
 #[inline]
 pub unsafe fn free(pointer: NonNull<u8>, size: usize) {
-    ALLOCATED.set(ALLOCATED.get() - class::rounded(size) as isize);
     match Class::of(size) {
-        // SAFETY: the caller's promise: a block of this class, which came from some thread's heap.
-        Some(_) => unsafe { heap::free(pointer) },
+        Some(class) => {
+            ALLOCATED.set(ALLOCATED.get() - class.size() as isize);
+            // SAFETY: the caller's promise: a block of this class, which came from some thread's heap.
+            unsafe { heap::free(pointer) }
+        }
         // SAFETY: the caller's promise: `alloc_large` returned it for the same layout.
         None => unsafe { std::alloc::dealloc(pointer.as_ptr(), large_layout(size)) },
     }
 }
 
-/// Bytes that this thread has allocated here less those it has freed, as rounded up. Negative on a thread
-/// that frees what others have allocated: only the sum over all threads is what is in use.
+/// Bytes of blocks that this thread has allocated here less those it has freed, as rounded up. What goes on to the
+/// global allocator is that one's to count. Negative on a thread that frees what others have allocated: only the
+/// sum over all threads is what is in use.
 pub fn allocated_bytes() -> isize {
     ALLOCATED.get()
 }

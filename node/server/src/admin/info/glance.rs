@@ -63,7 +63,7 @@ impl<'a> Glance<'a> {
     pub fn of(core: &'a Core, client: &Client) -> Glance<'a> {
         let clients = Clients::of(core.clients.iter().chain([client]));
         let tables = core.keys.table_bytes() as u64;
-        let used = core.used_memory() + client.memory() as u64;
+        let used = core.used_memory();
         let memory = Memory {
             used,
             peak: core.stats.peak_memory.max(used),

@@ -35,7 +35,7 @@ pub(super) const MEMORY: &[Field] = &[
     ("maxmemory_policy", |g| g.core.config.limits.maxmemory_policy.word().into()),
     ("mem_fragmentation_ratio", |g| g.fragmentation().into()),
     ("mem_fragmentation_bytes", |g| g.fragmentation_bytes().into()),
-    ("mem_not_counted_for_evict", |_| 0.into()),
+    ("mem_not_counted_for_evict", |g| g.core.not_counted_for_eviction().into()),
     ("mem_replication_backlog", |_| 0.into()),
     ("mem_total_replication_buffers", |_| 0.into()),
     ("mem_clients_slaves", |_| 0.into()),

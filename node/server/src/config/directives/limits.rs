@@ -1,6 +1,6 @@
 //! What clients and data may use up.
 
-use super::parts::{EVICTION, SCRIPTS, TRACKING};
+use super::parts::{SCRIPTS, TRACKING};
 use crate::config::kind::{Kind, Unit};
 use crate::config::row::{INT_MAX, LONG_MAX, UINT_MAX, ULONG_MAX, group, memory, number, one_of, special};
 use crate::config::value::{BUFFER_CLASSES, BufferLimit, MaxmemoryPolicy};
@@ -24,25 +24,25 @@ group! {
     /// Largest argument of a command, in bytes
     proto_max_bulk_len: usize = memory("proto-max-bulk-len", MIB, LONG_MAX, "512mb");
     /// Most memory for data, of the whole process, in bytes; 0 is no limit
-    maxmemory: u64 = memory("maxmemory", 0, ULONG_MAX, "0").not_yet(EVICTION);
+    maxmemory: u64 = memory("maxmemory", 0, ULONG_MAX, "0");
     /// What gives way above maxmemory
     maxmemory_policy: MaxmemoryPolicy =
-        one_of("maxmemory-policy", MaxmemoryPolicy::WORDS, "noeviction").not_yet(EVICTION);
+        one_of("maxmemory-policy", MaxmemoryPolicy::WORDS, "noeviction");
     /// Keys looked at to find the best one to evict
-    maxmemory_samples: u32 = number("maxmemory-samples", 1, 64, "5").not_yet(EVICTION);
+    maxmemory_samples: u32 = number("maxmemory-samples", 1, 64, "5");
     /// How long eviction may keep clients waiting, from 0 (least) to 100 (no bound)
     maxmemory_eviction_tenacity: u32 =
-        number("maxmemory-eviction-tenacity", 0, 100, "10").not_yet(EVICTION);
+        number("maxmemory-eviction-tenacity", 0, 100, "10");
     /// Most memory of all clients in bytes, or if negative, a percentage of maxmemory; 0 is no limit
     maxmemory_clients: i64 = special(
         "maxmemory-clients",
         Kind::Int { min: -100, max: LONG_MAX, unit: Unit::MemoryOrPercent },
         "0",
-    ).not_yet(EVICTION);
+    );
     /// How slowly the LFU counter grows
-    lfu_log_factor: u32 = number("lfu-log-factor", 0, INT_MAX, "10").not_yet(EVICTION);
+    lfu_log_factor: u32 = number("lfu-log-factor", 0, INT_MAX, "10");
     /// Minutes after which the LFU counter halves
-    lfu_decay_time: u32 = number("lfu-decay-time", 0, INT_MAX, "1").not_yet(EVICTION);
+    lfu_decay_time: u32 = number("lfu-decay-time", 0, INT_MAX, "1");
     /// Most keys remembered for clients that track; 0 is no limit
     tracking_table_max_keys: u64 =
         number("tracking-table-max-keys", 0, LONG_MAX, "1000000").not_yet(TRACKING);
