@@ -207,6 +207,13 @@ impl Mesh {
         }
     }
 
+    /// Whether something waits to be sent.
+    pub fn has_outgoing(&self) -> bool {
+        let waits =
+            |lane: &Lane| !(lane.backlog.is_empty() && lane.requests.is_empty() && lane.replies.is_empty());
+        self.lanes.iter().flatten().any(waits)
+    }
+
     /// Announces that this core is about to wait; false when a message is there already.
     pub fn may_wait(&self) -> bool {
         if self.lanes.len() < 2 {

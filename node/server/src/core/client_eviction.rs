@@ -47,7 +47,8 @@ impl Core {
     pub fn evict_clients(&mut self) {
         let Some(limit) = self.client_limit().filter(|limit| self.client_bytes > *limit) else { return };
         let mut by_size: Vec<(usize, u32)> = Vec::new();
-        let open = self.clients.iter().filter(|client| client.closing == Closing::No && client.is_evictable());
+        let open =
+            self.clients.iter().filter(|client| client.closing == Closing::No && client.is_evictable());
         open.for_each(|client| by_size.push((client.counted_bytes, client.index)));
         by_size.sort_unstable_by_key(|(bytes, _)| Reverse(*bytes));
         for (bytes, index) in by_size {

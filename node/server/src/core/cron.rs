@@ -35,9 +35,9 @@ pub async fn run(core: Rc<RefCell<Core>>) {
         last = round;
         let interval = {
             let core = core.borrow();
-            // The client loop looks once a round even if nothing was left for it: should a wake-up of the ring ever be
-            // lost, it costs a client one interval, not its connection.
-            core.wake_self();
+            if core.has_work_for_clients() {
+                core.wake_self();
+            }
             if core.expects_moment() { SHORT_INTERVAL } else { INTERVAL }
         };
         executor::sleep(interval.saturating_sub(round.elapsed())).await;
@@ -99,6 +99,8 @@ impl Core {
         self.publish_memory();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         if self.now_ms / 1000 != (self.now_ms - ms.min(self.now_ms)) / 1000 {
+            // Should a wake-up of the ring ever be lost, it costs a client a second, not its connection.
+            self.wake_self();
             self.close_idle_clients();
         }
     }

@@ -190,6 +190,11 @@ impl Core {
         }
     }
 
+    /// Whether replies or messages wait for the client loop to send them.
+    pub fn has_work_for_clients(&self) -> bool {
+        !self.outbox.is_empty() || self.mesh.has_outgoing()
+    }
+
     /// Wakes this core's own client loop, should it be parked.
     pub fn wake_self(&self) {
         executor::signal(self.process.cores[usize::from(self.index)].event_fd.as_raw_fd());

@@ -13,6 +13,7 @@ mod token;
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
+use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
 use io_uring::types::{Fd, SubmitArgs, Timespec};
@@ -93,7 +94,14 @@ impl ClientRing {
     /// Turns signalling of the event descriptor on or off.
     pub fn arm_event_fd(&mut self, on: bool) {
         let completion = self.ring.completion();
-        if on { completion.enable_eventfd() } else { completion.disable_eventfd() }
+        if on {
+            completion.enable_eventfd();
+            // The kernel adds work, then looks at the flag; we raise the flag, then look for work. Without a barrier on
+            // our side both may see the old state, and nobody wakes: entering the kernel is none.
+            fence(Ordering::SeqCst);
+        } else {
+            completion.disable_eventfd();
+        }
     }
 
     fn push(&mut self, entry: &squeue::Entry) {
