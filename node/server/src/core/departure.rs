@@ -21,9 +21,11 @@ impl Core {
     pub fn key_left(&mut self, key: &[u8], why: Class) {
         if why == Class::Expired {
             self.watch.expired(key);
-        } else {
-            self.watch.written(key);
+            return self.propagate_expired(key);
         }
+        self.watch.written(key);
+        let lazy = self.config.keyspace.lazyfree_lazy_eviction;
+        self.propagate(&[if lazy { b"UNLINK" } else { &b"DEL"[..] }, key]);
     }
 
     /// One slice of active expiry, at most about `limit` long; whether another is worth its time.
