@@ -8,17 +8,25 @@ use std::path::{Path, PathBuf};
 const EDGES: &[(&str, &[&str])] = &[
     ("node/base", &[]),
     ("node/resp", &[]),
+    ("node/aof", &["resp"]),
     ("node/store", &["base"]),
     ("node/cluster", &["base"]),
     ("node/replication", &["base", "resp"]),
     ("node/commands", &["base", "resp", "store"]),
-    ("node/server", &["base", "resp", "store", "commands", "cluster", "replication"]),
+    ("node/server", &["base", "resp", "aof", "store", "commands", "cluster", "replication"]),
     ("bench-client", &["base", "resp"]),
 ];
-const OWN: &[&str] = &["base", "resp", "store", "commands", "cluster", "replication", "server"];
+const OWN: &[&str] = &["base", "resp", "aof", "store", "commands", "cluster", "replication", "server"];
 /// Crates that read no clock, no randomness and no socket.
-const PURE: &[&str] =
-    &["node/base", "node/resp", "node/store", "node/commands", "node/cluster", "node/replication"];
+const PURE: &[&str] = &[
+    "node/base",
+    "node/resp",
+    "node/aof",
+    "node/store",
+    "node/commands",
+    "node/cluster",
+    "node/replication",
+];
 const IMPURE: &[&str] =
     &["Instant::now", "SystemTime", "TcpStream", "UdpSocket", "getrandom", "std::thread::sleep"];
 /// Lines a file may have. The aim is 500.

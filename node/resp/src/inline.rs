@@ -17,6 +17,25 @@ pub fn split_line(line: &[u8]) -> Option<Vec<Vec<u8>>> {
     }
 }
 
+/// Puts `text` in double quotes so that [`split_line`] takes it back as one word.
+pub fn quote(text: &[u8]) -> Vec<u8> {
+    let mut out = vec![b'"'];
+    for &b in text {
+        match b {
+            b'"' | b'\\' => out.extend([b'\\', b]),
+            b'\n' => out.extend(b"\\n"),
+            b'\r' => out.extend(b"\\r"),
+            b'\t' => out.extend(b"\\t"),
+            7 => out.extend(b"\\a"),
+            8 => out.extend(b"\\b"),
+            b' '..=b'~' => out.push(b),
+            _ => out.extend(format!("\\x{b:02x}").as_bytes()),
+        }
+    }
+    out.push(b'"');
+    out
+}
+
 /// Takes one word off the front of `text` into `word`; what follows it is returned.
 fn take_word<'a>(text: &'a [u8], word: &mut Vec<u8>) -> Option<&'a [u8]> {
     let mut rest = text;

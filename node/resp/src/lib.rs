@@ -13,7 +13,7 @@ mod reply;
 mod request;
 
 pub use double::{format_double, parse_double};
-pub use inline::split_line;
+pub use inline::{quote, split_line};
 pub use integer::{IntegerText, parse_integer};
 pub use reply::{Deferred, Proto, Reply, Segment};
 pub use request::{Limits, Parsed, Parser, ProtocolError};

@@ -9,7 +9,6 @@ use super::Config;
 use super::directives;
 use super::files::{Files, reason};
 use super::kind::{Kind, Source};
-use super::rewrite::quote;
 use super::row::{Effect, Row};
 use super::value::Value;
 use std::collections::HashSet;
@@ -111,7 +110,7 @@ fn option_lines(options: &[String]) -> Vec<String> {
                 lines.push(String::new());
             }
             let line = lines.last_mut().expect("pushed above");
-            line.push_str(&String::from_utf8_lossy(&quote(option.as_bytes())));
+            line.push_str(&String::from_utf8_lossy(&resp::quote(option.as_bytes())));
             line.push(' ');
             has_value = true;
         }

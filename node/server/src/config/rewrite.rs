@@ -89,31 +89,12 @@ fn row_lines(row: &Row, config: &Config) -> Vec<(Vec<u8>, bool)> {
 fn value_text(row: &Row, value: &Value) -> Vec<u8> {
     match (&row.kind, value) {
         (Kind::Int { unit, .. }, Value::Int(n)) => show_int(*n, *unit, show_memory).into_bytes(),
-        (Kind::Text { .. } | Kind::Notify, _) => quote(row.kind.show(value).as_bytes()),
+        (Kind::Text { .. } | Kind::Notify, _) => resp::quote(row.kind.show(value).as_bytes()),
         _ => {
             let shown = row.kind.show(value);
             if shown.is_empty() { b"\"\"".to_vec() } else { shown.into_bytes() }
         }
     }
-}
-
-/// Puts `text` in double quotes so that a line splits back into it.
-pub fn quote(text: &[u8]) -> Vec<u8> {
-    let mut out = vec![b'"'];
-    for &b in text {
-        match b {
-            b'"' | b'\\' => out.extend([b'\\', b]),
-            b'\n' => out.extend(b"\\n"),
-            b'\r' => out.extend(b"\\r"),
-            b'\t' => out.extend(b"\\t"),
-            7 => out.extend(b"\\a"),
-            8 => out.extend(b"\\b"),
-            b' '..=b'~' => out.push(b),
-            _ => out.extend(format!("\\x{b:02x}").as_bytes()),
-        }
-    }
-    out.push(b'"');
-    out
 }
 
 /// Joins lines, several empty ones into one.
