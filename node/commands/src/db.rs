@@ -267,6 +267,13 @@ impl<'a> Db<'a> {
         self.peek(key).and_then(|entry| entry.expire_at())
     }
 
+    /// Fields of the hash at `key` expire now: the sweep must know.
+    pub fn note_timed_fields(&mut self, key: &[u8]) {
+        if let Some(mut entry) = self.live(key) {
+            entry.note_timed_fields();
+        }
+    }
+
     /// Sets or clears when `key` expires; whether it is there.
     pub fn set_expire(&mut self, key: &[u8], expire_ms: Option<u64>) -> bool {
         self.live(key).map(|mut entry| entry.set_expire(expire_ms)).is_some()

@@ -112,7 +112,8 @@ fn set(ctx: &mut Ctx<'_>, args: &Args<'_>, timing: Timing, command: &str) -> Out
         if over {
             propagate_delete(ctx, key, &changed)
         } else {
-            propagate_expiry(ctx, key, at, &changed)
+            propagate_expiry(ctx, key, at, &changed);
+            ctx.db.note_timed_fields(key);
         }
         ctx.wrote(key, Class::Hash, if over { "hexpired" } else { "hexpire" });
         ctx.db.remove_if_empty::<Hash>(key);

@@ -132,6 +132,7 @@ pub(crate) fn hgetex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         }
         Some(at) => {
             propagate_expiry(ctx, key, at, &changed);
+            ctx.db.note_timed_fields(key);
             "hexpire"
         }
         None => {
@@ -223,6 +224,7 @@ fn set_alive(
     }
     ctx.wrote(key, Class::Hash, "hset");
     if at.is_some() {
+        ctx.db.note_timed_fields(key);
         ctx.notify(key, Class::Hash, "hexpire");
     }
     Ok(())

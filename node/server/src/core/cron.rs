@@ -49,7 +49,8 @@ async fn expire(core: &Rc<RefCell<Core>>, round: Instant) {
     loop {
         let (worth, budget) = {
             let mut core = core.borrow_mut();
-            if !core.active_expire || core.keys.expires_len() == 0 {
+            // What expires on a replica is its master's to delete.
+            if !core.active_expire || !core.keys.may_expire() || core.cluster.myself().is_replica() {
                 return;
             }
             let effort = core.config.keyspace.active_expire_effort;

@@ -4,7 +4,10 @@
 
 use std::time::{Duration, Instant};
 
+use base::Slot;
 use commands::Class;
+use store::Overdue;
+use store::types::Hash;
 
 use crate::clock;
 use crate::core::Core;
@@ -13,19 +16,52 @@ use crate::core::Core;
 const EXPIRE_LINES: usize = 64;
 /// A slice that finds more expired keys than one in ten is worth another.
 const EXPIRE_WORTH: usize = 10;
+/// Fields of one hash deleted at once.
+const FIELDS: usize = 256;
 /// Allocations freed between two looks at the clock.
 const FREE_STEP: usize = 256;
 
 impl Core {
-    /// `key` is gone, though no command deleted it: its time was over, or it was evicted.
-    pub fn key_left(&mut self, key: &[u8], why: Class) {
-        if why == Class::Expired {
-            self.watch.expired(key);
-            return self.propagate_expired(key);
-        }
-        self.watch.written(key);
+    /// `key`'s time was over: the sweep has deleted it.
+    fn key_expired(&mut self, key: &[u8]) {
+        self.stats.expired_keys += 1;
+        self.effects.reset();
+        self.effects.expire(key);
+        self.tell_touched();
+        self.propagate_expired(key);
+    }
+
+    /// `key` was evicted.
+    pub fn key_evicted(&mut self, key: &[u8]) {
+        self.stats.evicted_keys += 1;
+        self.effects.reset();
+        self.effects.modified(key);
+        self.effects.notify(key, Class::Evicted, "evicted");
+        self.tell_touched();
         let lazy = self.config.keyspace.lazyfree_lazy_eviction;
         self.propagate(&[if lazy { b"UNLINK" } else { &b"DEL"[..] }, key]);
+    }
+
+    /// Deletes the fields of the hash at `key` whose time is over, and the hash when none is left.
+    fn expire_fields(&mut self, slot: Slot, key: &[u8], now_ms: u64) {
+        let mut entry = self.keys.get_mut(slot, key);
+        let Some(hash) = entry.as_mut().and_then(|entry| entry.get_mut::<Hash>()) else { return };
+        let mut fields = Vec::new();
+        hash.expire_fields(now_ms, FIELDS, |field| fields.push(field.to_vec()));
+        let empty = hash.is_empty();
+        if let Some(entry) = entry.filter(|_| empty) {
+            entry.remove();
+        }
+        self.stats.expired_fields += fields.len() as u64;
+        self.effects.reset();
+        self.effects.wrote(key, Class::Hash, "hexpired");
+        if empty {
+            self.effects.notify(key, Class::Generic, "del");
+        }
+        self.tell_touched();
+        let words: Vec<&[u8]> =
+            [b"HDEL", key].into_iter().chain(fields.iter().map(|field| &field[..])).collect();
+        self.propagate(&words);
     }
 
     /// One slice of active expiry, at most about `limit` long; whether another is worth its time.
@@ -34,14 +70,19 @@ impl Core {
         let now_ms = clock::unix_ms();
         let (mut looked, mut expired) = (0, 0);
         while start.elapsed() < limit {
-            let mut gone = Vec::new();
-            let slice = self.keys.expire_slice(now_ms, EXPIRE_LINES, &mut |_, entry| gone.push(entry));
+            let mut found = Vec::new();
+            let slice =
+                self.keys.expire_slice(now_ms, EXPIRE_LINES, &mut |slot, what| found.push((slot, what)));
             looked += slice.looked;
             expired += slice.expired;
-            for entry in gone {
-                self.stats.expired_keys += 1;
-                self.key_left(entry.key(), Class::Expired);
-                self.garbage.push(entry);
+            for (slot, overdue) in found {
+                match overdue {
+                    Overdue::Key(entry) => {
+                        self.key_expired(entry.key());
+                        self.garbage.push(entry);
+                    }
+                    Overdue::Fields(key) => self.expire_fields(slot, &key, now_ms),
+                }
             }
             if slice.lines < EXPIRE_LINES {
                 break;

@@ -302,13 +302,8 @@ impl Core {
         self.stats.hits += effects.hits;
         self.stats.misses += effects.misses;
         self.stats.expired_keys += effects.expired.len() as u64;
-        for key in &effects.expired {
-            self.watch.expired(key);
-        }
-        for touch in effects.touched.iter().filter(|touch| touch.modified) {
-            self.watch.written(&touch.key);
-            self.waiting.written(&touch.key);
-        }
+        self.tell_touched();
+        let effects = &mut self.effects;
         if effects.flush {
             return self.flush_all();
         }
@@ -320,6 +315,17 @@ impl Core {
                 self.waiting.add(runner.session, blocked);
                 self.update_listening();
             }
+        }
+    }
+
+    /// Tells whoever watches or waits for keys what happened to them.
+    pub fn tell_touched(&mut self) {
+        for key in &self.effects.expired {
+            self.watch.expired(key);
+        }
+        for touch in self.effects.touched.iter().filter(|touch| touch.modified) {
+            self.watch.written(&touch.key);
+            self.waiting.written(&touch.key);
         }
     }
 

@@ -11,7 +11,7 @@
 use std::time::{Duration, Instant};
 
 use base::Slot;
-use commands::{Class, Lfu, discard, idle_seconds, lfu_counter};
+use commands::{Lfu, discard, idle_seconds, lfu_counter};
 use store::EntryRef;
 
 use crate::config::MaxmemoryPolicy;
@@ -217,8 +217,7 @@ impl Core {
     fn evict_key(&mut self, slot: Slot, key: &[u8]) {
         let Some(entry) = self.keys.remove(slot, key) else { return };
         discard(&mut self.garbage, entry);
-        self.stats.evicted_keys += 1;
-        self.key_left(key, Class::Evicted);
+        self.key_evicted(key);
     }
 }
 

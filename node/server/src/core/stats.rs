@@ -62,6 +62,8 @@ pub struct Stats {
     pub net_output_bytes: u64,
     /// Keys deleted because their time was over.
     pub expired_keys: u64,
+    /// Fields of hashes deleted because their time was over.
+    pub expired_fields: u64,
     /// Keys evicted for `maxmemory`.
     pub evicted_keys: u64,
     /// Microseconds that memory was over the limit.

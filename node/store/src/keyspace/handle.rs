@@ -45,7 +45,12 @@ impl<'a> EntryMut<'a> {
     /// Sets or clears when the key expires, unix time in ms.
     pub fn set_expire(&mut self, expire_ms: Option<u64>) {
         self.change(|entry| entry.set_expire(expire_ms));
-        self.entry.set_mark(expire_ms.is_some());
+        self.mark();
+    }
+
+    /// Takes note that fields of the hash expire now, so that the sweep finds them.
+    pub fn note_timed_fields(&mut self) {
+        self.mark();
     }
 
     /// Puts another value under the key, with this expiry. Returns the old entry, perhaps to be freed
@@ -66,8 +71,12 @@ impl<'a> EntryMut<'a> {
 
     fn replaced(&mut self, old: &Entry) {
         self.account.replaced(Measure::of(old), Measure::of(&self.entry));
-        let expires = self.entry.expire_at().is_some();
-        self.entry.set_mark(expires);
+        self.mark();
+    }
+
+    fn mark(&mut self) {
+        let mark = self.account.marks(&self.entry);
+        self.entry.set_mark(mark);
     }
 
     /// [`Entry::edit_bytes`]: changes the bytes of a string in place.
@@ -107,7 +116,7 @@ impl<'a> KeyVacancy<'a> {
     /// Puts `entry` there; its key is the one that was looked up.
     pub fn insert(mut self, entry: Entry) -> EntryMut<'a> {
         self.account.added(Measure::of(&entry));
-        let expires = entry.expire_at().is_some();
-        EntryMut { entry: self.vacancy.insert(entry, expires), account: self.account }
+        let mark = self.account.marks(&entry);
+        EntryMut { entry: self.vacancy.insert(entry, mark), account: self.account }
     }
 }

@@ -22,7 +22,7 @@ use std::mem;
 
 use base::{SLOT_COUNT, Slot};
 
-pub use expire::ExpireSlice;
+pub use expire::{ExpireSlice, Overdue};
 pub use garbage::Garbage;
 pub use handle::{EntryMut, KeyLookup, KeyVacancy};
 pub use slot_table::SlotTable;
@@ -84,6 +84,11 @@ impl Keyspace {
     /// Number of keys that have an expiry.
     pub fn expires_len(&self) -> usize {
         self.totals.expires
+    }
+
+    /// Whether there may be keys, or fields of hashes, that expire.
+    pub fn may_expire(&self) -> bool {
+        self.totals.expires > 0 || self.totals.timed.next_around(0).is_some()
     }
 
     /// Bytes of all entries: keys, headers, strings; not what collections hold, nor the tables' cells.
@@ -209,6 +214,8 @@ impl Keyspace {
         totals.expires = totals.expires + new.expires() - old.expires();
         totals.bytes = totals.bytes + new.bytes() - old.bytes();
         totals.expiring.set(slot, new.expires() > 0);
+        // Whether it has hashes with such fields, the sweep will see.
+        totals.timed.set(slot, !new.is_empty());
         old
     }
 

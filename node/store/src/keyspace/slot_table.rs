@@ -6,8 +6,10 @@ use super::fenwick::Fenwick;
 use super::slot_set::SlotSet;
 use crate::entry::{Entry, EntryRef};
 use crate::table::Table;
+use crate::types::Hash;
 
-/// One slot's keys: what moves when a slot changes cores. Marked in the table are those that expire.
+/// One slot's keys: what moves when a slot changes cores. Marked in the table are those that expire, and hashes
+/// with fields that do.
 #[derive(Default)]
 pub struct SlotTable {
     pub(super) table: Table<Entry>,
@@ -53,13 +55,20 @@ pub(super) struct Totals {
     pub(super) keys: Fenwick,
     /// The slots that have keys with an expiry.
     pub(super) expiring: SlotSet,
+    /// Slots that may have hashes with fields that expire.
+    pub(super) timed: SlotSet,
     pub(super) expires: usize,
     pub(super) bytes: usize,
 }
 
+/// When the first field of a hash expires, if any does.
+pub(super) fn field_expiry(entry: &Entry) -> Option<u64> {
+    entry.get::<Hash>().and_then(Hash::next_expiry)
+}
+
 impl Totals {
     pub(super) fn new() -> Totals {
-        Totals { keys: Fenwick::new(), expiring: SlotSet::new(), expires: 0, bytes: 0 }
+        Totals { keys: Fenwick::new(), expiring: SlotSet::new(), timed: SlotSet::new(), expires: 0, bytes: 0 }
     }
 }
 
@@ -84,6 +93,16 @@ impl Measure {
 }
 
 impl Account<'_> {
+    /// Whether the entry is to be marked in the slot's table.
+    #[inline]
+    pub(super) fn marks(&mut self, entry: &Entry) -> bool {
+        let timed = field_expiry(entry).is_some();
+        if timed {
+            self.totals.timed.set(self.slot, true);
+        }
+        timed || entry.expire_at().is_some()
+    }
+
     pub(super) fn added(&mut self, entry: Measure) {
         self.totals.keys.add(self.slot, 1);
         self.came(entry);

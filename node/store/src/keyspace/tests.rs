@@ -2,10 +2,10 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
-use base::{Random, key_slot};
+use base::{Random, Slot, key_slot};
 
 use super::*;
-use crate::types::{Limits, List, list::Side};
+use crate::types::{Hash, Limits, List, list::Side};
 
 type Model = HashMap<Vec<u8>, (Vec<u8>, Option<u64>)>;
 
@@ -107,11 +107,9 @@ fn agrees_with_a_model() {
             assert!(all == model, "seed {seed} round {round}");
             let now = random.below(200);
             let mut expired = HashSet::new();
-            while keys.expire_slice(now, 64, &mut |_, e| assert!(expired.insert(e.key().to_vec()))).expired
-                > 0
-            {}
+            while keys.expire_slice(now, 64, &mut |_, o| assert!(expired.insert(key_of(&o)))).expired > 0 {}
             for _ in 0..20_000 / 64 {
-                keys.expire_slice(now, 64, &mut |_, e| assert!(expired.insert(e.key().to_vec())));
+                keys.expire_slice(now, 64, &mut |_, o| assert!(expired.insert(key_of(&o))));
             }
             model.retain(|key, (_, at)| {
                 let due = at.is_some_and(|at| at <= now);
@@ -260,7 +258,9 @@ fn expiry_walks_only_what_expires() {
     }
     let mut slice = ExpireSlice::default();
     while slice.looked < 1_000 {
-        let more = keys.expire_slice(100, 50, &mut |_, entry| assert_eq!(entry.expire_at(), Some(100)));
+        let more = keys.expire_slice(100, 50, &mut |_, overdue| {
+            assert!(matches!(overdue, Overdue::Key(entry) if entry.expire_at() == Some(100)))
+        });
         slice.lines += more.lines;
         slice.looked += more.looked;
         slice.expired += more.expired;
@@ -268,4 +268,34 @@ fn expiry_walks_only_what_expires() {
     assert_eq!((slice.expired, keys.expires_len(), keys.len()), (500, 500, 2_500));
     assert!((4_000..=5_000).contains(&keys.average_ttl_ms()), "{}", keys.average_ttl_ms());
     check(&keys);
+}
+
+fn key_of(overdue: &Overdue) -> Vec<u8> {
+    match overdue {
+        Overdue::Key(entry) => entry.key().to_vec(),
+        Overdue::Fields(key) => key.clone(),
+    }
+}
+
+#[test]
+fn the_sweep_finds_fields_that_expire() {
+    use crate::types::hash::Expiry;
+    let (mut keys, limits) = (Keyspace::new(), Limits::default());
+    let slot = Slot::new(7).unwrap();
+    let mut hash = Hash::new();
+    hash.set(b"field", b"value", Expiry::At(50), 0, &limits);
+    keys.set(slot, b"timed", Value::from(hash), None);
+    keys.set(slot, b"plain", Value::from(Hash::new()), None);
+    assert!(keys.may_expire());
+    let sweep = |keys: &mut Keyspace, now: u64| {
+        let mut found = Vec::new();
+        keys.expire_slice(now, 64, &mut |at, overdue| found.push((at, key_of(&overdue))));
+        found
+    };
+    assert!(sweep(&mut keys, 49).is_empty());
+    assert!(sweep(&mut keys, 50).contains(&(slot, b"timed".to_vec())));
+    let mut entry = keys.get_mut(slot, b"timed").unwrap();
+    entry.get_mut::<Hash>().unwrap().expire_fields(50, 10, |_| ());
+    assert!(sweep(&mut keys, 50).is_empty());
+    assert!(!keys.may_expire(), "a round found no such field");
 }

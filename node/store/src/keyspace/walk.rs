@@ -56,7 +56,10 @@ impl Keyspace {
                 slot = tried;
             }
         }
-        let entry = self.slots[slot.index()].table.random_marked(random)?;
+        // A marked key may be a hash of which only fields expire: rare, so the next try finds another.
+        let table = &self.slots[slot.index()].table;
+        let mut tries = (0..FAIR_TRIES).filter_map(|_| table.random_marked(random));
+        let entry = tries.find(|entry| entry.expire_at().is_some())?;
         Some((slot, entry.into()))
     }
 

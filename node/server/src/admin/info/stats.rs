@@ -22,6 +22,7 @@ pub(super) const STATS: &[Field] = &[
     ("sync_partial_ok", |_| 0.into()),
     ("sync_partial_err", |_| 0.into()),
     ("expired_keys", |g| g.core.stats.expired_keys.into()),
+    ("expired_fields", |g| g.core.stats.expired_fields.into()),
     ("expired_time_cap_reached_count", |g| g.core.stats.expire_cycles_cut.into()),
     ("evicted_keys", |g| g.core.stats.evicted_keys.into()),
     ("evicted_clients", |g| g.core.stats.evicted_clients.into()),
