@@ -54,6 +54,9 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     std::env::set_current_dir(&config.general.dir)
         .map_err(|e| format!("Can't chdir to '{}': {e}", config.general.dir))?;
     probe_ring()?;
+    if config.general.disable_thp {
+        disable_huge_pages();
+    }
     let config = raise_descriptor_limit(config, count);
     block_signals();
     let places = lay_out(&config, count, &cpus)?;
@@ -75,6 +78,16 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     }
     notice!("Ringmaster is now ready to exit, bye bye...");
     if clean { Ok(()) } else { Err("A core did not end cleanly".to_owned()) }
+}
+
+/// Keeps the kernel from backing memory with huge pages. The allocator would ask for them, and then a value of a few
+/// KiB may have to wait until two MiB are found and cleared: measured, a SET of 16 KiB into new memory cost 1.4 times
+/// the CPU.
+fn disable_huge_pages() {
+    // SAFETY: takes numbers only.
+    if unsafe { libc::prctl(libc::PR_SET_THP_DISABLE, 1, 0, 0, 0) } != 0 {
+        warning!("Transparent huge pages stay as they are: {}", io::Error::last_os_error());
+    }
 }
 
 /// The log's word for a `loglevel`.

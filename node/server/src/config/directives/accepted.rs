@@ -51,7 +51,6 @@ pub const ROWS: &[Row] = &[
         .never("the log has Redis's form"),
     text("locale-collate", "").never("SORT ALPHA compares bytes"),
     text("ignore-warnings", "").never("nothing is refused at start that it could allow"),
-    yes_no("disable-thp", "yes").fixed().never("transparent huge pages cost nothing where nothing is forked"),
     one_of("oom-score-adj", &["no", "yes", "relative", "absolute"], "no").never(OOM_SCORE),
     special("oom-score-adj-values", Kind::OomScores, "0 200 800").never(OOM_SCORE),
     yes_no("dynamic-hz", "yes").never("background work is cut into slices by time, not by hz"),

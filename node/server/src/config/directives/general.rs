@@ -2,7 +2,7 @@
 
 use crate::config::checks;
 use crate::config::kind::Kind;
-use crate::config::row::{INT_MAX, checked, group, number, one_of, optional, special, text};
+use crate::config::row::{INT_MAX, checked, group, number, one_of, optional, special, text, yes_no};
 use crate::config::value::{LogLevel, SHUTDOWN_NAMES};
 
 group! {
@@ -17,6 +17,8 @@ group! {
     loglevel: LogLevel = one_of("loglevel", LogLevel::WORDS, "notice");
     /// File for the process's number; empty is none
     pidfile: String = optional("pidfile").fixed();
+    /// Keep the kernel from making huge pages of its memory
+    disable_thp: bool = yes_no("disable-thp", "yes").fixed();
     /// Databases; a cluster has only number 0
     databases: u32 = number("databases", 1, INT_MAX, "1").fixed();
     /// How often a second background work runs, from 1 to 500
