@@ -13,10 +13,11 @@ const EDGES: &[(&str, &[&str])] = &[
     ("node/cluster", &["base"]),
     ("node/replication", &["base", "resp"]),
     ("node/commands", &["base", "resp", "store"]),
-    ("node/server", &["base", "resp", "aof", "store", "commands", "cluster", "replication"]),
+    ("node/acl", &["resp", "commands"]),
+    ("node/server", &["base", "resp", "aof", "store", "commands", "acl", "cluster", "replication"]),
     ("bench-client", &["base", "resp"]),
 ];
-const OWN: &[&str] = &["base", "resp", "aof", "store", "commands", "cluster", "replication", "server"];
+const OWN: &[&str] = &["base", "resp", "aof", "store", "commands", "acl", "cluster", "replication", "server"];
 /// Crates that read no clock, no randomness and no socket.
 const PURE: &[&str] = &[
     "node/base",
@@ -24,6 +25,7 @@ const PURE: &[&str] = &[
     "node/aof",
     "node/store",
     "node/commands",
+    "node/acl",
     "node/cluster",
     "node/replication",
 ];

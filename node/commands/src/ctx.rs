@@ -49,6 +49,8 @@ pub struct Ctx<'a> {
     pub random: &'a mut Random,
     /// Whether the command may wait: not inside MULTI nor a script.
     pub may_block: bool,
+    /// Whether its user may read keys that it does not name (SORT's BY and GET).
+    pub reads_every_key: bool,
 }
 
 impl<'a> Ctx<'a> {

@@ -27,6 +27,10 @@ const BY_DENIED: Error = Error::new(
 const GET_DENIED: Error = Error::new(
     "ERR GET option of SORT denied in Cluster mode when keys formed by the pattern may be in different slots.",
 );
+const BY_NOT_PERMITTED: Error =
+    Error::new("ERR BY option of SORT denied due to insufficient ACL permissions.");
+const GET_NOT_PERMITTED: Error =
+    Error::new("ERR GET option of SORT denied due to insufficient ACL permissions.");
 const NOT_A_WEIGHT: Error = Error::new("ERR One or more scores can't be converted into double");
 const CROSS_SLOT: Error = Error::new("CROSSSLOT Keys in request don't hash to the same slot");
 
@@ -92,7 +96,8 @@ struct Options<'a> {
 }
 
 impl<'a> Options<'a> {
-    fn parse(args: &'a Args<'_>, slot: Slot, may_store: bool) -> Result<Options<'a>, Error> {
+    fn parse(ctx: &Ctx<'_>, args: &'a Args<'_>, may_store: bool) -> Result<Options<'a>, Error> {
+        let (slot, reads_every_key) = (ctx.slot(), ctx.reads_every_key);
         let mut options = Options {
             is_descending: false,
             is_alpha: false,
@@ -121,12 +126,18 @@ impl<'a> Options<'a> {
                 if pattern.contains(&b'*') && pattern_slot(pattern) != Some(slot) {
                     return Err(BY_DENIED);
                 }
+                if pattern.contains(&b'*') && !reads_every_key {
+                    return Err(BY_NOT_PERMITTED);
+                }
                 options.by = Some(Pattern::parse(pattern));
                 at += 1;
             } else if more >= 1 && args.is(at, "get") {
                 let pattern = args[at + 1];
                 if pattern != b"#" && pattern_slot(pattern) != Some(slot) {
                     return Err(GET_DENIED);
+                }
+                if !reads_every_key {
+                    return Err(GET_NOT_PERMITTED);
                 }
                 options.get.push(Pattern::parse(pattern));
                 at += 1;
@@ -169,7 +180,7 @@ pub(crate) fn sort_ro(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 }
 
 fn run(ctx: &mut Ctx<'_>, args: &Args<'_>, may_store: bool) -> Outcome {
-    let options = Options::parse(args, ctx.slot(), may_store)?;
+    let options = Options::parse(ctx, args, may_store)?;
     let elements = elements(&mut ctx.db, args[1], &options)?;
     let mut values = Vec::with_capacity(elements.len() * options.get.len().max(1));
     for element in elements {

@@ -24,6 +24,7 @@ mod ring;
 mod route;
 mod settings;
 mod start;
+mod users;
 
 pub use allocator::Allocator;
 

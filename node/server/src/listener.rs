@@ -178,13 +178,15 @@ impl Listeners {
             core.stats.rejected_connections += 1;
             return turn_away(&socket, TOO_MANY);
         }
-        if outside && core.config.network.protected_mode && !core.asks_password() {
+        if outside && core.config.network.protected_mode && core.users.default_user().needs_no_password() {
             core.stats.rejected_connections += 1;
             return turn_away(&socket, DENIED);
         }
         core.stats.connections += 1;
         verbose!("Accepted {peer}");
-        let client = Client::new(socket, door, peer.into(), local.into(), core.now_ms);
+        let user = core.users.default_user().clone();
+        let mut client = Client::new(socket, door, peer.into(), local.into(), user, core.now_ms);
+        core.welcome(&mut client);
         let index = core.clients.insert(Box::new(client));
         if let Some(client) = core.clients.get(index) {
             client.receiving = true;

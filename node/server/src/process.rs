@@ -7,8 +7,11 @@ use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
+use acl::Users;
+
 use crate::clock::SteadyClock;
 use crate::executor;
+use crate::users::SharedUsers;
 
 /// What all cores may know of each other and of the process.
 pub struct Process {
@@ -22,6 +25,8 @@ pub struct Process {
     pub clock: SteadyClock,
     /// The ingress port; 0 when there is none.
     pub ingress_port: u16,
+    /// Who may do what.
+    pub users: SharedUsers,
     /// Each core's place.
     pub cores: Vec<Place>,
     stopping: AtomicBool,
@@ -49,11 +54,13 @@ impl Process {
         run_id: String,
         config_file: Option<PathBuf>,
         ingress_port: u16,
+        users: Users,
         cores: Vec<Place>,
     ) -> Process {
         let executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         let (clock, stopping) = (SteadyClock::start(), AtomicBool::new(false));
-        Process { run_id, executable, config_file, clock, ingress_port, cores, stopping }
+        let users = SharedUsers::new(users);
+        Process { run_id, executable, config_file, clock, ingress_port, users, cores, stopping }
     }
 
     /// Whether the cores are to end.
@@ -64,6 +71,11 @@ impl Process {
     /// Ends all cores.
     pub fn stop(&self) {
         self.stopping.store(true, Ordering::Relaxed);
+        self.wake_cores();
+    }
+
+    /// Makes all cores look for what is new.
+    pub fn wake_cores(&self) {
         self.cores.iter().for_each(|core| executor::signal(core.event_fd.as_raw_fd()));
     }
 

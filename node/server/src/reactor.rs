@@ -77,6 +77,7 @@ impl Reactor {
         let core = self.core.clone();
         let mut core = core.borrow_mut();
         core.now_ms = clock::unix_ms();
+        core.follow_users();
         let mut events = 0;
         while let Some(completion) = self.ring.next() {
             events += usize::from(!matches!(completion.token.op, Op::Wake | Op::WakeSent));

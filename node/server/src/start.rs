@@ -30,6 +30,7 @@ use crate::process::{Place, Process};
 use crate::reactor::Reactor;
 use crate::ring::ClientRing;
 use crate::settings;
+use crate::users;
 
 /// The file of a core's cluster state when it has a folder of its own.
 const OWN_FOLDER_CONFIG: &str = "nodes.conf";
@@ -41,7 +42,7 @@ const SPARE_DESCRIPTORS: u64 = 64;
 /// # Errors
 /// One sentence that says what is missing.
 pub fn run(loaded: Loaded) -> Result<(), String> {
-    let Loaded { config, file, warnings } = loaded;
+    let Loaded { config, file, users, names_users, warnings } = loaded;
     log::configure(level(config.general.loglevel), &config.general.logfile);
     let file = file.map(|file| fs::canonicalize(&file).unwrap_or(file));
     let cpus = executor::allowed_cpus();
@@ -53,6 +54,7 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     warnings.iter().for_each(|warning| warning!("{warning}"));
     std::env::set_current_dir(&config.general.dir)
         .map_err(|e| format!("Can't chdir to '{}': {e}", config.general.dir))?;
+    let users = users::at_start(&config, users, names_users)?;
     probe_ring()?;
     if config.general.disable_thp {
         disable_huge_pages();
@@ -61,7 +63,7 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     block_signals();
     let places = lay_out(&config, count, &cpus)?;
     let seeds = plant(&config, &places)?;
-    let process = Arc::new(Process::new(random_id(), file, config.ringmaster.ingress_port, places));
+    let process = Arc::new(Process::new(random_id(), file, config.ringmaster.ingress_port, users, places));
     write_pid_file(&config)?;
     let running = start_cores(&process, &config, seeds)?;
     notice!("Server initialized");

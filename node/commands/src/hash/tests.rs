@@ -43,6 +43,7 @@ impl Server {
             settings: &self.settings,
             random: &mut self.random,
             may_block: false,
+            reads_every_key: true,
         };
         let Ok(Found { command, .. }) = Found::resolve(&args) else { panic!("{words:?}") };
         let Run::Data(handler) = command.run else { panic!("{} is no data command", command.name) };

@@ -25,7 +25,8 @@ fn check(lines: &[(&str, &str)]) {
         let slot = key_slot(b"tag");
         let db = Db::new(&mut keyspace, slot, NOW, &mut effects, &mut garbage, &settings);
         let (settings, random) = (&settings, &mut random);
-        let mut ctx = Ctx { db, reply: &mut reply, settings, random, may_block: false };
+        let mut ctx =
+            Ctx { db, reply: &mut reply, settings, random, may_block: false, reads_every_key: true };
         let Ok(Found { command, .. }) = Found::resolve(&args) else { panic!("{line}") };
         let Run::Data(handler) = command.run else { panic!("{} is no data command", command.name) };
         let text = match handler(&mut ctx, &args) {

@@ -23,7 +23,11 @@ pub const UPDATE: KeyFlags = 1 << 5;
 pub const INSERT: KeyFlags = 1 << 6;
 /// Deletes by name, not by content.
 pub const DELETE: KeyFlags = 1 << 7;
-/// Which flags hold depends on the arguments.
+/// A channel, placed like a key: it tells the slot and is no key.
+pub const NOT_KEY: KeyFlags = 1 << 8;
+/// The specification may not find all keys.
+pub const INCOMPLETE: KeyFlags = 1 << 9;
+/// Which flags hold depends on the arguments; see [`Command::each_key_use`].
 pub const VARIABLE: KeyFlags = 1 << 10;
 
 /// The names of key flags, in COMMAND INFO's order.
@@ -36,6 +40,8 @@ pub const KEY_FLAG_NAMES: &[(KeyFlags, &str)] = &[
     (UPDATE, "update"),
     (INSERT, "insert"),
     (DELETE, "delete"),
+    (NOT_KEY, "not_key"),
+    (INCOMPLETE, "incomplete"),
     (VARIABLE, "variable_flags"),
 ];
 
@@ -50,6 +56,15 @@ pub enum Begin {
         word: &'static str,
         /// Where to begin; negative counts from the end and searches backwards.
         from: i32,
+    },
+    /// After the last option of this name. COMMAND INFO has no words for that and calls it unknown.
+    Option {
+        /// The option.
+        word: &'static str,
+        /// Where options begin.
+        from: usize,
+        /// Options with values of their own, which may be any words, and how many.
+        others: &'static [(&'static str, usize)],
     },
     /// Nobody can tell.
     Unknown,
@@ -112,6 +127,22 @@ pub const fn after(word: &'static str, from: i32, flags: KeyFlags) -> KeySpec {
     KeySpec { flags, begin: Begin::Keyword { word, from }, find: Find::Range { last: 0, step: 1, limit: 0 } }
 }
 
+/// The value of the last option `word`, where options begin at `from` and some have values of their own.
+pub const fn option(
+    word: &'static str,
+    from: usize,
+    others: &'static [(&'static str, usize)],
+    flags: KeyFlags,
+) -> KeySpec {
+    let begin = Begin::Option { word, from, others };
+    KeySpec { flags, begin, find: Find::Range { last: 0, step: 1, limit: 0 } }
+}
+
+/// Keys that are made of what the command reads.
+pub const fn unknown(flags: KeyFlags) -> KeySpec {
+    KeySpec { flags, begin: Begin::Unknown, find: Find::Unknown }
+}
+
 /// The first half of what follows the word `word`.
 pub const fn first_half_after(word: &'static str, from: i32, flags: KeyFlags) -> KeySpec {
     KeySpec { flags, begin: Begin::Keyword { word, from }, find: Find::Range { last: -1, step: 1, limit: 2 } }
@@ -164,6 +195,18 @@ impl KeySpec {
                 };
                 at.map(|i| i + 1).filter(|i| *i < args.len())
             }
+            Begin::Option { word, from, others } => {
+                let (mut at, mut value) = (from, None);
+                while at < args.len() {
+                    if args.is(at, word) && at + 1 < args.len() {
+                        value = Some(at + 1);
+                        at += 1;
+                    }
+                    let other = others.iter().find(|(name, _)| args.is(at, name));
+                    at += 1 + other.map_or(0, |(_, values)| *values);
+                }
+                value
+            }
             Begin::Unknown => None,
         }
     }
@@ -173,6 +216,34 @@ impl Command {
     /// Calls `each` with the index of every key, in the order of the specifications.
     pub fn each_key(&self, args: &Args<'_>, each: &mut dyn FnMut(usize)) -> Result<(), KeyError> {
         self.keys.iter().try_for_each(|spec| spec.each(args, each))
+    }
+
+    /// Calls `each` with the index of every key and with what is done with it in this very call.
+    pub fn each_key_use(
+        &self,
+        args: &Args<'_>,
+        each: &mut dyn FnMut(usize, KeyFlags),
+    ) -> Result<(), KeyError> {
+        self.keys.iter().filter(|spec| spec.flags & NOT_KEY == 0).try_for_each(|spec| {
+            let flags = if spec.flags & VARIABLE != 0 { self.flags_in_use(args) } else { spec.flags };
+            spec.each(args, &mut |index| each(index, flags))
+        })
+    }
+
+    /// What is done with the keys of a command where that depends on its other words.
+    fn flags_in_use(&self, args: &Args<'_>) -> KeyFlags {
+        let reads_only = match self.name {
+            "set" if (3..args.len()).any(|i| args.is(i, "get")) => false,
+            "set" => return OW | UPDATE,
+            "bitfield" => bitfield_reads_only(args),
+            _ => false,
+        };
+        if reads_only { RO | ACCESS } else { RW | ACCESS | UPDATE }
+    }
+
+    /// Whether it reads keys that are in none of its words (SORT's BY and GET).
+    pub fn reads_unnamed_keys(&self) -> bool {
+        self.keys.iter().any(|spec| matches!(spec.begin, Begin::Unknown))
     }
 
     /// COMMAND INFO's first key, last key and step: those of a simple range from a fixed index; zeros where
@@ -196,6 +267,23 @@ impl Command {
         }
         whole.unwrap_or((0, 0, 0))
     }
+}
+
+/// Whether all of BITFIELD's operations are GET; a line that is wrong counts as one that writes.
+fn bitfield_reads_only(args: &Args<'_>) -> bool {
+    let mut at = 2;
+    while at < args.len() {
+        let values = match () {
+            () if args.is(at, "get") => 2,
+            () if args.is(at, "overflow") => 1,
+            () => return false,
+        };
+        if at + values >= args.len() {
+            return false;
+        }
+        at += 1 + values;
+    }
+    true
 }
 
 /// The first key of a command whose keys are a simple range from a fixed index; the hot path of routing.
@@ -230,5 +318,10 @@ mod tests {
         assert_eq!(keys(first_half_after("STREAMS", 1, RO), "xread streams a b 0 0"), Ok(vec![2, 3]));
         assert_eq!(keys(first_half_after("STREAMS", 1, RO), "xread streams"), Ok(vec![]));
         assert_eq!(keys(after("STORE", 1, OW), "sort k store d"), Ok(vec![3]));
+        let store = option("STORE", 2, &[("by", 1), ("limit", 2)], OW);
+        assert_eq!(keys(store, "sort k store d"), Ok(vec![3]));
+        assert_eq!(keys(store, "sort k limit 0 store store a store b desc"), Ok(vec![8]));
+        assert_eq!(keys(store, "sort k store d by store xx"), Ok(vec![3]));
+        assert_eq!(keys(store, "sort k store"), Ok(vec![]));
     }
 }

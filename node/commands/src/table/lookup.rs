@@ -55,6 +55,11 @@ fn index() -> &'static Index {
     })
 }
 
+/// Number of rows, subcommands included; their numbers are below it.
+pub fn row_count() -> usize {
+    index().rows.len()
+}
+
 /// The top-level command of this name, in any case.
 #[inline]
 pub fn find(name: &[u8]) -> Option<Found> {

@@ -5,6 +5,7 @@
 //! alphabet, beside nothing else; handlers of data commands stand in this crate, and what needs sockets,
 //! configuration or the cluster is named by a [`Host`] and done by the server.
 
+mod acl;
 mod bitmap;
 mod cluster;
 mod connection;
@@ -23,10 +24,14 @@ mod sorted_set;
 mod stream;
 mod string;
 mod transactions;
+mod users;
 
+pub use acl::*;
 pub use host::Host;
-pub use keys::{Begin, Find, KEY_FLAG_NAMES, KeyError, KeySpec, first_key};
-pub use lookup::{Found, find};
+pub use keys::{
+    ACCESS, Begin, DELETE, Find, INSERT, KEY_FLAG_NAMES, KeyError, KeyFlags, KeySpec, UPDATE, first_key,
+};
+pub use lookup::{Found, find, row_count};
 
 use crate::args::Args;
 use crate::ctx::Ctx;
@@ -78,37 +83,8 @@ pub const NO_MANDATORY_KEYS: Flags = 1 << 19;
 pub const SENTINEL: Flags = 1 << 20;
 /// The containing row only names its subcommands.
 pub const CONTAINER: Flags = 1 << 21;
-
-/// An ACL category beyond those that flags and group imply.
-pub type Acl = u32;
-/// `@keyspace`
-pub const KEYSPACE: Acl = 1 << 0;
-/// `@dangerous`
-pub const DANGEROUS: Acl = 1 << 1;
-/// `@connection`
-pub const CONNECTION: Acl = 1 << 2;
-/// `@transaction`
-pub const TRANSACTION: Acl = 1 << 3;
-/// `@scripting`
-pub const SCRIPTING: Acl = 1 << 4;
-/// `@string`
-pub const STRING: Acl = 1 << 5;
-/// `@bitmap`
-pub const BITMAP: Acl = 1 << 6;
-/// `@hyperloglog`
-pub const HYPERLOGLOG: Acl = 1 << 7;
-/// `@geo`
-pub const GEO: Acl = 1 << 8;
-/// `@stream`
-pub const STREAM: Acl = 1 << 9;
-/// `@list`
-pub const LIST: Acl = 1 << 10;
-/// `@set`
-pub const SET: Acl = 1 << 11;
-/// `@sortedset`
-pub const SORTEDSET: Acl = 1 << 12;
-/// `@hash`
-pub const HASH: Acl = 1 << 13;
+/// Refused unless a directive of its own allows it (`enable-debug-command`).
+pub const PROTECTED: Flags = 1 << 22;
 
 /// The group a command is documented under (COMMAND DOCS).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -130,6 +106,19 @@ pub enum Group {
     Stream,
     String,
     Transactions,
+}
+
+/// Which words of a command are channels that permissions are asked for; giving channels up needs none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Channels {
+    /// None.
+    None,
+    /// The first word behind the name.
+    First,
+    /// All words behind the name.
+    All,
+    /// All words behind the name, and each is a pattern.
+    Patterns,
 }
 
 /// The handler of a data command: runs on the core that owns the slot, from start to end without a pause.
@@ -157,8 +146,10 @@ pub struct Command {
     pub flags: Flags,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
-    /// ACL categories beyond those implied; see [`acl_categories`].
+    /// ACL categories beyond those that flags imply; see [`categories`].
     pub acl: Acl,
+    /// Which of its words are channels.
+    pub channels: Channels,
     /// Documentation group.
     pub group: Group,
     /// The Redis version that first had it.
@@ -180,6 +171,7 @@ pub(crate) const ROW: Command = Command {
     flags: 0,
     keys: &[],
     acl: 0,
+    channels: Channels::None,
     group: Group::Generic,
     since: "1.0.0",
     summary: "",
@@ -205,6 +197,7 @@ pub const TABLE: &[&[Command]] = &[
     stream::ROWS,
     string::ROWS,
     transactions::ROWS,
+    users::ROWS,
 ];
 
 /// Every top-level command.
@@ -255,33 +248,4 @@ pub fn flag_names(command: &Command) -> Vec<&'static str> {
         (ALLOW_BUSY, "allow_busy"),
     ];
     NAMES.iter().filter(|(flag, _)| command.has(*flag)).map(|(_, name)| *name).collect()
-}
-
-/// The ACL categories of a command, `@` included: those its flags imply and its own, in the order of ACL CAT.
-pub fn acl_categories(command: &Command) -> Vec<&'static str> {
-    let own = |bit: Acl| command.acl & bit != 0;
-    let categories = [
-        (own(KEYSPACE), "@keyspace"),
-        (command.has(READONLY) && !own(SCRIPTING), "@read"),
-        (command.has(WRITE), "@write"),
-        (own(SET), "@set"),
-        (own(SORTEDSET), "@sortedset"),
-        (own(LIST), "@list"),
-        (own(HASH), "@hash"),
-        (own(STRING), "@string"),
-        (own(BITMAP), "@bitmap"),
-        (own(HYPERLOGLOG), "@hyperloglog"),
-        (own(GEO), "@geo"),
-        (own(STREAM), "@stream"),
-        (command.has(PUBSUB), "@pubsub"),
-        (command.has(ADMIN), "@admin"),
-        (command.has(FAST), "@fast"),
-        (!command.has(FAST), "@slow"),
-        (command.has(BLOCKING), "@blocking"),
-        (command.has(ADMIN) || own(DANGEROUS), "@dangerous"),
-        (own(CONNECTION), "@connection"),
-        (own(TRANSACTION), "@transaction"),
-        (own(SCRIPTING), "@scripting"),
-    ];
-    categories.into_iter().filter(|(has, _)| *has).map(|(_, name)| name).collect()
 }

@@ -43,7 +43,7 @@ pub(super) const ROWS: &[Command] = &[
     Command {
         name: "debug",
         arity: -2,
-        flags: ADMIN | NOSCRIPT | LOADING | STALE,
+        flags: ADMIN | NOSCRIPT | LOADING | STALE | PROTECTED,
         group: Group::Server,
         since: "1.0.0",
         summary: "Commands for tests; off unless enable-debug-command allows them.",
@@ -120,7 +120,7 @@ pub(super) const ROWS: &[Command] = &[
         name: "role",
         arity: 1,
         flags: NOSCRIPT | LOADING | STALE | FAST | SENTINEL,
-        acl: DANGEROUS,
+        acl: ADMINISTRATES | DANGEROUS,
         group: Group::Server,
         since: "2.8.12",
         summary: "Returns the node's role in replication.",

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use acl::Users;
 use commands::{Args, Error, Outcome, error};
 use resp::{Proto, parse_integer};
 
@@ -80,7 +81,7 @@ impl Filter<'_> {
         self.id.is_none_or(|id| client.id == id)
             && self.peer.is_none_or(|peer| client.peer.as_bytes() == peer)
             && self.local.is_none_or(|local| client.local.as_bytes() == local)
-            && self.user.is_none_or(|user| user == b"default")
+            && self.user.is_none_or(|user| client.user.name() == user)
             && self.of_type.unwrap_or(true)
             && self.older_than_ms.is_none_or(|ms| now_ms.saturating_sub(client.created_ms) >= ms)
             && !(self.spare_me && client.id == me)
@@ -91,8 +92,11 @@ impl Filter<'_> {
 pub fn kill(call: &mut Call<'_>) -> Outcome {
     let args = call.args;
     let old_form = args.len() == 3;
-    let filter =
-        if old_form { Filter { peer: Some(args[2]), ..Filter::default() } } else { parse_filter(args)? };
+    let filter = if old_form {
+        Filter { peer: Some(args[2]), ..Filter::default() }
+    } else {
+        parse_filter(args, &call.core.users)?
+    };
     let (me, now_ms) = (call.client.id, call.core.now_ms);
     let mut killed = 0;
     for client in call.core.clients.iter_mut().filter(|client| filter.matches(client, me, now_ms)) {
@@ -111,7 +115,7 @@ pub fn kill(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-fn parse_filter<'a>(args: &Args<'a>) -> Result<Filter<'a>, Error> {
+fn parse_filter<'a>(args: &Args<'a>, users: &Users) -> Result<Filter<'a>, Error> {
     if !args.len().is_multiple_of(2) {
         return Err(error::SYNTAX);
     }
@@ -124,7 +128,7 @@ fn parse_filter<'a>(args: &Args<'a>) -> Result<Filter<'a>, Error> {
             }
             b"addr" => filter.peer = Some(value),
             b"laddr" => filter.local = Some(value),
-            b"user" if value == b"default" => filter.user = Some(value),
+            b"user" if users.get(value).is_some() => filter.user = Some(value),
             b"user" => {
                 return Err(Error::text(format!("ERR No such user '{}'", String::from_utf8_lossy(value))));
             }

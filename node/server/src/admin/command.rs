@@ -1,7 +1,7 @@
 //! COMMAND: the command table, told to clients.
 
 use commands::glob::{self, Case};
-use commands::table::{self, Begin, Command, Find, Found, Group, KeySpec};
+use commands::table::{self, Begin, Find, Found, Group, KeyFlags, KeySpec};
 use commands::{Args, Error, Outcome, error};
 use resp::Reply;
 
@@ -64,7 +64,9 @@ fn write_info(reply: &mut Reply, found: Found) {
     reply.integer(first);
     reply.integer(last);
     reply.integer(step);
-    write_words(reply, &table::acl_categories(command));
+    let categories: Vec<String> =
+        table::category_names(table::categories(command)).map(|name| format!("@{name}")).collect();
+    write_words(reply, &categories);
     reply.set(command.tips.len());
     command.tips.iter().for_each(|tip| reply.bulk(tip.as_bytes()));
     reply.set(command.keys.len());
@@ -74,15 +76,15 @@ fn write_info(reply: &mut Reply, found: Found) {
 }
 
 /// A set of words, as status replies.
-fn write_words(reply: &mut Reply, words: &[&str]) {
+fn write_words(reply: &mut Reply, words: &[impl AsRef<str>]) {
     reply.set(words.len());
-    words.iter().for_each(|word| reply.simple(word));
+    words.iter().for_each(|word| reply.simple(word.as_ref()));
 }
 
 fn write_key_spec(reply: &mut Reply, spec: &KeySpec) {
     reply.map(3);
     reply.bulk(b"flags");
-    write_words(reply, &key_flags(spec));
+    write_words(reply, &key_flag_names(spec.flags));
     reply.bulk(b"begin_search");
     match spec.begin {
         Begin::Index(index) => write_rule(reply, "index", &[("index", index as i64)]),
@@ -93,10 +95,11 @@ fn write_key_spec(reply: &mut Reply, spec: &KeySpec) {
             reply.bulk(word.as_bytes());
             write_number(reply, ("startfrom", i64::from(from)));
         }
-        Begin::Unknown => write_rule(reply, "unknown", &[]),
+        Begin::Option { .. } | Begin::Unknown => write_rule(reply, "unknown", &[]),
     }
     reply.bulk(b"find_keys");
     match spec.find {
+        _ if matches!(spec.begin, Begin::Option { .. }) => write_rule(reply, "unknown", &[]),
         Find::Range { last, step, limit } => {
             let fields = [("lastkey", i64::from(last)), ("keystep", step as i64), ("limit", limit as i64)];
             write_rule(reply, "range", &fields);
@@ -128,8 +131,8 @@ fn write_number(reply: &mut Reply, (name, value): (&str, i64)) {
     reply.integer(value);
 }
 
-fn key_flags(spec: &KeySpec) -> Vec<&'static str> {
-    table::KEY_FLAG_NAMES.iter().filter(|(flag, _)| spec.flags & flag != 0).map(|(_, name)| *name).collect()
+fn key_flag_names(flags: KeyFlags) -> Vec<&'static str> {
+    table::KEY_FLAG_NAMES.iter().filter(|(flag, _)| flags & flag != 0).map(|(_, name)| *name).collect()
 }
 
 /// COMMAND DOCS [name ...]: names that are no command are left out.
@@ -198,8 +201,8 @@ impl Filter<'_> {
             Filter::All => true,
             Filter::Module => false,
             Filter::Category(wanted) => {
-                let is_wanted = |name: &&str| name.as_bytes()[1..].eq_ignore_ascii_case(wanted);
-                table::acl_categories(found.command).iter().any(is_wanted)
+                let wanted = table::category(wanted).unwrap_or(0);
+                table::categories(found.command) & wanted != 0
             }
             Filter::Pattern(pattern) => {
                 glob::matches(pattern, found.full_name().as_bytes(), Case::Insensitive)
@@ -231,7 +234,7 @@ pub fn list(call: &mut Call<'_>) -> Outcome {
 /// COMMAND GETKEYS command [argument ...]
 pub fn getkeys(call: &mut Call<'_>) -> Outcome {
     let args = Args::new(&call.args[2..]);
-    let (_, keys) = keys_in(&args)?;
+    let keys = keys_in(&args)?;
     call.client.reply.array(keys.len());
     keys.iter().for_each(|(index, _)| call.client.reply.bulk(args[*index]));
     Ok(())
@@ -240,22 +243,22 @@ pub fn getkeys(call: &mut Call<'_>) -> Outcome {
 /// COMMAND GETKEYSANDFLAGS command [argument ...]
 pub fn getkeysandflags(call: &mut Call<'_>) -> Outcome {
     let args = Args::new(&call.args[2..]);
-    let (command, keys) = keys_in(&args)?;
+    let keys = keys_in(&args)?;
     let reply = &mut call.client.reply;
     reply.array(keys.len());
-    for (index, spec) in keys {
+    for (index, flags) in keys {
         reply.array(2);
         reply.bulk(args[index]);
-        write_words(reply, &flags_in_use(command, spec, &args));
+        write_words(reply, &key_flag_names(flags));
     }
     Ok(())
 }
 
-/// Keys by index, each with the specification that finds it.
-type Keys = Vec<(usize, &'static KeySpec)>;
+/// Keys by index, each with what is done with it.
+type Keys = Vec<(usize, KeyFlags)>;
 
-/// The command in `args`, and its keys.
-fn keys_in(args: &Args<'_>) -> Result<(&'static Command, Keys), Error> {
+/// The keys of the command in `args`.
+fn keys_in(args: &Args<'_>) -> Result<Keys, Error> {
     let mut found = table::find(args[0]).ok_or(NO_SUCH_COMMAND)?;
     if let (Some(name), false) = (args.get(1), found.command.subcommands.is_empty()) {
         found = found.sub(name).ok_or(NO_SUCH_COMMAND)?;
@@ -268,26 +271,11 @@ fn keys_in(args: &Args<'_>) -> Result<(&'static Command, Keys), Error> {
         return Err(BAD_COUNT);
     }
     let mut keys = Vec::new();
-    for spec in command.keys {
-        spec.each(args, &mut |index| keys.push((index, spec))).map_err(|_| BAD_ARGUMENTS)?;
-    }
+    command.each_key_use(args, &mut |index, flags| keys.push((index, flags))).map_err(|_| BAD_ARGUMENTS)?;
     if keys.is_empty() && !command.has(table::NO_MANDATORY_KEYS) {
         return Err(BAD_ARGUMENTS);
     }
-    Ok((command, keys))
-}
-
-/// What is done with a key, where that depends on the other arguments.
-fn flags_in_use(command: &Command, spec: &KeySpec, args: &Args<'_>) -> Vec<&'static str> {
-    match command.name {
-        "set" if (3..args.len()).any(|i| args.is(i, "get")) => vec!["RW", "access", "update"],
-        "set" => vec!["OW", "update"],
-        "bitfield" if (2..args.len()).any(|i| args.is(i, "set") || args.is(i, "incrby")) => {
-            vec!["RW", "access", "update"]
-        }
-        "bitfield" => vec!["RO", "access"],
-        _ => key_flags(spec),
-    }
+    Ok(keys)
 }
 
 #[cfg(test)]
@@ -297,13 +285,9 @@ mod tests {
     fn keys(line: &str) -> Result<String, String> {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         let args = Args::new(&words);
-        let (command, keys) = keys_in(&args).map_err(|e| e.as_str().to_owned())?;
-        let text = |(index, spec): (usize, &'static KeySpec)| {
-            format!(
-                "{} {}",
-                String::from_utf8_lossy(args[index]),
-                flags_in_use(command, spec, &args).join(" ")
-            )
+        let keys = keys_in(&args).map_err(|e| e.as_str().to_owned())?;
+        let text = |(index, flags): (usize, KeyFlags)| {
+            format!("{} {}", String::from_utf8_lossy(args[index]), key_flag_names(flags).join(" "))
         };
         Ok(keys.into_iter().map(text).collect::<Vec<_>>().join(", "))
     }

@@ -7,8 +7,8 @@ use std::fs;
 
 use commands::{Error, Outcome, error};
 
-use super::Call;
-use crate::config::{self, Allowed, Change, Config, Disk, Files, SetContext, SetError, write_atomically};
+use super::{Call, acl};
+use crate::config::{self, Change, Config, Disk, Files, SetContext, SetError, write_atomically};
 use crate::core::stats::Stats;
 use crate::log::{self, notice};
 use crate::mesh::Message;
@@ -37,18 +37,19 @@ pub fn set(call: &mut Call<'_>) -> Outcome {
         return Err(error::wrong_arity("config|set"));
     }
     let settings: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
-    let protected_allowed = match call.core.config.security.enable_protected_configs {
-        Allowed::Yes => true,
-        Allowed::Local => call.client.is_local(),
-        Allowed::No => false,
-    };
+    let protected = call.core.config.security.enable_protected_configs;
+    let protected_allowed = call.core.allows(call.client, protected);
     let context = SetContext { protected_allowed, loading: false };
     let change = call.core.config.set(&settings, context).map_err(refused)?;
+    let new_password = change.changed.contains(&"requirepass");
     let config = apply(change).map_err(refused)?;
     for core in call.core.mesh.siblings() {
         call.core.mesh.send(core, Message::Config(Box::new(config.clone())));
     }
     call.core.adopt_config(config);
+    if new_password {
+        acl::set_default_password(call)?;
+    }
     call.client.reply.ok();
     Ok(())
 }
@@ -96,7 +97,11 @@ pub fn rewrite(call: &mut Call<'_>) -> Outcome {
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Vec::new(),
         Err(e) => return Err(failed(e)),
     };
-    write_atomically(path, &config::rewrite(&old, &call.core.config, false)).map_err(failed)?;
+    let users: Vec<Vec<u8>> = match call.core.config.security.aclfile.is_empty() {
+        true => call.core.users.iter().map(|user| user.describe()).collect(),
+        false => Vec::new(),
+    };
+    write_atomically(path, &config::rewrite(&old, &call.core.config, &users, false)).map_err(failed)?;
     notice!("CONFIG REWRITE executed with success.");
     call.client.reply.ok();
     Ok(())

@@ -6,6 +6,7 @@ use resp::{Proto, Reply, parse_integer};
 use super::{Call, REDIS_VERSION};
 use crate::client::{Answers, Closing};
 use crate::core::Core;
+use crate::core::access::Access;
 
 const WRONG_PASSWORD: Error = Error::new("WRONGPASS invalid username-password pair or user is disabled.");
 const NO_PASSWORD_SET: Error = Error::new(
@@ -21,29 +22,23 @@ const BAD_NAME: Error = Error::new("ERR Client names cannot contain spaces, newl
 const NO_SUCH_DB: Error = Error::new("ERR SELECT is not allowed in cluster mode");
 const DB_OUT_OF_RANGE: Error = Error::new("ERR DB index is out of range");
 
-/// Compares in a time that does not tell where the first difference is.
-fn same_secret(a: &[u8], b: &[u8]) -> bool {
-    a.len() == b.len() && a.iter().zip(b).fold(0, |differs, (a, b)| differs | (a ^ b)) == 0
-}
-
-/// Whether `user` and `password` are right. There is one user, `default`.
-fn check_password(core: &Core, user: &[u8], password: &[u8]) -> Result<(), Error> {
-    let right = !core.asks_password() || same_secret(password, core.config.security.requirepass.as_bytes());
-    if user == b"default" && right { Ok(()) } else { Err(WRONG_PASSWORD) }
-}
-
 /// AUTH password | user password
 pub fn auth(call: &mut Call<'_>) -> Outcome {
     let args = call.args;
-    match args.len() {
-        2 if !call.core.asks_password() => return Err(NO_PASSWORD_SET),
-        2 => check_password(call.core, b"default", args[1])?,
-        3 => check_password(call.core, args[1], args[2])?,
+    let (user, password) = match args.len() {
+        2 if call.core.users.default_user().needs_no_password() => return Err(NO_PASSWORD_SET),
+        2 => (acl::DEFAULT, args[1]),
+        3 => (args[1], args[2]),
         _ => return Err(error::SYNTAX),
-    }
-    call.client.authenticated = true;
+    };
+    log_in(call, user, password)?;
     call.client.reply.ok();
     Ok(())
+}
+
+fn log_in(call: &mut Call<'_>, user: &[u8], password: &[u8]) -> Outcome {
+    let right = call.core.log_in(call.client, call.args, user, password);
+    if right { Ok(()) } else { Err(WRONG_PASSWORD) }
 }
 
 /// What HELLO's options ask for.
@@ -70,6 +65,7 @@ pub fn hello(call: &mut Call<'_>) -> Outcome {
             options.user = Some((args[at + 1], args[at + 2]));
             at += 3;
         } else if args.is(at, "setname") && at + 1 < args.len() {
+            check_name(args[at + 1])?;
             options.name = Some(at + 1);
             at += 2;
         } else {
@@ -78,14 +74,12 @@ pub fn hello(call: &mut Call<'_>) -> Outcome {
         }
     }
     if let Some((user, password)) = options.user {
-        check_password(call.core, user, password)?;
-        call.client.authenticated = true;
+        log_in(call, user, password)?;
     }
-    if !call.client.authenticated && call.core.asks_password() {
+    if call.client.access == Access::Unknown {
         return Err(HELLO_NEEDS_AUTH);
     }
     if let Some(index) = options.name {
-        check_name(args[index])?;
         call.client.name = args.to_bytes(index);
     }
     call.client.reply.proto = proto;
@@ -152,7 +146,7 @@ pub fn reset(call: &mut Call<'_>) -> Outcome {
     client.name = bytes::Bytes::new();
     (client.readonly, client.asking, client.no_evict, client.no_touch) = (false, false, false, false);
     client.answers = Answers::On;
-    client.authenticated = !call.core.asks_password();
+    call.core.welcome(client);
     client.reply.simple("RESET");
     Ok(())
 }

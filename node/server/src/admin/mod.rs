@@ -3,6 +3,7 @@
 //! One function a command, in the module of its container or group. The match below is checked by the
 //! compiler against the table's [`Host`], so that no row is without its code.
 
+mod acl;
 mod client;
 mod cluster;
 mod command;
@@ -44,6 +45,18 @@ pub struct Call<'a> {
 pub fn run(core: &mut Core, client: &mut Client, host: Host, found: Found, args: &Args<'_>) -> Outcome {
     let call = &mut Call { core, client, found, args };
     match host {
+        Host::AclCat => acl::cat(call),
+        Host::AclDeluser => acl::deluser(call),
+        Host::AclDryrun => acl::dryrun(call),
+        Host::AclGenpass => acl::genpass(call),
+        Host::AclGetuser => acl::getuser(call),
+        Host::AclList => acl::list(call),
+        Host::AclLoad => acl::load(call),
+        Host::AclLog => acl::log(call),
+        Host::AclSave => acl::save(call),
+        Host::AclSetuser => acl::setuser(call),
+        Host::AclUsers => acl::users(call),
+        Host::AclWhoami => acl::whoami(call),
         Host::Asking => connection::asking(call),
         Host::Auth => connection::auth(call),
         Host::ClientCapa => client::capa(call),

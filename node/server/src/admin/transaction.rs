@@ -156,7 +156,10 @@ fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
         let mark = call.client.reply.mark();
         let runner = Runner { may_block: false, ..call.core.runner(call.client) };
         let slot = transaction.slot;
-        if let Err(error) = call.core.call_once(call.client, queued.found, &args, slot, runner) {
+        let permitted = call.core.permit_in_exec(call.client, queued.found, &args);
+        let outcome =
+            permitted.and_then(|()| call.core.call_once(call.client, queued.found, &args, slot, runner));
+        if let Err(error) = outcome {
             call.client.reply.truncate(mark);
             call.core.reply_error(call.client, &error);
         }

@@ -2,6 +2,8 @@
 
 use std::fmt::Write as _;
 
+use commands::table::Found;
+
 use super::{Client, Closing, Door};
 use crate::core::Core;
 use resp::Proto;
@@ -50,8 +52,9 @@ pub fn describe(client: &Client, core: &Core) -> String {
     field("omem", &sending);
     field("tot-mem", &client.memory());
     field("events", &if sending > 0 { "rw" } else { "r" });
-    field("cmd", &client.last_command);
-    field("user", &"default");
+    let last = client.last_row.and_then(Found::by_id);
+    field("cmd", &last.map_or_else(|| "NULL".to_owned(), |found| found.full_name()));
+    field("user", &String::from_utf8_lossy(client.user.name()));
     field("redir", &-1);
     field("resp", &if client.proto() == Proto::Resp3 { 3 } else { 2 });
     field("lib-name", &String::from_utf8_lossy(&client.lib_name));

@@ -8,7 +8,9 @@ mod input;
 mod output;
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
+use std::sync::Arc;
 
+use acl::User;
 use bytes::Bytes;
 use resp::{Proto, Reply};
 
@@ -16,6 +18,7 @@ pub use describe::describe;
 pub use input::{Input, Next};
 pub use output::Sending;
 
+use crate::core::access::Access;
 use crate::core::transaction::Transaction;
 use crate::ingress::Pending;
 use crate::ring::{Op, Token};
@@ -82,8 +85,12 @@ pub struct Client {
     pub lib_name: Bytes,
     /// CLIENT SETINFO.
     pub lib_version: Bytes,
-    /// Has given the password, where one is asked.
+    /// Who it is.
+    pub user: Arc<User>,
+    /// Has logged in, or came when that was not asked.
     pub authenticated: bool,
+    /// What has to be asked before its commands run.
+    pub access: Access,
     /// READONLY was said.
     pub readonly: bool,
     /// ASKING was said, for the next command.
@@ -102,8 +109,8 @@ pub struct Client {
     pub receiving: bool,
     /// Stands in the core's list of clients with replies to send.
     pub queued: bool,
-    /// Name of the last command, for CLIENT LIST.
-    pub last_command: &'static str,
+    /// Row of the last command, for CLIENT LIST; none before the first, and after one that has no row.
+    pub last_row: Option<u16>,
     /// Bytes received and sent, and commands run.
     pub bytes_in: u64,
     /// See `bytes_in`.
@@ -132,7 +139,14 @@ pub struct Client {
 
 impl Client {
     /// A connection that just came in.
-    pub fn new(socket: OwnedFd, door: Door, peer: Box<str>, local: Box<str>, now_ms: u64) -> Client {
+    pub fn new(
+        socket: OwnedFd,
+        door: Door,
+        peer: Box<str>,
+        local: Box<str>,
+        user: Arc<User>,
+        now_ms: u64,
+    ) -> Client {
         Client {
             id: 0,
             index: 0,
@@ -146,7 +160,9 @@ impl Client {
             name: Bytes::new(),
             lib_name: Bytes::new(),
             lib_version: Bytes::new(),
+            user,
             authenticated: false,
+            access: Access::Unknown,
             readonly: false,
             asking: false,
             no_evict: false,
@@ -156,7 +172,7 @@ impl Client {
             closing: Closing::No,
             receiving: false,
             queued: false,
-            last_command: "NULL",
+            last_row: None,
             bytes_in: 0,
             bytes_out: 0,
             commands: 0,

@@ -10,7 +10,8 @@ use super::directives;
 use super::files::{Files, reason};
 use super::kind::{Kind, Source};
 use super::row::{Effect, Row};
-use super::value::Value;
+use super::value::{AclPubsubDefault, Value};
+use acl::{Defaults, Users};
 use std::collections::HashSet;
 use std::fmt;
 use std::path::PathBuf;
@@ -21,9 +22,6 @@ const INCLUDE_DEPTH_MAX: usize = 16;
 const FILES_MAX: usize = 1024;
 /// Directives of old versions that Redis reads and forgets.
 const RETIRED: [&str; 3] = ["list-max-ziplist-entries", "list-max-ziplist-value", "lua-replicate-commands"];
-/// Rules of `user default` that say what holds anyway.
-const DEFAULT_USER_RULES: [&str; 9] =
-    ["on", "nopass", "~*", "allkeys", "&*", "allchannels", "+@all", "allcommands", "sanitize-payload"];
 
 /// A configuration ready to run.
 #[derive(Debug)]
@@ -32,6 +30,10 @@ pub struct Loaded {
     pub config: Config,
     /// The file named on the command line, which CONFIG REWRITE writes; relative to the folder at start.
     pub file: Option<PathBuf>,
+    /// The users that `requirepass` and the lines `user` make.
+    pub users: Users,
+    /// Whether there are such lines.
+    pub names_users: bool,
     /// Lines for the log.
     pub warnings: Vec<String>,
 }
@@ -66,6 +68,7 @@ pub fn load(args: &[String], files: &mut dyn Files) -> Result<Loaded, ConfigErro
         files,
         used: HashSet::new(),
         warnings: Vec::new(),
+        user_lines: Vec::new(),
         files_read: 0,
     };
     let file = args.first().filter(|arg| !arg.starts_with('-'));
@@ -133,6 +136,12 @@ impl At<'_> {
     }
 }
 
+/// A line `user`: its words but the first, and what an error says of it.
+struct UserLine {
+    words: Vec<String>,
+    place: (String, usize, String),
+}
+
 fn cannot_open(path: &str, error: &std::io::Error, at: Option<&At>) -> ConfigError {
     let reason = format!("Fatal error, can't open config file '{path}': {}", reason(error));
     match at {
@@ -147,6 +156,8 @@ struct Loader<'f> {
     /// Names of the rows that were used.
     used: HashSet<&'static str>,
     warnings: Vec<String>,
+    /// Read when the directives that matter to users are known.
+    user_lines: Vec<UserLine>,
     files_read: usize,
 }
 
@@ -217,14 +228,15 @@ impl Loader<'_> {
                     .push(format!("{name} is accepted and has no effect: it belongs to an older version"));
                 return Ok(());
             }
-            ("user", [user, rules @ ..]) if user == "default" => {
-                return self.default_user(rules).map_err(|e| at.error(e));
+            ("user", [_, ..]) => {
+                let place = (at.origin.to_owned(), at.number, String::from_utf8_lossy(at.text).into_owned());
+                self.user_lines.push(UserLine { words: args.to_vec(), place });
+                return Ok(());
             }
             _ => {}
         }
         Err(at.error(match (name, args.len()) {
             ("rename-command", 2) => "rename-command is not supported: commands keep their names",
-            ("user", 1..) => "user is not supported yet: only the default user exists",
             ("loadmodule", 1..) => "loadmodule is not supported: there are no modules",
             ("sentinel", _) => "sentinel directive while not in sentinel mode",
             (_, 1..) if name.contains('.') => "directives of modules are not supported: there are no modules",
@@ -242,20 +254,18 @@ impl Loader<'_> {
         Ok(())
     }
 
-    /// `user default ...`: what holds anyway, and a password, which is `requirepass`.
-    fn default_user(&mut self, rules: &[String]) -> Result<(), String> {
-        for rule in rules {
-            match rule.strip_prefix('>') {
-                Some(password) => self.config.security.requirepass = password.to_owned(),
-                None if DEFAULT_USER_RULES.contains(&rule.to_ascii_lowercase().as_str()) => {}
-                None => {
-                    return Err(format!(
-                        "user is not supported yet: the default user cannot have the rule '{rule}'"
-                    ));
-                }
-            }
+    /// The users that `requirepass` and the lines `user` make.
+    fn users(&self) -> Result<Users, ConfigError> {
+        let security = &self.config.security;
+        let all_channels = security.acl_pubsub_default == AclPubsubDefault::AllChannels;
+        let (mut users, mut names) = (Users::default(), Vec::new());
+        users.set_default_password(security.requirepass.as_bytes());
+        for line in &self.user_lines {
+            let words: Vec<&[u8]> = line.words.iter().map(String::as_bytes).collect();
+            let added = users.add_line(&words, &mut names, Defaults { all_channels });
+            added.map_err(|reason| ConfigError { line: Some(line.place.clone()), reason })?;
         }
-        Ok(())
+        Ok(users)
     }
 
     fn finish(mut self, file: Option<PathBuf>) -> Result<Loaded, ConfigError> {
@@ -276,7 +286,9 @@ impl Loader<'_> {
             self.warnings.push(format!("{} is accepted and has no effect: {reason}", row.name));
         }
         self.warnings.extend(self.config.settle());
-        Ok(Loaded { config: self.config, file, warnings: self.warnings })
+        let users = self.users()?;
+        let names_users = !self.user_lines.is_empty();
+        Ok(Loaded { config: self.config, file, users, names_users, warnings: self.warnings })
     }
 }
 

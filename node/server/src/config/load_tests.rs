@@ -212,12 +212,14 @@ fn file_errors() {
         "loadmodule /x.so",
         "loadmodule is not supported: there are no modules",
     );
-    check_error("user bob on", &[], "user bob on", "user is not supported yet: only the default user exists");
+    check_error("user", &[], "user", "Bad directive or wrong number of arguments");
+    let declared = "Error in user declaration";
+    check_error("user bob oops", &[], "user bob oops", &format!("{declared} 'oops': Syntax error"));
     check_error(
-        "user default -@all",
+        "user bob on\nuser bob",
         &[],
-        "user default -@all",
-        "user is not supported yet: the default user cannot have the rule '-@all'",
+        "user bob",
+        &format!("{declared} 'bob': Duplicate user found. A user can only be defined once in config files"),
     );
     let message = load_with(&[("f", "port 1\n\nhz x")], &["f"]).unwrap_err();
     assert!(message.contains("\nReading the configuration file, at line 3 (f)\n"), "{message}");
@@ -250,14 +252,15 @@ fn our_own_and_warnings() {
     let loaded = loaded(
         "cores auto\nbootstrap yes\ningress-port 7000\ncluster-enabled no\ndatabases 16\n\
          io-threads 4\nio-threads 2\nappendonly no\nmaxmemory 1gb\nhz 900\nlua-replicate-commands yes\n\
-         user default on >secret ~* +@all\ndir /data",
+         requirepass unseen\nuser default on >secret ~* +@all\nuser bob\ndir /data",
         &[],
     );
     let config = &loaded.config;
     assert_eq!(config.ringmaster.cores, super::Cores::Auto);
     assert!(config.ringmaster.bootstrap && config.cluster.enabled);
     assert_eq!((config.general.databases, config.general.hz), (1, 500));
-    assert_eq!((config.security.requirepass.as_str(), config.general.dir.as_str()), ("secret", "/data"));
+    assert_eq!(config.general.dir, "/data");
+    assert!(loaded.users.authenticate(b"default", b"secret").is_some() && loaded.users.get(b"bob").is_some());
     let begins: Vec<&str> = loaded.warnings.iter().map(|w| w.split(' ').next().unwrap_or("")).collect();
     for name in ["lua-replicate-commands", "io-threads", "databases", "cluster-enabled"] {
         assert_eq!(begins.iter().filter(|begin| **begin == name).count(), 1, "{name} in {begins:?}");

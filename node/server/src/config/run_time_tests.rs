@@ -118,7 +118,7 @@ fn set_errors() {
 fn check_rewrite(old: &str, settings: &[(&str, &str)], expect: &str) {
     // `dir` and `save` are always written; given here so that the expectations stay short.
     let config = after(settings);
-    let new = String::from_utf8(rewrite(old.as_bytes(), &config, false)).unwrap();
+    let new = String::from_utf8(rewrite(old.as_bytes(), &config, &[], false)).unwrap();
     let rest: Vec<&str> =
         new.lines().filter(|l| !l.starts_with("dir ") && !l.starts_with("save 3600")).collect();
     assert_eq!(rest.join("\n"), expect, "{old:?} {settings:?}");
@@ -164,7 +164,7 @@ fn rewrite_adds_what_changed() {
          notify-keyspace-events \"AK\"\nrepl-backlog-size 20mb",
     );
     let config = after(&[("save", ""), ("bind", "")]);
-    let new = String::from_utf8(rewrite(b"save 900 1\nsave 300 10\n", &config, false)).unwrap();
+    let new = String::from_utf8(rewrite(b"save 900 1\nsave 300 10\n", &config, &[], false)).unwrap();
     assert!(new.starts_with("save \"\"\n\n") && new.contains("\nbind \"\"\n"), "{new}");
 }
 
@@ -192,7 +192,7 @@ fn rewrite_everything_and_load() {
         ("save", ""),
         ("list-max-listpack-size", "-5"),
     ]);
-    let text = rewrite(b"", &config, true);
+    let text = rewrite(b"", &config, &[], true);
     let again = super::load(&["f".to_owned()], &mut One(text)).unwrap_or_else(|e| panic!("{e}")).config;
     assert_eq!(again.get(&[b"*"]), config.get(&[b"*"]));
 }

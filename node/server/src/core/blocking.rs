@@ -12,6 +12,8 @@ use commands::table::Found;
 use commands::{Block, Unblocked};
 use resp::Proto;
 
+use crate::core::Runner;
+
 /// A client of some core of the process, also if it is gone meanwhile.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct SessionId {
@@ -39,8 +41,8 @@ pub struct Blocked {
     pub on_timeout: Unblocked,
     /// The protocol version of the reply.
     pub proto: Proto,
-    /// The place of the reply among a sibling's ingress client's replies.
-    pub ticket: u32,
+    /// Whose it is; its reply's place, its permissions.
+    pub runner: Runner,
 }
 
 /// Who waits for what, on one core.
@@ -60,10 +62,10 @@ impl Blocked {
         slot: Slot,
         block: Block,
         proto: Proto,
-        ticket: u32,
+        runner: Runner,
     ) -> Blocked {
         let Block { keys, deadline_ms, on_timeout, resume } = block;
-        Blocked { found, args: resume.unwrap_or(args), slot, keys, deadline_ms, on_timeout, proto, ticket }
+        Blocked { found, args: resume.unwrap_or(args), slot, keys, deadline_ms, on_timeout, proto, runner }
     }
 }
 

@@ -48,6 +48,12 @@ impl Clients {
         self.slots.get_mut(index as usize)?.client.as_mut()
     }
 
+    /// The client of this incarnation at `index`, unless it was taken.
+    pub fn peek(&self, index: u32, generation: u32) -> Option<&Client> {
+        let slot = self.slots.get(index as usize)?;
+        slot.client.as_deref().filter(|_| slot.generation == generation)
+    }
+
     /// Takes the client at `index` out while its own command runs; [`Clients::put`] it back.
     #[inline]
     pub fn take(&mut self, index: u32, generation: u32) -> Option<Box<Client>> {

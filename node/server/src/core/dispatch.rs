@@ -6,6 +6,7 @@
 
 use std::time::Duration;
 
+use acl::UserId;
 use base::Slot;
 use commands::table::{self, Found, Host, Run};
 use commands::{Args, Ctx, Db, Error, Outcome};
@@ -15,15 +16,14 @@ use crate::admin;
 use crate::client::{Answers, Client, Door};
 use crate::clock::Moment;
 use crate::core::Core;
+use crate::core::access::Access;
 use crate::core::blocking::{Blocked, SessionId};
 use crate::core::request::Read;
 use crate::core::transaction::Queued;
 use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
 
-const NO_AUTH: Error = Error::new("NOAUTH Authentication required.");
 const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
 const NO_REPLICAS: Error = Error::new("NOREPLICAS Not enough good replicas to write.");
-const NOT_IN_MULTI: Error = Error::new("ERR Command not allowed inside a transaction");
 
 /// Who runs a data command, and what that means for it.
 #[derive(Clone, Copy)]
@@ -36,6 +36,8 @@ pub struct Runner {
     pub may_block: bool,
     /// Whether keys are not marked as used (CLIENT NO-TOUCH).
     pub no_touch: bool,
+    /// Whose permissions hold; none when nothing is to be asked.
+    pub user: Option<UserId>,
 }
 
 impl Core {
@@ -84,15 +86,9 @@ impl Core {
             return self.refuse_unresolved(client, args);
         };
         let command = found.command;
-        client.last_command = command.name;
-        if !client.authenticated && self.asks_password() && !command.has(table::NO_AUTH) {
-            return self.refuse(found, NO_AUTH);
-        }
-        if client.in_multi()
-            && command.has(table::NO_MULTI)
-            && !matches!(command.run, Run::Host(Host::Watch | Host::Multi))
-        {
-            return self.refuse(found, NOT_IN_MULTI);
+        client.last_row = Some(found.id);
+        if client.access != Access::Everything || command.flags & (table::PROTECTED | table::NO_MULTI) != 0 {
+            self.admit(client, found, args)?;
         }
         let slot = match keys {
             Keys::None => None,
@@ -164,13 +160,14 @@ impl Core {
     }
 
     /// Counts a command that is refused before it runs.
-    fn refuse(&mut self, found: Found, error: Error) -> Outcome {
+    pub fn refuse(&mut self, found: Found, error: Error) -> Outcome {
         self.stats.command(&found).rejected += 1;
         Err(error)
     }
 
     /// Says why a request has no row.
     fn refuse_unresolved(&mut self, client: &mut Client, args: &Args<'_>) -> Outcome {
+        client.last_row = None;
         if let Some(found) = table::find(args[0]) {
             self.stats.command(&found).rejected += 1;
         }
@@ -260,6 +257,7 @@ impl Core {
         let Run::Data(handler) = found.command.run else {
             return Err(commands::error::SYNTAX);
         };
+        let reads_every_key = runner.user.is_none_or(|user| self.may_read_every_key(user, found, args));
         let start = Moment::now();
         self.begin_unit();
         self.effects.reset();
@@ -277,6 +275,7 @@ impl Core {
             settings: &self.settings,
             random: &mut self.random,
             may_block: runner.may_block,
+            reads_every_key,
         };
         let outcome = handler(&mut ctx, args);
         self.count(found, args, start, outcome.is_err(), None);
@@ -311,7 +310,7 @@ impl Core {
             // One that waits already and found nothing again keeps its place.
             if self.waiting.get(runner.session).is_none() {
                 let args = (0..args.len()).map(|i| args.to_bytes(i)).collect();
-                let blocked = Blocked::new(found, args, slot, block, proto, runner.ticket);
+                let blocked = Blocked::new(found, args, slot, block, proto, runner);
                 self.waiting.add(runner.session, blocked);
                 self.update_listening();
             }

@@ -16,6 +16,7 @@ use crate::bus::Bus;
 use crate::client::{Client, Closing};
 use crate::clock;
 use crate::config::Config;
+use crate::core::access::Access;
 use crate::core::blocking::{SessionId, Waiting};
 use crate::core::clients::Clients;
 use crate::core::eviction::Eviction;
@@ -44,8 +45,12 @@ impl Core {
         cluster: Cluster,
         mesh: Mesh,
     ) -> Core {
+        let (users, users_version) = process.users.newest();
         let mut core = Core {
             index,
+            users,
+            users_version,
+            acl_log: acl::Log::default(),
             core_ids,
             process,
             keys: Keyspace::new(),
@@ -101,7 +106,9 @@ impl Core {
 
     /// How a client's own commands run.
     pub fn runner(&self, client: &Client) -> Runner {
-        Runner { session: self.session(client), ticket: 0, may_block: true, no_touch: client.no_touch }
+        let user = (client.access != Access::Everything).then(|| client.user.id());
+        let session = self.session(client);
+        Runner { session, ticket: 0, may_block: true, no_touch: client.no_touch, user }
     }
 
     /// Notes a slow command.

@@ -3,6 +3,7 @@
 //! A request comes in at `reactor`, is cut out of the byte stream (`request`), checked and run (`dispatch`).
 //! All state of the node is in [`Core`]; commands run to their end without await, so nothing here is locked.
 
+pub mod access;
 pub mod blocking;
 pub mod clients;
 pub mod eviction;
@@ -25,6 +26,7 @@ mod serve;
 
 use std::sync::Arc;
 
+use acl::Users;
 use base::{NodeId, Random};
 use cluster::Cluster;
 use commands::{Effects, Settings};
@@ -66,6 +68,12 @@ pub struct Core {
     pub clients: Clients,
     /// Its copy of the configuration.
     pub config: Config,
+    /// The users of the process, as this core knows them.
+    pub users: Arc<Users>,
+    /// Their version; see `users::SharedUsers`.
+    users_version: u64,
+    /// What was refused to this core's clients.
+    pub acl_log: acl::Log,
     /// What data commands need of the configuration.
     pub settings: Settings,
     /// Its view of the cluster.
@@ -119,12 +127,6 @@ pub struct Core {
 }
 
 impl Core {
-    /// Whether clients must give a password.
-    #[inline]
-    pub fn asks_password(&self) -> bool {
-        !self.config.security.requirepass.is_empty()
-    }
-
     /// This core's ports, folder and CPU.
     pub fn place(&self) -> &Place {
         &self.process.cores[usize::from(self.index)]

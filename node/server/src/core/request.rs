@@ -15,6 +15,7 @@ use smallvec::SmallVec;
 
 use crate::client::{Client, Closing, Input, Next};
 use crate::core::Core;
+use crate::core::access::Access;
 use crate::log::verbose;
 use crate::route::{self, Keys};
 
@@ -62,8 +63,8 @@ impl Core {
     }
 
     fn limits(&self, client: &Client) -> Limits {
-        let authenticated = client.authenticated || !self.asks_password();
-        Limits { bulk_max: self.config.limits.proto_max_bulk_len as i64, authenticated }
+        let bulk_max = self.config.limits.proto_max_bulk_len as i64;
+        Limits { bulk_max, authenticated: client.access != Access::Unknown }
     }
 
     /// Runs the whole requests in `data`; what is left becomes the client's input.

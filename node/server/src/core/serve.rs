@@ -4,8 +4,8 @@ use commands::{Args, Error, Unblocked};
 use resp::Reply;
 use smallvec::SmallVec;
 
+use crate::core::Core;
 use crate::core::blocking::{Blocked, SessionId};
-use crate::core::{Core, Runner};
 
 impl Core {
     /// Runs the commands of sessions whose keys were written, until no written key is left. Inside a unit (see
@@ -24,12 +24,15 @@ impl Core {
     /// Runs a waiting session's command again; it is answered, or waits on at its old place.
     fn run_again(&mut self, session: SessionId) {
         let Some(blocked) = self.waiting.get(session) else { return };
-        let (found, slot, proto, ticket) = (blocked.found, blocked.slot, blocked.proto, blocked.ticket);
+        let (found, slot, proto, runner) = (blocked.found, blocked.slot, blocked.proto, blocked.runner);
         let args: Vec<bytes::Bytes> = blocked.args.clone();
         let words: SmallVec<[&[u8]; 12]> = args.iter().map(|arg| &arg[..]).collect();
         let mut reply = Reply::new(proto);
-        let runner = Runner { session, ticket, may_block: true, no_touch: false };
-        let outcome = self.run_data(&mut reply, found, &Args::new(&words), Some(slot), runner);
+        let args = Args::new(&words);
+        let outcome = match self.permit_session(session, runner.user, found, &args) {
+            Ok(()) => self.run_data(&mut reply, found, &args, Some(slot), runner),
+            Err(error) => self.refuse(found, error),
+        };
         if let Err(error) = outcome {
             self.stats.error(error.code());
             reply.error(error.as_str());
@@ -53,10 +56,10 @@ impl Core {
 
     /// Hands the reply of a wait to its client, here or at a sibling.
     fn end_wait(&mut self, session: SessionId, reply: &Reply) {
-        let Some(Blocked { ticket, .. }) = self.waiting.remove(session) else { return };
+        let Some(Blocked { runner, .. }) = self.waiting.remove(session) else { return };
         self.update_listening();
         if session.core != self.index {
-            return self.mesh.reply(session, ticket, reply);
+            return self.mesh.reply(session, runner.ticket, reply);
         }
         // The session's own client is never the one whose command runs now: that one does not wait.
         let Some(client) = self.clients.get(session.index).filter(|c| c.generation == session.generation)

@@ -82,6 +82,14 @@ pub struct Stats {
     pub query_buffer_disconnections: u64,
     /// See `query_buffer_disconnections`.
     pub output_buffer_disconnections: u64,
+    /// What users lacked: the right password, a command, a key, a channel.
+    pub denied_log_ins: u64,
+    /// See `denied_log_ins`.
+    pub denied_commands: u64,
+    /// See `denied_log_ins`.
+    pub denied_keys: u64,
+    /// See `denied_log_ins`.
+    pub denied_channels: u64,
     /// Commands run on the way from the ingress to a sibling, and for a sibling's ingress.
     pub forwarded: u64,
     /// See `forwarded`.

@@ -6,10 +6,11 @@
 //!
 //! ```text
 //! request: kind u8 | proto u8 | row u16 | slot u16 | words u16.. | index u32 | generation u32 | ticket u32
-//!          then `words` times: length u32, bytes
+//!          | user u32, then `words` times: length u32, bytes
 //! reply:   index u32 | generation u32 | ticket u32 | length u32 | RESP bytes
 //! ```
 
+use acl::UserId;
 use base::Slot;
 use commands::Args;
 use resp::Proto;
@@ -30,6 +31,8 @@ pub enum Kind {
     Watch = 3,
     /// The session watches and waits for nothing any more.
     Forget = 4,
+    /// In the place of a transaction's command that its user may not run: answer with this error.
+    Refused = 5,
 }
 
 /// A request's header.
@@ -47,6 +50,8 @@ pub struct Header {
     pub session: SessionId,
     /// The place of its reply.
     pub ticket: u32,
+    /// Whose permissions hold.
+    pub user: UserId,
 }
 
 /// Words of nearly all commands fit without an allocation.
@@ -54,7 +59,7 @@ pub type Words<'a> = SmallVec<[&'a [u8]; 12]>;
 
 /// Appends a request.
 pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
-    let mut fixed = [0u8; 22];
+    let mut fixed = [0u8; 26];
     fixed[0] = header.kind as u8;
     fixed[1] = u8::from(header.proto == Proto::Resp3);
     fixed[2..4].copy_from_slice(&header.row.to_le_bytes());
@@ -63,6 +68,7 @@ pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
     fixed[10..14].copy_from_slice(&header.session.index.to_le_bytes());
     fixed[14..18].copy_from_slice(&header.session.generation.to_le_bytes());
     fixed[18..22].copy_from_slice(&header.ticket.to_le_bytes());
+    fixed[22..26].copy_from_slice(&header.user.number().to_le_bytes());
     out.extend_from_slice(&fixed);
     for word in args.iter() {
         out.extend_from_slice(&(word.len() as u32).to_le_bytes());
@@ -91,6 +97,7 @@ pub fn read_request<'a>(rest: &mut &'a [u8], core: u16) -> (Header, Words<'a>) {
         1 => Kind::Exec,
         2 => Kind::Queued,
         3 => Kind::Watch,
+        5 => Kind::Refused,
         _ => Kind::Forget,
     };
     let proto = if take::<1>(rest)[0] == 1 { Proto::Resp3 } else { Proto::Resp2 };
@@ -99,8 +106,9 @@ pub fn read_request<'a>(rest: &mut &'a [u8], core: u16) -> (Header, Words<'a>) {
     let count = u32::from_le_bytes(take(rest));
     let (index, generation) = (u32::from_le_bytes(take(rest)), u32::from_le_bytes(take(rest)));
     let ticket = u32::from_le_bytes(take(rest));
+    let user = UserId::new(u32::from_le_bytes(take(rest))).expect("a sibling sends users");
     let words = (0..count).map(|_| take_bytes(rest)).collect();
-    (Header { kind, proto, row, slot, session: SessionId { core, index, generation }, ticket }, words)
+    (Header { kind, proto, row, slot, session: SessionId { core, index, generation }, ticket, user }, words)
 }
 
 /// Appends a reply's header; its `len` bytes are to follow.
@@ -125,16 +133,16 @@ mod tests {
     #[test]
     fn round_trips() {
         let session = SessionId { core: 3, index: 7, generation: 9 };
-        let header =
-            Header { kind: Kind::Run, proto: Proto::Resp3, row: 12, slot: Slot::ZERO, session, ticket: 5 };
+        let (kind, proto, slot, user) = (Kind::Run, Proto::Resp3, Slot::ZERO, UserId::new(4).unwrap());
+        let header = Header { kind, proto, row: 12, slot, session, ticket: 5, user };
         let mut out = Vec::new();
         write_request(&mut out, &header, &Args::new(&[b"get", b""]));
         write_request(&mut out, &Header { kind: Kind::Watch, ..header }, &Args::new(&[]));
         let mut rest = &out[..];
         let (read, words) = read_request(&mut rest, 3);
         assert_eq!(
-            (read.kind, read.proto, read.row, read.session, read.ticket),
-            (Kind::Run, Proto::Resp3, 12, session, 5)
+            (read.kind, read.proto, read.row, read.session, read.ticket, read.user),
+            (kind, proto, 12, session, 5, user)
         );
         assert_eq!(&words[..], [&b"get"[..], b""]);
         assert_eq!(read_request(&mut rest, 3).0.kind, Kind::Watch);

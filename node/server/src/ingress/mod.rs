@@ -91,7 +91,8 @@ impl Core {
         ticket: u32,
     ) {
         let session = self.session(client);
-        let header = Header { kind, proto: client.proto(), row: found.id, slot, session, ticket };
+        let (proto, user) = (client.proto(), client.user.id());
+        let header = Header { kind, proto, row: found.id, slot, session, ticket, user };
         self.stats.forwarded += 1;
         if let Some(out) = self.mesh.requests(core) {
             frame::write_request(out, &header, args);
@@ -248,7 +249,14 @@ impl Core {
         self.send_frame(client, Kind::Exec, exec, &Args::new(&[count.as_bytes()]), slot, core, ticket);
         for queued in &transaction.queue {
             let words: frame::Words<'_> = queued.args.iter().map(|arg| &arg[..]).collect();
-            self.send_frame(client, Kind::Queued, queued.found, &Args::new(&words), slot, core, ticket);
+            let (found, args) = (queued.found, Args::new(&words));
+            match self.permit_in_exec(client, found, &args) {
+                Ok(()) => self.send_frame(client, Kind::Queued, found, &args, slot, core, ticket),
+                Err(error) => {
+                    let words = [error.as_str().as_bytes()];
+                    self.send_frame(client, Kind::Refused, found, &Args::new(&words), slot, core, ticket);
+                }
+            }
         }
     }
 

@@ -49,7 +49,9 @@ impl Core {
             self.stats.run_for_siblings += 1;
             let mut reply = Reply::new(header.proto);
             match header.kind {
-                Kind::Run | Kind::Queued => self.run_frame(&header, &Args::new(&words), &mut reply),
+                Kind::Run | Kind::Queued | Kind::Refused => {
+                    self.run_frame(&header, &Args::new(&words), &mut reply)
+                }
                 Kind::Exec => {
                     let count = words.first().and_then(|word| resp::parse_integer(word)).unwrap_or(0);
                     self.exec_frames(core, &header, count as usize, &mut frames, &mut reply);
@@ -79,6 +81,9 @@ impl Core {
         reply: &mut Reply,
         may_block: bool,
     ) -> Result<(), Error> {
+        if header.kind == Kind::Refused {
+            return Err(Error::text(String::from_utf8_lossy(args[0]).into_owned()));
+        }
         let found = Found::by_id(header.row).expect("a sibling has the same table");
         if !found.command.keys.is_empty() {
             match route::route(&self.cluster, found.command, header.slot, 1, Permits::default(), || 1) {
@@ -93,7 +98,8 @@ impl Core {
         if let Some(error) = self.state_forbids(found) {
             return Err(error);
         }
-        let runner = Runner { session: header.session, ticket: header.ticket, may_block, no_touch: false };
+        let (session, ticket, user) = (header.session, header.ticket, Some(header.user));
+        let runner = Runner { session, ticket, may_block, no_touch: false, user };
         match found.command.run {
             Run::Data(_) => self.run_data(reply, found, args, Some(header.slot), runner),
             _ => Err(super::NOT_FORWARDED),

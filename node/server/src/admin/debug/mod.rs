@@ -16,14 +16,8 @@ use commands::{Args, Error, Outcome};
 use resp::parse_integer;
 
 use super::{Call, help};
-use crate::config::Allowed;
 use crate::log::warning;
 
-const NOT_ALLOWED: Error = Error::new(
-    "ERR DEBUG command not allowed. If the enable-debug-command option is set to \"local\", you can run it from a \
-     local connection, otherwise you need to set this option in the configuration file, and then restart the \
-     server.",
-);
 const BAD_THRESHOLD: Error =
     Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
 const NO_FILES: Error = Error::new("ERR This version keeps no files: there is nothing to load the data from");
@@ -194,14 +188,6 @@ const ROWS: &[Row] = &[
 
 /// DEBUG subcommand [argument ...]
 pub fn debug(call: &mut Call<'_>) -> Outcome {
-    let allowed = match call.core.config.security.enable_debug_command {
-        Allowed::Yes => true,
-        Allowed::Local => call.client.is_local(),
-        Allowed::No => false,
-    };
-    if !allowed {
-        return Err(NOT_ALLOWED);
-    }
     let args = call.args;
     if args.len() == 2 && args.is(1, "help") {
         let usage =

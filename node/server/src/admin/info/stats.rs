@@ -54,6 +54,10 @@ pub(super) const STATS: &[Field] = &[
     ("io_threaded_writes_processed", |_| 0.into()),
     ("client_query_buffer_limit_disconnections", |g| g.core.stats.query_buffer_disconnections.into()),
     ("client_output_buffer_limit_disconnections", |g| g.core.stats.output_buffer_disconnections.into()),
+    ("acl_access_denied_auth", |g| g.core.stats.denied_log_ins.into()),
+    ("acl_access_denied_cmd", |g| g.core.stats.denied_commands.into()),
+    ("acl_access_denied_key", |g| g.core.stats.denied_keys.into()),
+    ("acl_access_denied_channel", |g| g.core.stats.denied_channels.into()),
     ("ringmaster_forwarded_commands", |g| g.core.stats.forwarded.into()),
     ("ringmaster_commands_for_siblings", |g| g.core.stats.run_for_siblings.into()),
 ];

@@ -1,6 +1,5 @@
 //! Who may do what.
 
-use super::parts::ACL;
 use crate::config::row::{LONG_MAX, group, number, one_of, optional, text, yes_no};
 use crate::config::value::{AclPubsubDefault, Allowed, SanitizeDumpPayload};
 
@@ -20,10 +19,10 @@ group! {
     sanitize_dump_payload: SanitizeDumpPayload =
         one_of("sanitize-dump-payload", SanitizeDumpPayload::WORDS, "no");
     /// File of users; empty is none
-    aclfile: String = text("aclfile", "").fixed().not_yet(ACL);
+    aclfile: String = text("aclfile", "").fixed();
     /// Which channels a new user may use
     acl_pubsub_default: AclPubsubDefault =
-        one_of("acl-pubsub-default", AclPubsubDefault::WORDS, "resetchannels").not_yet(ACL);
+        one_of("acl-pubsub-default", AclPubsubDefault::WORDS, "resetchannels");
     /// Entries ACL LOG keeps
-    acllog_max_len: u64 = number("acllog-max-len", 0, LONG_MAX, "128").not_yet(ACL);
+    acllog_max_len: u64 = number("acllog-max-len", 0, LONG_MAX, "128");
 }
