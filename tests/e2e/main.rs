@@ -4,4 +4,5 @@
 mod clients;
 mod cluster;
 mod ingress;
+mod slots;
 mod start;

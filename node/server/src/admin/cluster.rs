@@ -10,7 +10,6 @@ use super::Call;
 use crate::route;
 
 const BAD_SLOT: Error = Error::new("ERR Invalid or out of range slot");
-const BAD_SLOT_STATS: Error = error::SYNTAX;
 
 /// The core's keys, as the brain asks for them.
 struct CoreKeys<'a>(&'a Keyspace);
@@ -209,67 +208,6 @@ pub fn links(call: &mut Call<'_>) -> Outcome {
         }
     }
     Ok(())
-}
-
-/// CLUSTER SLOT-STATS SLOTSRANGE first last | ORDERBY metric [LIMIT n] [ASC | DESC]
-pub fn slot_stats(call: &mut Call<'_>) -> Outcome {
-    let slots = if call.args.is(2, "slotsrange") && call.args.len() == 5 {
-        let (first, last) = (slot_argument(call, 3)?, slot_argument(call, 4)?);
-        if first > last {
-            let (first, last) = (first.number(), last.number());
-            return Err(Error::text(format!(
-                "ERR Start slot number {first} is greater than end slot number {last}"
-            )));
-        }
-        mine(call).filter(|slot| (first..=last).contains(slot)).collect()
-    } else if call.args.is(2, "orderby") && call.args.len() >= 4 {
-        ordered_slots(call)?
-    } else {
-        return Err(BAD_SLOT_STATS);
-    };
-    let reply = &mut call.client.reply;
-    reply.array(slots.len());
-    for slot in slots {
-        reply.array(2);
-        reply.integer(i64::from(slot.number()));
-        reply.map(1);
-        reply.bulk(b"key-count");
-        reply.integer(call.core.keys.slot_len(slot) as i64);
-    }
-    Ok(())
-}
-
-fn mine(call: &Call<'_>) -> impl Iterator<Item = Slot> {
-    let cluster = &call.core.cluster;
-    Slot::all().filter(|slot| cluster.is_mine_or_my_masters(*slot)).collect::<Vec<_>>().into_iter()
-}
-
-fn ordered_slots(call: &Call<'_>) -> Result<Vec<Slot>, Error> {
-    if !call.args.is(3, "key-count") {
-        return Err(Error::new("ERR Unrecognized sort metric for ORDERBY."));
-    }
-    let (mut limit, mut ascending, mut at) = (base::SLOT_COUNT, false, 4);
-    while at < call.args.len() {
-        if call.args.is(at, "limit") && at + 1 < call.args.len() {
-            let number = call.args.integer(at + 1)?;
-            limit = usize::try_from(number).ok().filter(|n| (1..=base::SLOT_COUNT).contains(n)).ok_or(
-                Error::new("ERR Limit has to lie in between 1 and 16384 (maximum number of slots)."),
-            )?;
-            at += 2;
-        } else if call.args.is(at, "asc") || call.args.is(at, "desc") {
-            ascending = call.args.is(at, "asc");
-            at += 1;
-        } else {
-            return Err(BAD_SLOT_STATS);
-        }
-    }
-    let mut slots: Vec<Slot> = mine(call).collect();
-    let count = |slot: &Slot| call.core.keys.slot_len(*slot);
-    slots.sort_by(|a, b| {
-        if ascending { count(a).cmp(&count(b)) } else { count(b).cmp(&count(a)) }.then(a.cmp(b))
-    });
-    slots.truncate(limit);
-    Ok(slots)
 }
 
 impl crate::core::Core {

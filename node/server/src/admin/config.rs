@@ -110,6 +110,7 @@ pub fn rewrite(call: &mut Call<'_>) -> Outcome {
 /// CONFIG RESETSTAT
 pub fn resetstat(call: &mut Call<'_>) -> Outcome {
     call.core.stats = Stats::default();
+    call.core.slot_stats.reset();
     call.core.cluster.reset_stats();
     call.client.reply.ok();
     Ok(())

@@ -15,6 +15,7 @@ mod info;
 mod latency;
 mod memory;
 mod server;
+mod slot_stats;
 mod slowlog;
 mod transaction;
 
@@ -100,7 +101,7 @@ pub fn run(core: &mut Core, client: &mut Client, host: Host, found: Found, args:
         Host::ClusterNodes => cluster::nodes(call),
         Host::ClusterReplicas | Host::ClusterSlaves => cluster::replicas(call),
         Host::ClusterShards => cluster::shards(call),
-        Host::ClusterSlotStats => cluster::slot_stats(call),
+        Host::ClusterSlotStats => slot_stats::slot_stats(call),
         Host::ClusterSlots => cluster::slots(call),
         Host::Command => command::all(call),
         Host::CommandCount => command::count(call),

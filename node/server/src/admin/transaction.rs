@@ -1,13 +1,13 @@
 //! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 
-use base::key_slot;
+use base::{Slot, key_slot};
 use commands::{Args, Error, Outcome};
 use smallvec::SmallVec;
 
 use super::Call;
 use crate::client::Door;
-use crate::core::Runner;
 use crate::core::transaction::{EXEC_ABORT, Transaction};
+use crate::core::{Core, Runner};
 use crate::route::{self, CROSS_SLOT, Permits, Route};
 
 const NESTED_MULTI: Error = Error::new("ERR MULTI calls can not be nested");
@@ -90,10 +90,7 @@ pub fn exec(call: &mut Call<'_>) -> Outcome {
     }
     if let Err(error) = check_route(call) {
         drop_transaction(call);
-        return error.map_or(Ok(()), |error| {
-            // The queued commands were right; where they run has changed since.
-            Err(if error.code() == "CLUSTERDOWN" { error } else { EXEC_ABORT })
-        });
+        return error.map_or(Ok(()), Err);
     }
     let forbidden = call.client.transaction.iter().flat_map(|t| &t.queue);
     let forbidden = forbidden.filter_map(|queued| call.core.state_forbids(queued.found)).next();
@@ -120,14 +117,15 @@ fn check_route(call: &mut Call<'_>) -> Result<(), Option<Error>> {
     let Some(slot) = transaction.slot else {
         // Nothing of it names a key: it runs where its watched keys are, or here.
         return remote.map_or(Ok(()), |core| {
-            call.core.exec_remote(call.client, core, base::Slot::ZERO);
+            call.core.exec_remote(call.client, core, Slot::ZERO);
             Err(None)
         });
     };
     let writes = transaction.queue.iter().find(|q| q.found.command.has(commands::table::WRITE));
     let sample = writes.or(transaction.queue.first()).map_or(call.found, |queued| queued.found);
-    let permits = Permits { asking: false, readonly: call.client.readonly };
-    let core = match route::route(&call.core.cluster, sample.command, slot, 1, permits, || 1) {
+    let permits = Permits { asking: call.client.asking, readonly: call.client.readonly };
+    let (count, present) = (count_keys(transaction), || present_keys(call.core, transaction, slot));
+    let core = match route::route(&call.core.cluster, sample.command, slot, count, permits, present) {
         Route::Here => None,
         Route::Node(node) if call.client.door == Door::Ingress => match call.core.sibling(node) {
             Some(core) => Some(core),
@@ -147,7 +145,31 @@ fn check_route(call: &mut Call<'_>) -> Result<(), Option<Error>> {
     }
 }
 
+/// Number of keys that the queue names.
+fn count_keys(transaction: &Transaction) -> usize {
+    let mut count = 0;
+    each_key(transaction, |_| count += 1);
+    count
+}
+
+/// How many of them are here.
+fn present_keys(core: &Core, transaction: &Transaction, slot: Slot) -> usize {
+    let mut present = 0;
+    each_key(transaction, |key| present += usize::from(core.keys.get(slot, key).is_some()));
+    present
+}
+
+fn each_key(transaction: &Transaction, mut visit: impl FnMut(&[u8])) {
+    for queued in &transaction.queue {
+        let words: SmallVec<[&[u8]; 12]> = queued.args.iter().map(|arg| &arg[..]).collect();
+        // What names no keys for its malformed count is refused when it runs.
+        let _ = queued.found.command.each_key(&Args::new(&words), &mut |i| visit(words[i]));
+    }
+}
+
 fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
+    // MULTI named no slot, so EXEC's pays for it.
+    call.core.slot_stats.lengthen(b"*1\r\n$5\r\nmulti\r\n".len());
     call.core.begin_unit();
     call.client.reply.array(transaction.queue.len());
     for queued in &transaction.queue {

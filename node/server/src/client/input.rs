@@ -98,6 +98,11 @@ impl Input {
         (&self.bytes[self.start..], &self.parser)
     }
 
+    /// Length of the request that `next` found, as it was sent.
+    pub fn request_len(&self) -> usize {
+        self.consumed + self.parser.owned_bytes()
+    }
+
     /// Goes on after the request that `next` found.
     pub fn advance(&mut self) {
         self.start += std::mem::take(&mut self.consumed);

@@ -43,6 +43,10 @@ pub struct Blocked {
     pub proto: Proto,
     /// Whose it is; its reply's place, its permissions.
     pub runner: Runner,
+    /// Nanoseconds it ran in vain so far.
+    pub spent_ns: u64,
+    /// Length of the request, in bytes.
+    pub bytes: usize,
 }
 
 /// Who waits for what, on one core.
@@ -65,7 +69,9 @@ impl Blocked {
         runner: Runner,
     ) -> Blocked {
         let Block { keys, deadline_ms, on_timeout, resume } = block;
-        Blocked { found, args: resume.unwrap_or(args), slot, keys, deadline_ms, on_timeout, proto, runner }
+        let args = resume.unwrap_or(args);
+        let (spent_ns, bytes) = (0, 0);
+        Blocked { found, args, slot, keys, deadline_ms, on_timeout, proto, runner, spent_ns, bytes }
     }
 }
 
@@ -114,6 +120,11 @@ impl Waiting {
     /// What a session waits for.
     pub fn get(&self, session: SessionId) -> Option<&Blocked> {
         self.sessions.get(&session)
+    }
+
+    /// What a session waits for, to change.
+    pub fn get_mut(&mut self, session: SessionId) -> Option<&mut Blocked> {
+        self.sessions.get_mut(&session)
     }
 
     /// Notes that `key` was written.

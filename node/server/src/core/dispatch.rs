@@ -64,11 +64,17 @@ impl Core {
     /// Runs one request; its reply, if it is made now, is written unless CLIENT REPLY says no.
     fn run_answered(&mut self, client: &mut Client, args: &Args<'_>, read: Read) {
         let mark = client.reply.mark();
-        let asking = std::mem::take(&mut client.asking);
+        let before = client.reply.len();
+        let asking = client.asking;
         if let Err(error) = self.check_and_run(client, args, read, asking) {
             client.reply.truncate(mark);
             self.break_transaction(client);
             self.reply_error(client, &error);
+        }
+        // ASKING is for one command, or for one transaction.
+        if asking && !client.in_multi() {
+            client.asking =
+                read.is_some_and(|(found, _)| matches!(found.command.run, Run::Host(Host::Asking)));
         }
         match client.answers {
             Answers::On => {}
@@ -78,6 +84,9 @@ impl Core {
                 client.reply.truncate(mark);
                 client.answers = Answers::On;
             }
+        }
+        if self.slot_stats.is_on() && !client.blocked && !client.paused {
+            self.slot_stats.settle(client.reply.len().saturating_sub(before));
         }
     }
 
@@ -109,6 +118,7 @@ impl Core {
                     }
                     Route::Refuse(error) => return self.refuse(found, error),
                 }
+                self.slot_stats.bill(slot);
                 Some(slot)
             }
             Keys::Across if client.door == Door::Ingress && !client.in_multi() => {
@@ -260,6 +270,9 @@ impl Core {
         let reads_every_key = runner.user.is_none_or(|user| self.may_read_every_key(user, found, args));
         let start = Moment::now();
         self.begin_unit();
+        if let Some(slot) = slot.filter(|_| self.slot_stats.is_on() && !found.command.keys.is_empty()) {
+            self.slot_stats.bill(slot);
+        }
         self.effects.reset();
         let mut ctx = Ctx {
             db: Db::new(
@@ -278,8 +291,11 @@ impl Core {
             reads_every_key,
         };
         let outcome = handler(&mut ctx, args);
-        self.count(found, args, start, outcome.is_err(), None);
-        self.spread_effects(found, args, slot, runner, reply.proto);
+        // A command that begins to wait is counted when its wait ends.
+        if self.effects.block.is_none() {
+            self.count(found, args, start, outcome.is_err(), None);
+        }
+        self.spread_effects(found, args, slot, runner, reply.proto, start);
         if self.effects.recording {
             self.propagate_effects(found, args);
         }
@@ -295,6 +311,7 @@ impl Core {
         slot: Option<Slot>,
         runner: Runner,
         proto: resp::Proto,
+        start: Moment,
     ) {
         let effects = &mut self.effects;
         self.dirty += effects.dirty;
@@ -307,10 +324,14 @@ impl Core {
             return self.flush_all();
         }
         if let (Some(block), Some(slot)) = (effects.block.take(), slot) {
+            let spent_ns = start.elapsed_ns();
             // One that waits already and found nothing again keeps its place.
-            if self.waiting.get(runner.session).is_none() {
+            if let Some(blocked) = self.waiting.get_mut(runner.session) {
+                blocked.spent_ns += spent_ns;
+            } else {
                 let args = (0..args.len()).map(|i| args.to_bytes(i)).collect();
-                let blocked = Blocked::new(found, args, slot, block, proto, runner);
+                let mut blocked = Blocked::new(found, args, slot, block, proto, runner);
+                (blocked.spent_ns, blocked.bytes) = (spent_ns, self.slot_stats.request_bytes());
                 self.waiting.add(runner.session, blocked);
                 self.update_listening();
             }
@@ -337,7 +358,11 @@ impl Core {
     #[inline]
     fn count(&mut self, found: Found, args: &Args<'_>, start: Moment, failed: bool, client: Option<&Client>) {
         let elapsed_ns = start.elapsed_ns();
-        self.stats.ran(&found, elapsed_ns, failed, self.config.insight.latency_tracking);
+        let us = self.stats.ran(&found, elapsed_ns, failed, self.config.insight.latency_tracking);
+        // A data command has a unit of its own; what is deeper is part of a transaction's or a script's time.
+        if self.slot_stats.is_on() && self.unit.depth() <= u32::from(client.is_none()) {
+            self.slot_stats.ran(us);
+        }
         let latency_ms = self.config.insight.latency_monitor_threshold;
         if latency_ms > 0 {
             let event = if found.command.has(table::FAST) { "fast-command" } else { "command" };

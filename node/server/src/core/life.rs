@@ -23,6 +23,7 @@ use crate::core::eviction::Eviction;
 use crate::core::latency::Latency;
 use crate::core::pause::Pause;
 use crate::core::propagate::Unit;
+use crate::core::slot_stats::SlotStats;
 use crate::core::slowlog::SlowLog;
 use crate::core::stats::Stats;
 use crate::core::transaction::Watch;
@@ -64,6 +65,7 @@ impl Core {
             replication: Replication::default(),
             random: Random::new(random_u64()),
             stats: Stats::default(),
+            slot_stats: SlotStats::default(),
             slowlog: SlowLog::default(),
             slow_threshold_ns: u64::MAX,
             latency: Latency::default(),
@@ -100,6 +102,7 @@ impl Core {
             self.count_clients();
         }
         self.slowlog.trim(config.insight.slowlog_max_len as usize);
+        self.slot_stats.switch(config.insight.cluster_slot_stats_enabled);
         self.config = config;
         self.update_recording();
     }

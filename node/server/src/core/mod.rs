@@ -23,6 +23,7 @@ mod life;
 mod node;
 mod request;
 mod serve;
+pub mod slot_stats;
 
 use std::sync::Arc;
 
@@ -45,6 +46,7 @@ use eviction::Eviction;
 use latency::Latency;
 use pause::Pause;
 use propagate::Unit;
+use slot_stats::SlotStats;
 use slowlog::SlowLog;
 use stats::Stats;
 use transaction::Watch;
@@ -90,6 +92,8 @@ pub struct Core {
     pub random: Random,
     /// Counters.
     pub stats: Stats,
+    /// What each slot costs.
+    pub slot_stats: SlotStats,
     /// Slow commands.
     pub slowlog: SlowLog,
     /// Commands that took at least so many nanoseconds go to the slow log; `u64::MAX` for none.

@@ -75,10 +75,8 @@ impl Core {
                 warning!("This version does not replicate: the data of master {ip}:{port} is not copied")
             }
             // What a master does beside serving, and subscribers and modules, are not there yet.
-            Effect::BecomeMaster
-            | Effect::SlotsReleased(_)
-            | Effect::Publish { .. }
-            | Effect::Module { .. } => {}
+            Effect::SlotsReleased(slots) => self.slot_stats.forget(&slots),
+            Effect::BecomeMaster | Effect::Publish { .. } | Effect::Module { .. } => {}
         }
     }
 

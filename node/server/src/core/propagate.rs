@@ -54,6 +54,11 @@ impl Unit {
         self.commands += 1;
     }
 
+    /// How many units are open, one in the other.
+    pub fn depth(&self) -> u32 {
+        self.depth
+    }
+
     /// Whether a unit is open.
     pub fn is_open(&self) -> bool {
         self.depth > 0

@@ -137,6 +137,7 @@ impl Core {
             if !client.may_run() {
                 return Some(requests[i].start);
             }
+            self.slot_stats.begin(requests[i].end - requests[i].start);
             self.run_request(client, &args(i), read);
             // A request that is held back is looked at again, from its first byte.
             if client.paused {
@@ -160,6 +161,7 @@ impl Core {
             match input.next(&self.limits(client)) {
                 Ok(Next::Request) => {
                     let (bytes, parser) = input.request();
+                    self.slot_stats.begin(input.request_len());
                     {
                         let words: Words<'_> = parser.args(bytes).collect();
                         let args = Args::from_parser(&words, parser);

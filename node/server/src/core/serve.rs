@@ -28,6 +28,7 @@ impl Core {
         let args: Vec<bytes::Bytes> = blocked.args.clone();
         let words: SmallVec<[&[u8]; 12]> = args.iter().map(|arg| &arg[..]).collect();
         let mut reply = Reply::new(proto);
+        let interrupted = self.slot_stats.begin(blocked.bytes);
         let args = Args::new(&words);
         let outcome = match self.permit_session(session, runner.user, found, &args) {
             Ok(()) => self.run_data(&mut reply, found, &args, Some(slot), runner),
@@ -38,8 +39,9 @@ impl Core {
             reply.error(error.as_str());
         }
         if !reply.is_empty() {
-            self.end_wait(session, &reply);
+            self.end_wait(session, &reply, true);
         }
+        self.slot_stats.resume(interrupted);
     }
 
     /// Ends a wait without its command having run: the time is over, or somebody said so.
@@ -51,12 +53,23 @@ impl Core {
             (None, Unblocked::NullArray) => reply.null_array(),
             (None, Unblocked::Null) => reply.null(),
         }
-        self.end_wait(session, &reply);
+        let interrupted = self.slot_stats.begin(blocked.bytes);
+        self.slot_stats.bill(blocked.slot);
+        self.end_wait(session, &reply, false);
+        self.slot_stats.resume(interrupted);
     }
 
-    /// Hands the reply of a wait to its client, here or at a sibling.
-    fn end_wait(&mut self, session: SessionId, reply: &Reply) {
-        let Some(Blocked { runner, .. }) = self.waiting.remove(session) else { return };
+    /// Hands the reply of a wait to its client, here or at a sibling. `ran` tells that the command has run and was
+    /// counted; only what it ran in vain before is to be added then.
+    fn end_wait(&mut self, session: SessionId, reply: &Reply, ran: bool) {
+        let Some(Blocked { found, runner, spent_ns, .. }) = self.waiting.remove(session) else { return };
+        let us = if ran {
+            self.stats.ran_in_vain(&found, spent_ns)
+        } else {
+            self.stats.ran(&found, spent_ns, false, self.config.insight.latency_tracking)
+        };
+        self.slot_stats.ran(us);
+        self.slot_stats.settle(reply.len());
         self.update_listening();
         if session.core != self.index {
             return self.mesh.reply(session, runner.ticket, reply);

@@ -15,8 +15,8 @@ const HISTOGRAM_MAX_US: u64 = 1_000_000_000;
 pub struct CommandStats {
     /// Times it ran.
     pub calls: u64,
-    /// Nanoseconds it ran in all.
-    pub nanoseconds: u64,
+    /// Microseconds it ran in all.
+    pub microseconds: u64,
     /// Times it was refused before it ran.
     pub rejected: u64,
     /// Times it ended with an error.
@@ -104,6 +104,8 @@ pub struct Stats {
     pub input_rate: Rate,
     /// See `ops`.
     pub output_rate: Rate,
+    /// Nanoseconds that ran but are not counted yet: less than a microsecond.
+    rest_ns: u64,
     commands_by_id: Vec<CommandStats>,
 }
 
@@ -118,13 +120,14 @@ impl Stats {
         &mut self.commands_by_id[id]
     }
 
-    /// Counts one run of `found`.
+    /// Counts one run of `found`; how many microseconds it is to be counted with.
     #[inline]
-    pub fn ran(&mut self, found: &Found, nanoseconds: u64, failed: bool, tracking: bool) {
+    pub fn ran(&mut self, found: &Found, nanoseconds: u64, failed: bool, tracking: bool) -> u64 {
         self.commands += 1;
+        let microseconds = self.whole_us(nanoseconds);
         let command = self.command(found);
         command.calls += 1;
-        command.nanoseconds += nanoseconds;
+        command.microseconds += microseconds;
         command.failed += u64::from(failed);
         if tracking {
             let histogram = command.histogram.get_or_insert_with(|| {
@@ -132,6 +135,23 @@ impl Stats {
             });
             histogram.saturating_record((nanoseconds / 1000).max(1));
         }
+        microseconds
+    }
+
+    /// Counts time that `found` ran before it had to wait; as [`Stats::ran`].
+    pub fn ran_in_vain(&mut self, found: &Found, nanoseconds: u64) -> u64 {
+        let microseconds = self.whole_us(nanoseconds);
+        self.command(found).microseconds += microseconds;
+        microseconds
+    }
+
+    /// Whole microseconds of a run. What is left counts with the next: many short runs add up to the truth, and
+    /// the sums by command and by slot agree.
+    #[inline]
+    fn whole_us(&mut self, nanoseconds: u64) -> u64 {
+        let all = self.rest_ns + nanoseconds;
+        self.rest_ns = all % 1000;
+        all / 1000
     }
 
     /// Counts an error answered; `code` is its first word.

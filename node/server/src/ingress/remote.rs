@@ -45,7 +45,9 @@ impl Core {
 
     fn run_frames(&mut self, core: u16, mut frames: &[u8]) {
         while !frames.is_empty() {
+            let bytes = frames.len();
             let (header, words) = frame::read_request(&mut frames, core);
+            self.slot_stats.begin(bytes - frames.len());
             self.stats.run_for_siblings += 1;
             let mut reply = Reply::new(header.proto);
             match header.kind {
@@ -60,6 +62,7 @@ impl Core {
                 Kind::Forget => self.forget_session(header.session),
             }
             if !reply.is_empty() {
+                self.slot_stats.settle(reply.len());
                 self.mesh.reply(header.session, header.ticket, &reply);
             }
         }

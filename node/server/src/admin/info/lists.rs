@@ -9,9 +9,8 @@ use super::Glance;
 /// Section Commandstats.
 pub(super) fn commands(glance: &Glance<'_>, text: &mut String) {
     for (found, stats) in glance.core.stats.by_command() {
-        let us = stats.nanoseconds / 1000;
-        let us_per_call =
-            if stats.calls == 0 { 0.0 } else { stats.nanoseconds as f64 / 1000.0 / stats.calls as f64 };
+        let us = stats.microseconds;
+        let us_per_call = if stats.calls == 0 { 0.0 } else { us as f64 / stats.calls as f64 };
         let _ = write!(
             text,
             "cmdstat_{}:calls={},usec={us},usec_per_call={us_per_call:.2},rejected_calls={},failed_calls={}\r\n",

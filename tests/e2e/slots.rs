@@ -1,0 +1,89 @@
+//! Slots on the move, and what they cost.
+
+use kit::{Client, Value, ringmaster, wait_until};
+
+fn ok() -> Value {
+    Value::Simple("OK".into())
+}
+
+/// The words that CLUSTER SLOT-STATS says of the only slot that holds something or cost something.
+fn cost_of(client: &mut Client, slot: u16) -> Vec<i64> {
+    let Value::Array(slots) = client.line(&format!("CLUSTER SLOT-STATS SLOTSRANGE {slot} {slot}")) else {
+        panic!("SLOT-STATS answers with an array");
+    };
+    let Some(Value::Array(parts)) = slots.first() else { panic!("slot {slot} is served") };
+    let Some(Value::Array(figures)) = parts.get(1) else { panic!("figures of slot {slot}") };
+    let number = |value: &Value| if let Value::Integer(number) = value { Some(*number) } else { None };
+    figures.iter().filter_map(number).collect()
+}
+
+/// Slot of `foo`, and of `bar`.
+const FOO: u16 = 12182;
+const BAR: u16 = 5061;
+
+#[test]
+fn a_slot_is_billed_for_its_requests() {
+    let server = ringmaster(
+        1,
+        &["--bootstrap", "yes", "--cluster-slot-stats-enabled", "yes", "--latency-tracking", "no"],
+    );
+    let mut client = Client::connect(server.port);
+    client.call(&["SET", "foo", "value"]);
+    client.line("PING");
+    let cost = cost_of(&mut client, FOO);
+    assert_eq!((cost[0], cost[2], cost[3]), (1, 33, 5), "keys, *3 $3 SET $3 foo $5 value, +OK");
+    // A wait costs when it ends.
+    client.line("CONFIG RESETSTAT");
+    let mut waiter = Client::connect(server.port);
+    waiter.send(b"*3\r\n$5\r\nblpop\r\n$3\r\nbar\r\n$1\r\n0\r\n");
+    wait_until("it waits", || client.line("INFO clients").text().contains("blocked_clients:1"));
+    assert_eq!(cost_of(&mut client, BAR)[1..], [0, 0, 0]);
+    client.call(&["lpush", "bar", "value"]);
+    assert_eq!(cost_of(&mut client, BAR)[2..], [31 + 35, 24 + 4]);
+    let stats = client.line("INFO commandstats").text();
+    assert!(stats.contains("cmdstat_blpop:calls=1,") && stats.contains("cmdstat_lpush:calls=1,"), "{stats}");
+    // What a transaction runs is billed as one.
+    client.line("CONFIG RESETSTAT");
+    client.call(&["multi"]);
+    client.call(&["SET", "foo", "value"]);
+    client.call(&["exec"]);
+    let cost = cost_of(&mut client, FOO);
+    assert_eq!(cost[2], 15 + 33 + 14);
+    assert!(
+        client.line("INFO commandstats").text().contains(&format!("cmdstat_exec:calls=1,usec={},", cost[1]))
+    );
+    // Who gives a slot away gives its bill away.
+    client.line(&format!("CLUSTER DELSLOTS {FOO}"));
+    client.line(&format!("CLUSTER ADDSLOTS {FOO}"));
+    assert_eq!(cost_of(&mut client, FOO)[1..], [0, 0, 0]);
+}
+
+#[test]
+fn transactions_go_where_their_slot_goes() {
+    let server = ringmaster(2, &["--bootstrap", "yes"]);
+    let ids: Vec<String> =
+        (0..2).map(|i| Client::connect(server.port + i).line("CLUSTER MYID").text()).collect();
+    let (here, there) = (server.port, server.port + 1);
+    let mut client = Client::connect(here);
+    client.line("SET bar 1");
+    let begin = |client: &mut Client, lines: &[&str]| {
+        assert_eq!(client.line("MULTI"), ok());
+        lines.iter().for_each(|line| assert_eq!(client.line(line), Value::Simple("QUEUED".into())));
+    };
+    begin(&mut client, &["GET bar", "GET bar{bar}"]);
+    Client::connect(here).line(&format!("CLUSTER SETSLOT {BAR} MIGRATING {}", ids[1]));
+    assert_eq!(
+        client.line("EXEC"),
+        Value::Error("TRYAGAIN Multiple keys request during rehashing of slot".into())
+    );
+    begin(&mut client, &["GET bar"]);
+    Client::connect(here).line("DEL bar");
+    assert_eq!(client.line("EXEC"), Value::Error(format!("ASK {BAR} 127.0.0.1:{there}")));
+    // ASKING holds for the whole transaction.
+    let mut client = Client::connect(there);
+    client.line(&format!("CLUSTER SETSLOT {BAR} IMPORTING {}", ids[0]));
+    assert_eq!(client.line("ASKING"), ok());
+    begin(&mut client, &["SET bar 2"]);
+    assert_eq!(client.line("EXEC"), Value::Array(vec![ok()]));
+    assert_eq!(client.line("GET bar"), Value::Error(format!("MOVED {BAR} 127.0.0.1:{here}")));
+}
