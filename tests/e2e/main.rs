@@ -4,5 +4,6 @@
 mod clients;
 mod cluster;
 mod ingress;
+mod pubsub;
 mod slots;
 mod start;

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::effects::Effect;
 use crate::links::LinkId;
-use crate::node::{Flags, NodeIndex};
+use crate::node::{Flags, Node, NodeIndex};
 use crate::siblings::SiblingMessage;
 use crate::state::Cluster;
 use crate::wire::{self, Body, Header, Packet, message_flag};
@@ -110,13 +110,14 @@ impl Cluster {
         self.send_to(to, bytes);
     }
 
-    /// Spreads a published message: to every node, or to those of this shard when `sharded`. To be called
-    /// by the driver for each PUBLISH and SPUBLISH; ends with [`Cluster::poll_effect`] like any event.
+    /// Spreads a published message: to every node outside this process, or to those of this shard when `sharded`.
+    /// To be called by the driver for each PUBLISH and SPUBLISH, which tells siblings by itself; ends with
+    /// [`Cluster::poll_effect`] like any event.
     pub fn publish(&mut self, channel: &[u8], message: &[u8], sharded: bool) {
         let body = Body::Publish { channel, message, sharded };
         let shard = self.myself().shard_id;
-        let targets: Vec<NodeIndex> =
-            self.others().into_iter().filter(|n| !sharded || self.nodes[*n].shard_id == shard).collect();
+        let hears = |node: &Node| !node.sibling && (!sharded || node.shard_id == shard);
+        let targets: Vec<NodeIndex> = self.others().into_iter().filter(|n| hears(&self.nodes[*n])).collect();
         let (mut light, mut full): (Option<Bytes>, Option<Bytes>) = (None, None);
         for node in targets {
             let bytes = if self.nodes[node].flags.has(Flags::LIGHT_HEADER) {

@@ -3,7 +3,7 @@
 //! N nodes of one process would keep N times the links and pings to every peer and gossip with each other
 //! over loopback. Instead siblings exchange plain messages:
 //!
-//! - the packets they have for each other (votes, news, published messages), without a socket;
+//! - the packets they have for each other (votes, news), without a socket;
 //! - *relays*: a packet of a peer that changed one sibling's view is handed to all, so that a change of
 //!   topology reaches the whole process with the speed of the mesh;
 //! - *heard*: whose pongs came in lately, so that the others need not ping those peers too. It is sent at

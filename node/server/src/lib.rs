@@ -18,6 +18,7 @@ mod listener;
 mod log;
 mod mesh;
 mod process;
+mod pubsub;
 mod reactor;
 mod replication;
 mod ring;

@@ -11,7 +11,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 
-use base::NodeId;
+use base::{NodeId, Slot};
 use cluster::SiblingMessage;
 use resp::{Reply, Segment};
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -19,6 +19,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use crate::config::Config;
 use crate::core::blocking::SessionId;
 use crate::ingress::frame;
+use crate::pubsub::Published;
 use crate::ring::ClientRing;
 
 /// Messages a queue holds; more wait at the sender.
@@ -36,6 +37,10 @@ pub enum Message {
     Cluster(Box<SiblingMessage>),
     /// The sender's node has this ID now.
     Identity(NodeId),
+    /// A message for subscribers.
+    Published(Box<Published>),
+    /// These slots left the process: the ingress clients' subscriptions to their shard channels end.
+    SlotsGone(Vec<Slot>),
 }
 
 /// What others must know of a core to wake it.

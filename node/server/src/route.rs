@@ -105,7 +105,11 @@ fn route_with_care(
     if owner == Owner::None {
         return Route::Refuse(NOT_SERVED);
     }
-    if !cluster.is_ok() {
+    if !cluster.is_ok() && command.has(table::PUBSUB) {
+        if !cluster.config().allow_pubsubshard_when_down {
+            return Route::Refuse(DOWN);
+        }
+    } else if !cluster.is_ok() {
         if !cluster.config().allow_reads_when_down {
             return Route::Refuse(DOWN);
         }
@@ -113,7 +117,9 @@ fn route_with_care(
             return Route::Refuse(DOWN_READ_ONLY);
         }
     }
-    if let (Owner::Me, Some(to)) = (owner, cluster.migrating_to(slot)) {
+    // A shard channel is served where its slot is until the slot's move is complete.
+    let to = if command.has(table::PUBSUB) { None } else { cluster.migrating_to(slot) };
+    if let (Owner::Me, Some(to)) = (owner, to) {
         return match present() {
             have if have == count => Route::Here,
             // Some keys are here, some gone: only when all are gone the other node can answer.
@@ -122,11 +128,15 @@ fn route_with_care(
         };
     }
     if cluster.importing_from(slot).is_some() && (permits.asking || command.has(table::ASKING)) {
-        return if count > 1 && present() < count { Route::Refuse(TRY_AGAIN) } else { Route::Here };
+        let complete = count < 2 || command.has(table::PUBSUB) || present() == count;
+        return if complete { Route::Here } else { Route::Refuse(TRY_AGAIN) };
     }
     match owner {
         Owner::Me => Route::Here,
-        Owner::Node(_) if permits.readonly && reads(command) && cluster.is_mine_or_my_masters(slot) => {
+        Owner::Node(_)
+            if (permits.readonly && reads(command) || command.has(table::PUBSUB))
+                && cluster.is_mine_or_my_masters(slot) =>
+        {
             Route::Here
         }
         Owner::Node(node) => Route::Node(node),

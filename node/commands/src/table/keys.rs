@@ -213,7 +213,7 @@ impl KeySpec {
 }
 
 impl Command {
-    /// Calls `each` with the index of every key, in the order of the specifications.
+    /// Calls `each` with the index of every key (and shard channel), in the order of the specifications.
     pub fn each_key(&self, args: &Args<'_>, each: &mut dyn FnMut(usize)) -> Result<(), KeyError> {
         self.keys.iter().try_for_each(|spec| spec.each(args, each))
     }

@@ -17,6 +17,7 @@ mod hyperloglog;
 mod keys;
 mod list;
 mod lookup;
+mod pubsub;
 mod scripting;
 mod server;
 mod set;
@@ -29,7 +30,8 @@ mod users;
 pub use acl::*;
 pub use host::Host;
 pub use keys::{
-    ACCESS, Begin, DELETE, Find, INSERT, KEY_FLAG_NAMES, KeyError, KeyFlags, KeySpec, UPDATE, first_key,
+    ACCESS, Begin, DELETE, Find, INSERT, KEY_FLAG_NAMES, KeyError, KeyFlags, KeySpec, NOT_KEY, UPDATE,
+    first_key,
 };
 pub use lookup::{Found, find, row_count};
 
@@ -190,6 +192,7 @@ pub const TABLE: &[&[Command]] = &[
     hash::ROWS,
     hyperloglog::ROWS,
     list::ROWS,
+    pubsub::ROWS,
     scripting::ROWS,
     server::ROWS,
     set::ROWS,

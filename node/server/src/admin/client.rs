@@ -32,14 +32,16 @@ pub fn info(call: &mut Call<'_>) -> Outcome {
 pub fn list(call: &mut Call<'_>) -> Outcome {
     let args = call.args;
     let mut ids: Option<Vec<u64>> = None;
-    let mut shown = true;
+    let mut of_type = None;
     match args.len() {
         2 => {}
-        4 if args.is(2, "type") => shown = type_matches(args, 3)?,
+        4 if args.is(2, "type") => of_type = Some(parse_type(args, 3)?),
         _ if args.len() > 3 && args.is(2, "id") => ids = Some(parse_ids(args)?),
         _ => return Err(error::SYNTAX),
     }
-    let wanted = |client: &Client| shown && ids.as_ref().is_none_or(|ids| ids.contains(&client.id));
+    let wanted = |client: &Client| {
+        of_type.is_none_or(|t| t.is_of(client)) && ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
+    };
     let mut lines: Vec<(u64, String)> = Vec::new();
     for client in call.core.clients.iter().chain([&*call.client]).filter(|client| wanted(client)) {
         lines.push((client.id, describe(client, call.core)));
@@ -55,11 +57,31 @@ fn parse_ids(args: &Args<'_>) -> Result<Vec<u64>, Error> {
     args[3..].iter().map(|word| id(word).ok_or(Error::new("ERR Invalid client ID"))).collect()
 }
 
-/// Whether the connections here, all of normal clients, are of the type named by word `index`.
-fn type_matches(args: &Args<'_>, index: usize) -> Result<bool, Error> {
+/// The types of clients that filters tell apart.
+#[derive(Clone, Copy)]
+enum ClientType {
+    Normal,
+    Subscriber,
+    /// Of replication; none of those is among the clients yet.
+    Replication,
+}
+
+impl ClientType {
+    fn is_of(self, client: &Client) -> bool {
+        match self {
+            ClientType::Normal => !client.subscriber,
+            ClientType::Subscriber => client.subscriber,
+            ClientType::Replication => false,
+        }
+    }
+}
+
+/// The type named by word `index`.
+fn parse_type(args: &Args<'_>, index: usize) -> Result<ClientType, Error> {
     match args[index].to_ascii_lowercase().as_slice() {
-        b"normal" => Ok(true),
-        b"master" | b"primary" | b"replica" | b"slave" | b"pubsub" => Ok(false),
+        b"normal" => Ok(ClientType::Normal),
+        b"pubsub" => Ok(ClientType::Subscriber),
+        b"master" | b"primary" | b"replica" | b"slave" => Ok(ClientType::Replication),
         _ => Err(Error::text(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(args[index])))),
     }
 }
@@ -71,7 +93,7 @@ struct Filter<'a> {
     peer: Option<&'a [u8]>,
     local: Option<&'a [u8]>,
     user: Option<&'a [u8]>,
-    of_type: Option<bool>,
+    of_type: Option<ClientType>,
     older_than_ms: Option<u64>,
     spare_me: bool,
 }
@@ -82,7 +104,7 @@ impl Filter<'_> {
             && self.peer.is_none_or(|peer| client.peer.as_bytes() == peer)
             && self.local.is_none_or(|local| client.local.as_bytes() == local)
             && self.user.is_none_or(|user| client.user.name() == user)
-            && self.of_type.unwrap_or(true)
+            && self.of_type.is_none_or(|t| t.is_of(client))
             && self.older_than_ms.is_none_or(|ms| now_ms.saturating_sub(client.created_ms) >= ms)
             && !(self.spare_me && client.id == me)
     }
@@ -132,7 +154,7 @@ fn parse_filter<'a>(args: &Args<'a>, users: &Users) -> Result<Filter<'a>, Error>
             b"user" => {
                 return Err(Error::text(format!("ERR No such user '{}'", String::from_utf8_lossy(value))));
             }
-            b"type" => filter.of_type = Some(type_matches(args, at + 1)?),
+            b"type" => filter.of_type = Some(parse_type(args, at + 1)?),
             b"maxage" => {
                 let seconds =
                     parse_integer(value).ok_or(Error::new("ERR maxage is not an integer or out of range"))?;

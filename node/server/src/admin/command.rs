@@ -264,7 +264,7 @@ fn keys_in(args: &Args<'_>) -> Result<Keys, Error> {
         found = found.sub(name).ok_or(NO_SUCH_COMMAND)?;
     }
     let command = found.command;
-    if command.keys.is_empty() {
+    if command.keys.iter().all(|spec| spec.flags & table::NOT_KEY != 0) {
         return Err(NO_KEYS);
     }
     if !command.arity_fits(args.len()) {
@@ -300,6 +300,7 @@ mod tests {
         assert_eq!(keys("bitfield k get u8 0").as_deref(), Ok("k RO access"));
         assert_eq!(keys("memory usage k").as_deref(), Ok("k RO"));
         assert_eq!(keys("ping").unwrap_err(), NO_KEYS.as_str());
+        assert_eq!(keys("ssubscribe channel").unwrap_err(), NO_KEYS.as_str());
         assert_eq!(keys("get").unwrap_err(), BAD_COUNT.as_str());
         assert_eq!(keys("nosuch k").unwrap_err(), NO_SUCH_COMMAND.as_str());
         assert_eq!(keys("memory nosuch k").unwrap_err(), NO_SUCH_COMMAND.as_str());

@@ -115,9 +115,14 @@ pub fn check_name(name: &[u8]) -> Result<(), Error> {
     if name.iter().all(|b| (b'!'..=b'~').contains(b)) { Ok(()) } else { Err(BAD_NAME) }
 }
 
-/// PING [message]
+/// PING [message]; a RESP2 client with subscriptions gets an array, as its messages are.
 pub fn ping(call: &mut Call<'_>) -> Outcome {
     match call.args.len() {
+        1 | 2 if call.client.subscriber && call.client.proto() == Proto::Resp2 => {
+            call.client.reply.array(2);
+            call.client.reply.bulk(b"pong");
+            call.client.reply.bulk(call.args.get(1).copied().unwrap_or_default());
+        }
         1 => call.client.reply.simple("PONG"),
         2 => call.client.reply.bulk(call.args[1]),
         _ => return Err(error::wrong_arity("ping")),
@@ -141,6 +146,7 @@ pub fn quit(call: &mut Call<'_>) -> Outcome {
 /// RESET
 pub fn reset(call: &mut Call<'_>) -> Outcome {
     super::transaction::drop_transaction(call);
+    call.core.forget_subscriptions(call.client);
     let client = &mut *call.client;
     client.reply.proto = Proto::Resp2;
     client.name = bytes::Bytes::new();

@@ -14,6 +14,7 @@ mod help;
 mod info;
 mod latency;
 mod memory;
+mod pubsub;
 mod server;
 mod slot_stats;
 mod slowlog;
@@ -26,6 +27,7 @@ use commands::{Args, Outcome};
 
 use crate::client::Client;
 use crate::core::Core;
+use crate::pubsub::Kind;
 
 /// The version of Redis whose commands and replies this server has; clients decide by it what they may use.
 pub const REDIS_VERSION: &str = "7.2.4";
@@ -40,11 +42,20 @@ pub struct Call<'a> {
     pub found: Found,
     /// The words, the name first.
     pub args: &'a Args<'a>,
+    /// Whether it stands alone: inside EXEC it must not wait, nor reply otherwise than once.
+    pub may_block: bool,
 }
 
 /// Runs `host` for `client`.
-pub fn run(core: &mut Core, client: &mut Client, host: Host, found: Found, args: &Args<'_>) -> Outcome {
-    let call = &mut Call { core, client, found, args };
+pub fn run(
+    core: &mut Core,
+    client: &mut Client,
+    host: Host,
+    found: Found,
+    args: &Args<'_>,
+    may_block: bool,
+) -> Outcome {
+    let call = &mut Call { core, client, found, args, may_block };
     match host {
         Host::AclCat => acl::cat(call),
         Host::AclDeluser => acl::deluser(call),
@@ -137,6 +148,14 @@ pub fn run(core: &mut Core, client: &mut Client, host: Host, found: Found, args:
         Host::MemoryUsage => memory::usage(call),
         Host::Multi => transaction::multi(call),
         Host::Ping => connection::ping(call),
+        Host::Psubscribe => pubsub::subscribe(call, Kind::Pattern),
+        Host::Publish => pubsub::publish(call, Kind::Channel),
+        Host::PubsubChannels => pubsub::channels(call, Kind::Channel),
+        Host::PubsubNumpat => pubsub::numpat(call),
+        Host::PubsubNumsub => pubsub::numsub(call, Kind::Channel),
+        Host::PubsubShardchannels => pubsub::channels(call, Kind::Shard),
+        Host::PubsubShardnumsub => pubsub::numsub(call, Kind::Shard),
+        Host::Punsubscribe => pubsub::unsubscribe(call, Kind::Pattern),
         Host::Quit => connection::quit(call),
         Host::Readonly => connection::readonly(call),
         Host::Readwrite => connection::readwrite(call),
@@ -147,8 +166,13 @@ pub fn run(core: &mut Core, client: &mut Client, host: Host, found: Found, args:
         Host::SlowlogGet => slowlog::get(call),
         Host::SlowlogLen => slowlog::len(call),
         Host::SlowlogReset => slowlog::reset(call),
+        Host::Spublish => pubsub::publish(call, Kind::Shard),
+        Host::Ssubscribe => pubsub::ssubscribe(call),
+        Host::Subscribe => pubsub::subscribe(call, Kind::Channel),
+        Host::Sunsubscribe => pubsub::unsubscribe(call, Kind::Shard),
         Host::Swapdb => server::swapdb(call),
         Host::Time => server::time(call),
+        Host::Unsubscribe => pubsub::unsubscribe(call, Kind::Channel),
         Host::Unwatch => transaction::unwatch(call),
         Host::Watch => transaction::watch(call),
     }

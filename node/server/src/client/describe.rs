@@ -6,6 +6,7 @@ use commands::table::Found;
 
 use super::{Client, Closing, Door};
 use crate::core::Core;
+use crate::pubsub::Kind;
 use resp::Proto;
 
 /// The line of `client`, a connection of `core`: every field of the command page of CLIENT LIST, without the
@@ -35,9 +36,9 @@ pub fn describe(client: &Client, core: &Core) -> String {
     field("idle", &seconds_since(client.active_ms));
     field("flags", &flags(client, core.watch.is_dirty(session)));
     field("db", &0);
-    field("sub", &0);
-    field("psub", &0);
-    field("ssub", &0);
+    field("sub", &core.pubsub.number(client.index, Kind::Channel));
+    field("psub", &core.pubsub.number(client.index, Kind::Pattern));
+    field("ssub", &core.pubsub.number(client.index, Kind::Shard));
     field("multi", &queue.map_or(-1, |queue| queue.len() as i64));
     field("watch", &core.watch.count_of(session));
     field("qbuf", &input);
@@ -68,6 +69,7 @@ pub fn describe(client: &Client, core: &Core) -> String {
 /// The letters of what is special about a connection, `N` for nothing. `watch_broken`: a watched key changed.
 fn flags(client: &Client, watch_broken: bool) -> String {
     let letters = [
+        (client.subscriber, 'P'),
         (client.in_multi(), 'x'),
         (client.blocked || client.paused, 'b'),
         (watch_broken, 'd'),

@@ -135,6 +135,8 @@ pub struct Client {
     pub paused: bool,
     /// Commands that siblings are running for it, oldest first (ingress).
     pub pending: Option<Box<Pending>>,
+    /// Has subscriptions.
+    pub subscriber: bool,
 }
 
 impl Client {
@@ -185,6 +187,7 @@ impl Client {
             blocked: false,
             paused: false,
             pending: None,
+            subscriber: false,
         }
     }
 
@@ -226,6 +229,25 @@ impl Client {
     /// Whether the ring holds nothing of it any more.
     pub fn is_quiet(&self) -> bool {
         !self.receiving && self.sending.is_none()
+    }
+
+    /// Its class of output limits, an index of [`crate::config::BUFFER_CLASSES`].
+    #[inline]
+    pub fn class(&self) -> usize {
+        if self.subscriber { 2 } else { 0 }
+    }
+
+    /// Adds a message that answers no request. It does not overtake answers that are there but wait for earlier
+    /// ones: they may be what it is about.
+    pub fn push(&mut self, write: impl FnOnce(&mut Reply)) {
+        match &mut self.pending {
+            Some(pending) if pending.holds_answers() => {
+                let mut message = Reply::new(self.reply.proto);
+                write(&mut message);
+                pending.append(message);
+            }
+            _ => write(&mut self.reply),
+        }
     }
 
     /// Bytes of replies not yet sent.

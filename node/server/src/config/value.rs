@@ -55,6 +55,13 @@ pub struct BufferLimit {
     pub soft_seconds: u64,
 }
 
+impl BufferLimit {
+    /// Whether so many bytes waiting close the client at once.
+    pub fn is_over_hard(&self, waiting: usize) -> bool {
+        self.hard_bytes > 0 && waiting as u64 > self.hard_bytes
+    }
+}
+
 /// How many cores to run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Cores {

@@ -61,6 +61,18 @@ impl Clients {
         if slot.generation != generation { None } else { slot.client.take() }
     }
 
+    /// Whether this incarnation of the client at `index` is taken.
+    #[inline]
+    pub fn is_taken(&self, index: u32, generation: u32) -> bool {
+        let slot = self.slots.get(index as usize);
+        slot.is_some_and(|slot| slot.generation == generation && slot.client.is_none())
+    }
+
+    /// The present incarnation of the client at `index`.
+    pub fn generation(&self, index: u32) -> u32 {
+        self.slots.get(index as usize).map_or(0, |slot| slot.generation)
+    }
+
     /// Puts a taken client back.
     #[inline]
     pub fn put(&mut self, client: Box<Client>) {

@@ -10,7 +10,7 @@ use acl::UserId;
 use base::Slot;
 use commands::table::{self, Found, Host, Run};
 use commands::{Args, Ctx, Db, Error, Outcome};
-use resp::Reply;
+use resp::{Proto, Reply};
 
 use crate::admin;
 use crate::client::{Answers, Client, Door};
@@ -59,6 +59,9 @@ impl Core {
         if client.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
             client.pending = None;
         }
+        if !self.late.is_empty() {
+            self.deliver_late(client);
+        }
     }
 
     /// Runs one request; its reply, if it is made now, is written unless CLIENT REPLY says no.
@@ -105,13 +108,15 @@ impl Core {
                 let permits = Permits { asking, readonly: client.readonly };
                 match self.route(found, args, slot, count, permits) {
                     Route::Here => {}
-                    Route::Node(node) if client.door == Door::Ingress => {
-                        if let Some(core) = self.sibling(node) {
-                            return self.forward(client, found, args, slot, core);
+                    Route::Node(node) if client.door == Door::Ingress => match self.sibling(node) {
+                        // Subscribers live on the core that accepted them.
+                        Some(_) if command.has(table::PUBSUB) => {}
+                        Some(core) => return self.forward(client, found, args, slot, core),
+                        None => {
+                            let error = route::redirection("MOVED", &self.cluster, slot, node);
+                            return self.refuse(found, error);
                         }
-                        let error = route::redirection("MOVED", &self.cluster, slot, node);
-                        return self.refuse(found, error);
-                    }
+                    },
                     Route::Node(node) => {
                         let error = route::redirection("MOVED", &self.cluster, slot, node);
                         return self.refuse(found, error);
@@ -132,6 +137,9 @@ impl Core {
         }
         if let Some(error) = self.state_forbids(found) {
             return self.refuse(found, error);
+        }
+        if client.subscriber && client.proto() == Proto::Resp2 && !suits_subscribers(found) {
+            return self.refuse(found, not_for_subscribers(found));
         }
         if client.in_multi() && !passes_multi(found) {
             return self.queue(client, found, args, slot);
@@ -243,10 +251,14 @@ impl Core {
         runner: Runner,
     ) -> Outcome {
         match found.command.run {
-            Run::Data(_) => self.run_data(&mut client.reply, found, args, slot, runner),
+            Run::Data(_) => {
+                self.late.begin(client);
+                self.run_data(&mut client.reply, found, args, slot, runner)
+            }
             Run::Host(host) => {
                 let start = Moment::now();
-                let outcome = admin::run(self, client, host, found, args);
+                self.late.begin(client);
+                let outcome = admin::run(self, client, host, found, args, runner.may_block);
                 self.count(found, args, start, outcome.is_err(), Some(client));
                 outcome
             }
@@ -383,6 +395,32 @@ impl Core {
     pub fn session(&self, client: &Client) -> SessionId {
         SessionId { core: self.index, index: client.index, generation: client.generation }
     }
+}
+
+/// Whether a RESP2 client with subscriptions may run `found`: it cannot tell replies from messages.
+fn suits_subscribers(found: Found) -> bool {
+    matches!(
+        found.command.run,
+        Run::Host(
+            Host::Subscribe
+                | Host::Ssubscribe
+                | Host::Psubscribe
+                | Host::Unsubscribe
+                | Host::Sunsubscribe
+                | Host::Punsubscribe
+                | Host::Ping
+                | Host::Quit
+                | Host::Reset
+        )
+    )
+}
+
+fn not_for_subscribers(found: Found) -> Error {
+    Error::text(format!(
+        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
+         context",
+        found.full_name()
+    ))
 }
 
 /// Commands that run at once, also between MULTI and EXEC.

@@ -23,15 +23,16 @@ use crate::core::eviction::Eviction;
 use crate::core::latency::Latency;
 use crate::core::pause::Pause;
 use crate::core::propagate::Unit;
+use crate::core::push::{Late, close_full};
 use crate::core::slot_stats::SlotStats;
 use crate::core::slowlog::SlowLog;
 use crate::core::stats::Stats;
 use crate::core::transaction::Watch;
 use crate::core::{Core, Runner};
 use crate::executor;
-use crate::log::warning;
 use crate::mesh::Mesh;
 use crate::process::Process;
+use crate::pubsub::PubSub;
 use crate::replication::Replication;
 use crate::settings::data_settings;
 use crate::start::random_u64;
@@ -71,6 +72,7 @@ impl Core {
             latency: Latency::default(),
             watch: Watch::default(),
             waiting: Waiting::default(),
+            pubsub: PubSub::default(),
             pause: Pause::default(),
             mesh,
             dirty: 0,
@@ -82,6 +84,7 @@ impl Core {
             eviction: Eviction::default(),
             client_bytes: 0,
             out_of_memory: false,
+            late: Late::default(),
             read_ahead: Vec::new(),
             spare_buffers: Vec::new(),
         };
@@ -153,6 +156,7 @@ impl Core {
     pub fn forget_client(&mut self, mut client: Box<Client>) {
         let session = self.session(&client);
         self.forget_session(session);
+        self.forget_subscriptions(&mut client);
         if let Some(core) = client.transaction.as_ref().and_then(|t| t.remote) {
             self.forget_remote(&client, core);
         }
@@ -180,9 +184,9 @@ impl Core {
 
     /// Closes a client whose unsent replies are over its output limits.
     pub fn check_output(&mut self, index: u32) {
-        let limit = self.config.limits.client_output_buffer_limit[0];
         let now_ms = self.now_ms;
         let Some(client) = self.clients.get(index) else { return };
+        let limit = self.config.limits.client_output_buffer_limit[client.class()];
         let unsent = client.unsent() as u64;
         let over_soft = limit.soft_bytes > 0 && unsent > limit.soft_bytes;
         client.soft_limit_ms = match (over_soft, client.soft_limit_ms) {
@@ -192,10 +196,9 @@ impl Core {
         };
         let soft_ms = limit.soft_seconds * 1000;
         let too_long = over_soft && now_ms.saturating_sub(client.soft_limit_ms) >= soft_ms;
-        let over_hard = limit.hard_bytes > 0 && unsent > limit.hard_bytes;
+        let over_hard = limit.is_over_hard(client.unsent());
         if (over_hard || too_long) && client.closing != Closing::Now {
-            warning!("Client {} closed for overcoming of output buffer limits.", client.peer);
-            client.shut();
+            close_full(client);
             self.stats.output_buffer_disconnections += 1;
         }
     }

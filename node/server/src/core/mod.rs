@@ -21,6 +21,7 @@ mod departure;
 mod dispatch;
 mod life;
 mod node;
+mod push;
 mod request;
 mod serve;
 pub mod slot_stats;
@@ -37,6 +38,7 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::mesh::Mesh;
 use crate::process::{Place, Process};
+use crate::pubsub::PubSub;
 use crate::replication::Replication;
 
 use blocking::Waiting;
@@ -104,6 +106,8 @@ pub struct Core {
     pub watch: Watch,
     /// Sessions that wait for keys.
     pub waiting: Waiting,
+    /// Subscriptions.
+    pub pubsub: PubSub,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// Queues to and from the siblings.
@@ -118,6 +122,8 @@ pub struct Core {
     pub active_expire: bool,
     /// Clients that have replies to send or are going, by index.
     pub outbox: Vec<u32>,
+    /// Messages for the client whose command runs now.
+    late: push::Late,
     read_ahead: Vec<request::Ahead>,
     spare_buffers: Vec<Vec<u8>>,
     /// What was removed and is still to be freed.

@@ -9,6 +9,7 @@ use crate::core::Core;
 use crate::core::pause::What;
 use crate::log::{self, Level, warning};
 use crate::mesh::Message;
+use crate::pubsub::{Audience, Kind};
 use crate::settings;
 use crate::start;
 
@@ -74,9 +75,16 @@ impl Core {
             Effect::BecomeReplicaOf { ip, port, .. } => {
                 warning!("This version does not replicate: the data of master {ip}:{port} is not copied")
             }
-            // What a master does beside serving, and subscribers and modules, are not there yet.
-            Effect::SlotsReleased(slots) => self.slot_stats.forget(&slots),
-            Effect::BecomeMaster | Effect::Publish { .. } | Effect::Module { .. } => {}
+            // What a master does beside serving, and modules, are not there yet.
+            Effect::BecomeMaster | Effect::Module { .. } => {}
+            Effect::SlotsReleased(slots) => {
+                self.slot_stats.forget(&slots);
+                self.slots_released(&slots);
+            }
+            Effect::Publish { channel, message, sharded } => {
+                let kind = if sharded { Kind::Shard } else { Kind::Channel };
+                self.publish_here(kind, &channel, &message.into(), Audience::All);
+            }
         }
     }
 

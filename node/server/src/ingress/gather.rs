@@ -1,5 +1,7 @@
 //! One reply made of several cores' replies.
 
+use std::collections::BTreeSet;
+
 use resp::{Proto, Reply};
 
 /// How parts become a whole.
@@ -13,6 +15,12 @@ pub enum Combine {
     Join,
     /// The first that is no null.
     First,
+    /// Arrays of bulk strings are joined, each string once.
+    Union,
+    /// As [`Combine::Union`], but only counted.
+    CountUnion,
+    /// Arrays of the same names, each with an integer: the integers are added up by name.
+    SumPairs,
 }
 
 /// A reply whose parts are coming in.
@@ -25,12 +33,24 @@ pub struct Gather {
     elements: usize,
     error: Option<Vec<u8>>,
     first: Option<Vec<u8>>,
+    names: BTreeSet<Vec<u8>>,
+    pairs: Vec<(Vec<u8>, i64)>,
 }
 
 impl Gather {
     /// A reply of `parts` parts.
     pub fn new(combine: Combine, parts: usize) -> Gather {
-        Gather { combine, missing: parts, sum: 0, joined: Vec::new(), elements: 0, error: None, first: None }
+        Gather {
+            combine,
+            missing: parts,
+            sum: 0,
+            joined: Vec::new(),
+            elements: 0,
+            error: None,
+            first: None,
+            names: BTreeSet::new(),
+            pairs: Vec::new(),
+        }
     }
 
     /// Adds a part; the whole reply when it was the last.
@@ -59,6 +79,20 @@ impl Gather {
                     self.first.get_or_insert_with(|| part.to_vec());
                 }
             }
+            Combine::Union | Combine::CountUnion => self.names.extend(elements(part).map(<[u8]>::to_vec)),
+            Combine::SumPairs => self.add_pairs(part),
+        }
+    }
+
+    /// The cores name the same names in the same order.
+    fn add_pairs(&mut self, part: &[u8]) {
+        let parts: Vec<&[u8]> = elements(part).collect();
+        for (i, pair) in parts.chunks_exact(2).enumerate() {
+            let number = resp::parse_integer(pair[1]).unwrap_or(0);
+            match self.pairs.get_mut(i) {
+                Some((_, sum)) => *sum += number,
+                None => self.pairs.push((pair[0].to_vec(), number)),
+            }
         }
     }
 
@@ -79,13 +113,61 @@ impl Gather {
                 Some(first) => reply.raw(first),
                 None => reply.null(),
             },
+            Combine::Union => {
+                reply.array(self.names.len());
+                self.names.iter().for_each(|name| reply.bulk(name));
+            }
+            Combine::CountUnion => reply.integer(self.names.len() as i64),
+            Combine::SumPairs => {
+                reply.array(2 * self.pairs.len());
+                for (name, sum) in &self.pairs {
+                    reply.bulk(name);
+                    reply.integer(*sum);
+                }
+            }
         }
         reply
     }
+}
+
+/// The elements of an array of bulk strings and integers, the latter as their digits.
+fn elements(resp: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = &resp[line_number(resp).1..];
+    std::iter::from_fn(move || {
+        let (number, end) = line_number(rest);
+        let (element, next) = match rest.first()? {
+            b'$' => (rest.get(end..end + number.max(0) as usize)?, end + number.max(0) as usize + 2),
+            _ => (rest.get(1..end - 2)?, end),
+        };
+        rest = rest.get(next..)?;
+        Some(element)
+    })
 }
 
 /// The number on the first line (`:N`, `*N`), and where the next line begins.
 pub fn line_number(resp: &[u8]) -> (i64, usize) {
     let end = resp.iter().position(|b| *b == b'\r').unwrap_or(resp.len());
     (resp::parse_integer(resp.get(1..end).unwrap_or_default()).unwrap_or(0), (end + 2).min(resp.len()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn whole(combine: Combine, parts: &[&[u8]]) -> String {
+        let mut gather = Gather::new(combine, parts.len());
+        let reply = parts.iter().filter_map(|part| gather.add(part, Proto::Resp2)).last().unwrap();
+        String::from_utf8(reply.as_plain().unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn lists_of_names() {
+        let parts: [&[u8]; 3] =
+            [b"*2\r\n$1\r\nb\r\n$2\r\n\r\n\r\n", b"*0\r\n", b"*2\r\n$1\r\nb\r\n$1\r\na\r\n"];
+        assert_eq!(whole(Combine::Union, &parts), "*3\r\n$2\r\n\r\n\r\n$1\r\na\r\n$1\r\nb\r\n");
+        assert_eq!(whole(Combine::CountUnion, &parts), ":3\r\n");
+        let parts: [&[u8]; 2] =
+            [b"*4\r\n$1\r\na\r\n:1\r\n$0\r\n\r\n:0\r\n", b"*4\r\n$1\r\na\r\n:20\r\n$0\r\n\r\n:0\r\n"];
+        assert_eq!(whole(Combine::SumPairs, &parts), "*4\r\n$1\r\na\r\n:21\r\n$0\r\n\r\n:0\r\n");
+    }
 }

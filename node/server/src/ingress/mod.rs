@@ -19,12 +19,14 @@ use resp::{IntegerText, Reply};
 
 use crate::client::{Client, Door};
 use crate::core::Core;
+use crate::pubsub;
 use crate::route::{self, CROSS_SLOT};
 use frame::{Header, Kind};
 use gather::{Combine, Gather};
 pub use pending::{Pending, Place};
 
-const NOT_FORWARDED: Error = Error::new(
+/// What only the core itself can do.
+pub const NOT_FORWARDED: Error = Error::new(
     "ERR this command runs only on the port of the core that owns the key's slot, not on the ingress port",
 );
 
@@ -163,7 +165,11 @@ impl Core {
     ) {
         let mut part = Reply::new(client.proto());
         let runner = self.runner(client);
-        if let Err(error) = self.run_data(&mut part, found, args, slot, runner) {
+        let outcome = match found.command.run {
+            Run::Host(host) => self.pubsub_part(host, args, &mut part),
+            _ => self.run_data(&mut part, found, args, slot, runner),
+        };
+        if let Err(error) = outcome {
             part.error(error.as_str());
         }
         let bytes: Vec<u8> = flat(&part);
@@ -176,12 +182,20 @@ impl Core {
     pub fn spans_process(&self, client: &Client, found: Found) -> bool {
         debug_assert_eq!(client.door, Door::Ingress);
         self.mesh.cores() > 1
-            && matches!(found.command.name, "dbsize" | "flushall" | "flushdb" | "keys" | "randomkey" | "scan")
+            && match found.command.run {
+                Run::Host(host) => combination(host).is_some(),
+                _ => matches!(
+                    found.command.name,
+                    "dbsize" | "flushall" | "flushdb" | "keys" | "randomkey" | "scan"
+                ),
+            }
     }
 
     /// Runs a command on all cores of the process.
     pub fn gather(&mut self, client: &mut Client, found: Found, args: &Args<'_>) -> Outcome {
+        let host = if let Run::Host(host) = found.command.run { Some(host) } else { None };
         let combine = match found.command.name {
+            _ if host.is_some() => host.and_then(combination).unwrap_or(Combine::Ok),
             "scan" => return self.scan_process(client, found, args),
             "dbsize" => Combine::Sum,
             "keys" => Combine::Join,
@@ -200,6 +214,10 @@ impl Core {
             } else {
                 self.send_frame(client, Kind::Run, found, args, Slot::ZERO, core, ticket);
             }
+        }
+        if host == Some(Host::Publish) {
+            // Each core has told its own subscribers; the other processes are told once.
+            self.publish_to_peers(pubsub::Kind::Channel, args[1], args[2]);
         }
         self.serve_waiting();
         Ok(())
@@ -264,6 +282,17 @@ impl Core {
     pub fn forget_remote(&mut self, client: &Client, core: u16) {
         let found = table::find(b"unwatch").expect("the table has UNWATCH");
         self.send_frame(client, Kind::Forget, found, &Args::new(&[]), Slot::ZERO, core, 0);
+    }
+}
+
+/// How the cores' parts of a command of the server's own become one, where the process is meant.
+fn combination(host: Host) -> Option<Combine> {
+    match host {
+        Host::Publish | Host::Spublish => Some(Combine::Sum),
+        Host::PubsubChannels | Host::PubsubShardchannels => Some(Combine::Union),
+        Host::PubsubNumpat => Some(Combine::CountUnion),
+        Host::PubsubNumsub | Host::PubsubShardnumsub => Some(Combine::SumPairs),
+        _ => None,
     }
 }
 

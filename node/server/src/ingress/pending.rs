@@ -86,6 +86,11 @@ impl Pending {
         }
     }
 
+    /// Whether a place has an answer, or part of one, that waits for others.
+    pub fn holds_answers(&self) -> bool {
+        self.places.iter().any(|place| matches!(place, Place::Done(_) | Place::Gather(_)))
+    }
+
     /// Moves finished replies at the front to `out`.
     pub fn drain(&mut self, out: &mut Reply) {
         while let Some(Place::Done(reply)) = self.places.front() {

@@ -1,7 +1,7 @@
 //! The other end of the mesh: running siblings' commands, taking their replies.
 
-use commands::table::{Found, Run};
-use commands::{Args, Error};
+use commands::table::{Found, Host, Run};
+use commands::{Args, Error, Outcome};
 use resp::Reply;
 
 use super::frame::{self, Header, Kind};
@@ -9,6 +9,7 @@ use crate::core::blocking::SessionId;
 use crate::core::transaction::EXEC_ABORT;
 use crate::core::{Core, Runner};
 use crate::mesh::Message;
+use crate::pubsub::Kind as Channels;
 use crate::ring::ClientRing;
 use crate::route::{self, Permits, Route};
 
@@ -33,6 +34,8 @@ impl Core {
                     self.core_ids[usize::from(core)] = id;
                     self.name_siblings();
                 }
+                Message::Published(published) => self.hear_published(*published),
+                Message::SlotsGone(slots) => self.end_shard_channels(&slots, true),
             }
         }
         any
@@ -88,6 +91,9 @@ impl Core {
             return Err(Error::text(String::from_utf8_lossy(args[0]).into_owned()));
         }
         let found = Found::by_id(header.row).expect("a sibling has the same table");
+        if let Run::Host(host) = found.command.run {
+            return self.run_host_frame(header.kind, host, args, reply);
+        }
         if !found.command.keys.is_empty() {
             match route::route(&self.cluster, found.command, header.slot, 1, Permits::default(), || 1) {
                 Route::Here => {}
@@ -103,10 +109,19 @@ impl Core {
         }
         let (session, ticket, user) = (header.session, header.ticket, Some(header.user));
         let runner = Runner { session, ticket, may_block, no_touch: false, user };
-        match found.command.run {
-            Run::Data(_) => self.run_data(reply, found, args, Some(header.slot), runner),
-            _ => Err(super::NOT_FORWARDED),
-        }
+        self.run_data(reply, found, args, Some(header.slot), runner)
+    }
+
+    /// Runs a command of the server's own: a message published in a transaction that came here, or this core's part
+    /// of what asks for the process.
+    fn run_host_frame(&mut self, kind: Kind, host: Host, args: &Args<'_>, reply: &mut Reply) -> Outcome {
+        let receivers = match (kind, host) {
+            (Kind::Queued, Host::Publish) => self.publish(Channels::Channel, args[1], &args.to_bytes(2)),
+            (Kind::Queued, Host::Spublish) => self.publish(Channels::Shard, args[1], &args.to_bytes(2)),
+            _ => return self.pubsub_part(host, args, reply),
+        };
+        reply.integer(receivers as i64);
+        Ok(())
     }
 
     /// Runs a sibling's transaction: the frames that follow are its commands.

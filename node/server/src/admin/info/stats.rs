@@ -1,6 +1,7 @@
 //! Section Stats.
 
 use super::value::Field;
+use crate::pubsub::Kind;
 
 const BYTES_A_KILOBYTE: f64 = 1024.0;
 
@@ -31,9 +32,9 @@ pub(super) const STATS: &[Field] = &[
     ("current_eviction_exceeded_time", |g| (g.core.eviction.over_for().as_millis() as u64).into()),
     ("keyspace_hits", |g| g.core.stats.hits.into()),
     ("keyspace_misses", |g| g.core.stats.misses.into()),
-    ("pubsub_channels", |_| 0.into()),
-    ("pubsub_patterns", |_| 0.into()),
-    ("pubsubshard_channels", |_| 0.into()),
+    ("pubsub_channels", |g| g.core.pubsub.names(Kind::Channel).count().into()),
+    ("pubsub_patterns", |g| g.core.pubsub.names(Kind::Pattern).count().into()),
+    ("pubsubshard_channels", |g| g.core.pubsub.names(Kind::Shard).count().into()),
     ("latest_fork_usec", |_| 0.into()),
     ("total_forks", |_| 0.into()),
     ("migrate_cached_sockets", |_| 0.into()),

@@ -1,0 +1,114 @@
+//! Messages beyond one core.
+//!
+//! A classic channel is heard in the whole cluster: the siblings get a message by the mesh, other processes by
+//! the bus. A shard channel is heard in the shard that owns its slot. A client of the ingress sees the process as
+//! one server, but its subscriptions are on the core that accepted it: so what is meant for the server is handed to
+//! the ingress clients of all siblings too.
+
+use base::{Slot, key_slot};
+use bytes::Bytes;
+use cluster::Owner;
+use commands::table::Host;
+use commands::{Args, Outcome};
+use resp::Reply;
+
+use super::Kind;
+use super::deliver::{Audience, count, list};
+use crate::core::Core;
+use crate::ingress::NOT_FORWARDED;
+use crate::mesh::Message;
+
+/// A message on its way to a sibling.
+pub struct Published {
+    kind: Kind,
+    channel: Bytes,
+    message: Bytes,
+    audience: Audience,
+}
+
+impl Core {
+    /// PUBLISH and SPUBLISH: to subscribers here, at the siblings and at other nodes; how many were here.
+    pub fn publish(&mut self, kind: Kind, channel: &[u8], message: &Bytes) -> usize {
+        let receivers = self.publish_here(kind, channel, message, Audience::All);
+        self.publish_to_siblings(kind, channel, message);
+        self.publish_to_peers(kind, channel, message);
+        receivers
+    }
+
+    /// Sends a message to the nodes outside this process that are to hear it.
+    pub fn publish_to_peers(&mut self, kind: Kind, channel: &[u8], message: &[u8]) {
+        self.cluster.publish(channel, message, kind == Kind::Shard);
+        self.carry_out();
+    }
+
+    fn publish_to_siblings(&mut self, kind: Kind, channel: &[u8], message: &Bytes) {
+        if self.mesh.cores() == 1 {
+            return;
+        }
+        for core in self.mesh.siblings() {
+            let Some(audience) = self.audience_at(core, kind) else { continue };
+            let (channel, message) = (Bytes::copy_from_slice(channel), message.clone());
+            let published = Published { kind, channel, message, audience };
+            self.mesh.send(core, Message::Published(Box::new(published)));
+        }
+    }
+
+    /// Who hears this core's messages at a sibling: all, when it is of the same cluster (and shard).
+    fn audience_at(&self, core: u16, kind: Kind) -> Option<Audience> {
+        let node = self.cluster.find_node(self.core_ids[usize::from(core)]);
+        let all = node.is_some_and(|node| kind != Kind::Shard || node.shard_id == self.cluster.my_shard_id());
+        match all {
+            true => Some(Audience::All),
+            false => (self.process.ingress_port != 0).then_some(Audience::Ingress),
+        }
+    }
+
+    /// One core's part of a command that asks for the whole process; NUMPAT lists its patterns, as others may have
+    /// the same.
+    pub fn pubsub_part(&mut self, host: Host, args: &Args<'_>, reply: &mut Reply) -> Outcome {
+        match host {
+            Host::Publish => {
+                let receivers = self.publish_here(Kind::Channel, args[1], &args.to_bytes(2), Audience::All);
+                reply.integer(receivers as i64);
+            }
+            Host::Spublish => {
+                let receivers = self.publish_here(Kind::Shard, args[1], &args.to_bytes(2), Audience::All);
+                if self.cluster.owner(key_slot(args[1])) == Owner::Me {
+                    self.publish_to_peers(Kind::Shard, args[1], args[2]);
+                }
+                reply.integer(receivers as i64);
+            }
+            Host::PubsubChannels => list(&self.pubsub, Kind::Channel, args, reply)?,
+            Host::PubsubShardchannels => list(&self.pubsub, Kind::Shard, args, reply)?,
+            Host::PubsubNumpat => list(&self.pubsub, Kind::Pattern, args, reply)?,
+            Host::PubsubNumsub => count(&self.pubsub, Kind::Channel, args, reply),
+            Host::PubsubShardnumsub => count(&self.pubsub, Kind::Shard, args, reply),
+            _ => return Err(NOT_FORWARDED),
+        }
+        Ok(())
+    }
+
+    /// A sibling has a message for this core's subscribers.
+    pub fn hear_published(&mut self, published: Published) {
+        let Published { kind, channel, message, audience } = published;
+        self.publish_here(kind, &channel, &message, audience);
+    }
+
+    /// Slots left this core's shard: their channels end here, and for clients of the ingress everywhere, unless a
+    /// sibling has the slot now.
+    pub fn slots_released(&mut self, slots: &[Slot]) {
+        self.end_shard_channels(slots, false);
+        let ours = |slot: &Slot| match self.cluster.owner(*slot) {
+            Owner::Me => true,
+            Owner::Node(node) => self.sibling(node).is_some(),
+            Owner::None => false,
+        };
+        let gone: Vec<Slot> = slots.iter().copied().filter(|slot| !ours(slot)).collect();
+        if !gone.is_empty() && self.process.ingress_port != 0 {
+            for core in self.mesh.siblings() {
+                self.mesh.send(core, Message::SlotsGone(gone.clone()));
+            }
+            self.end_shard_channels(&gone, true);
+        }
+    }
+}

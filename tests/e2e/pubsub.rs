@@ -1,0 +1,179 @@
+//! Publish and subscribe: on a core, between cores, between processes of ours and others.
+
+use kit::{Client, Process, Value, empty_peer, free_ports, ringmaster, run, wait_until};
+
+fn text(value: Option<Value>) -> String {
+    let words = match value.expect("a message") {
+        Value::Array(words) | Value::Typed('>', words) => words,
+        other => return other.text(),
+    };
+    let word = |value: &Value| match value {
+        Value::Integer(number) => number.to_string(),
+        Value::Null => "null".to_owned(),
+        other => other.text(),
+    };
+    words.iter().map(word).collect::<Vec<_>>().join(" ")
+}
+
+/// A connection that is subscribed by `line`.
+fn subscriber(port: u16, line: &str) -> Client {
+    let mut client = Client::connect(port);
+    client.send(format!("{line}\r\n").as_bytes());
+    (1..line.split(' ').count()).for_each(|_| drop(client.read()));
+    client
+}
+
+#[test]
+fn a_subscriber_in_either_protocol() {
+    let server = ringmaster(1, &["--bootstrap", "yes"]);
+    let mut publisher = Client::connect(server.port);
+    let mut old = subscriber(server.port, "SUBSCRIBE a b");
+    assert!(old.line("GET a").text().starts_with("ERR Can't execute 'get': only (P|S)SUBSCRIBE / "));
+    assert!(old.line("CLIENT LIST").text().starts_with("ERR Can't execute 'client|list': "));
+    assert_eq!(text(Some(old.line("PING"))), "pong ");
+    assert_eq!(text(Some(old.line("PING hi"))), "pong hi");
+    assert_eq!(text(Some(old.line("PSUBSCRIBE ?"))), "psubscribe ? 3");
+    assert_eq!(publisher.line("PUBLISH a one"), Value::Integer(2));
+    assert_eq!((text(old.read()), text(old.read())), ("message a one".into(), "pmessage ? a one".into()));
+    assert!(publisher.line("CLIENT LIST TYPE pubsub").text().contains(" flags=P db=0 sub=2 psub=1 ssub=0 "));
+    assert_eq!(old.line("RESET").text(), "RESET");
+    assert_eq!(publisher.line("PUBLISH a two"), Value::Integer(0));
+    assert_eq!(old.line("PING").text(), "PONG");
+
+    let mut new = Client::connect(server.port);
+    new.line("HELLO 3");
+    assert_eq!(text(Some(new.line("SUBSCRIBE a"))), "subscribe a 1");
+    assert_eq!(new.line("PING").text(), "PONG");
+    // What it tells itself follows the reply, also the reply of a whole transaction.
+    assert_eq!(new.line("PUBLISH a self"), Value::Integer(1));
+    assert_eq!(text(new.read()), "message a self");
+    new.line("MULTI");
+    new.line("PUBLISH a one");
+    new.line("ECHO two");
+    assert_eq!(new.line("EXEC"), Value::Array(vec![Value::Integer(1), Value::Bulk("two".into())]));
+    assert_eq!(text(new.read()), "message a one");
+    // Confirmations are messages: they come also where replies are silenced.
+    new.send(b"CLIENT REPLY OFF\r\nPING\r\nSUBSCRIBE b\r\n");
+    assert_eq!(text(new.read()), "subscribe b 2");
+    assert_eq!(publisher.line("CLIENT KILL TYPE pubsub"), Value::Integer(1));
+    assert_eq!(new.read(), None);
+}
+
+#[test]
+fn one_that_does_not_read_is_closed() {
+    let server = ringmaster(1, &["--bootstrap", "yes"]);
+    let mut publisher = Client::connect(server.port);
+    publisher.line("CONFIG SET client-output-buffer-limit \"pubsub 4mb 0 0\"");
+    let _idle = subscriber(server.port, "SUBSCRIBE a");
+    let message = "x".repeat(100_000);
+    // One command must not fill the memory either: the limit holds within a transaction.
+    publisher.line("MULTI");
+    (0..500).for_each(|_| drop(publisher.line(&format!("PUBLISH a {message}"))));
+    publisher.line("EXEC");
+    wait_until("the subscriber is closed", || publisher.line("PUBLISH a x") == Value::Integer(0));
+    assert!(publisher.line("INFO stats").text().contains("client_output_buffer_limit_disconnections:1\r\n"));
+    assert!(server.log().contains("closed for overcoming of output buffer limits"));
+}
+
+#[test]
+fn all_cores_hear_a_message_and_the_ingress_is_one_server() {
+    let ingress = free_ports(1);
+    let server = ringmaster(2, &["--bootstrap", "yes", "--ingress-port", &ingress.to_string()]);
+    let (mut first, mut second) =
+        (subscriber(server.port, "SUBSCRIBE a"), subscriber(server.port + 1, "PSUBSCRIBE a*"));
+    // Enough connections that both cores have some.
+    let mut many: Vec<Client> = (0..16).map(|_| subscriber(ingress, "SUBSCRIBE a")).collect();
+    let mut publisher = Client::connect(server.port + 1);
+    publisher.line("PUBLISH a hello");
+    assert_eq!(text(first.read()), "message a hello");
+    assert_eq!(text(second.read()), "pmessage a* a hello");
+    many.iter_mut().for_each(|client| assert_eq!(text(client.read()), "message a hello"));
+
+    let mut client = Client::connect(ingress);
+    assert_eq!(client.line("PUBLISH a again"), Value::Integer(18));
+    many.iter_mut().for_each(|client| assert_eq!(text(client.read()), "message a again"));
+    assert_eq!(text(Some(client.line("PUBSUB CHANNELS"))), "a");
+    assert_eq!(text(Some(client.line("PUBSUB NUMSUB a b a"))), "a 17 b 0 a 17");
+    assert_eq!(client.line("PUBSUB NUMPAT"), Value::Integer(1));
+
+    // Shard channels of both cores' slots.
+    for channel in ["a", "b", "foo", "bar"] {
+        let mut subscribers: Vec<Client> =
+            (0..8).map(|_| subscriber(ingress, &format!("SSUBSCRIBE {channel}"))).collect();
+        assert_eq!(client.line(&format!("SPUBLISH {channel} x")), Value::Integer(8));
+        subscribers.iter_mut().for_each(|s| assert_eq!(text(s.read()), format!("smessage {channel} x")));
+        assert_eq!(text(Some(client.line("PUBSUB SHARDCHANNELS"))), channel);
+        assert_eq!(text(Some(client.line(&format!("PUBSUB SHARDNUMSUB {channel}")))), format!("{channel} 8"));
+        // Sent to the core that owns the slot, it reaches those of the ingress too.
+        let replies =
+            [0, 1].map(|core| Client::connect(server.port + core).line(&format!("SPUBLISH {channel} y")));
+        assert_eq!(replies.iter().filter(|reply| matches!(reply, Value::Error(_))).count(), 1);
+        subscribers.iter_mut().for_each(|s| assert_eq!(text(s.read()), format!("smessage {channel} y")));
+    }
+    client.line("MULTI");
+    client.line("SET foo 1");
+    client.line("PUBLISH a 3");
+    client.line("SPUBLISH foo 3");
+    assert!(!format!("{:?}", client.line("EXEC")).contains("Error"));
+    many.iter_mut().for_each(|client| assert_eq!(text(client.read()), "message a 3"));
+}
+
+#[test]
+fn a_shard_channel_follows_its_slot() {
+    let server = ringmaster(2, &["--bootstrap", "yes"]);
+    let ask = |core: u16, line: &str| Client::connect(server.port + core).line(line).text();
+    let Value::Integer(slot) = Client::connect(server.port).line("CLUSTER KEYSLOT a") else {
+        panic!("a slot is a number");
+    };
+    let owner = u16::from(ask(0, "SPUBLISH a x").starts_with("MOVED"));
+    assert_eq!(ask(1 - owner, "SSUBSCRIBE a"), format!("MOVED {slot} 127.0.0.1:{}", server.port + owner));
+    assert_eq!(ask(owner, "SSUBSCRIBE a foo"), "CROSSSLOT Keys in request don't hash to the same slot");
+    let mut client = subscriber(server.port + owner, "SSUBSCRIBE a");
+    assert_eq!(text(Some(client.line("SSUBSCRIBE {a}b"))), "ssubscribe {a}b 2");
+    let taker = ask(1 - owner, "CLUSTER MYID");
+    for core in [1 - owner, owner] {
+        assert_eq!(ask(core, &format!("CLUSTER SETSLOT {slot} NODE {taker}")), "OK");
+    }
+    let mut ends = [text(client.read()), text(client.read())];
+    ends.sort();
+    assert!(ends[0].starts_with("sunsubscribe a ") && ends[1].starts_with("sunsubscribe {a}b "), "{ends:?}");
+    // Nothing is left: it may run any command again.
+    assert_eq!(client.line("PING").text(), "PONG");
+    drop(subscriber(server.port + 1 - owner, "SSUBSCRIBE a"));
+}
+
+fn create(nodes: &[&Process]) {
+    let addresses: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+    let words: Vec<&str> = ["--cluster", "create"]
+        .into_iter()
+        .chain(addresses.iter().map(String::as_str))
+        .chain(["--cluster-yes"])
+        .collect();
+    assert!(run("redis-cli", &words).status.success());
+    for node in nodes {
+        wait_until("the cluster is up", || {
+            let info = Client::connect(node.port).line("CLUSTER INFO").text();
+            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+        });
+    }
+}
+
+#[test]
+fn a_mixed_cluster_hears_every_message_once() {
+    let nodes = [ringmaster(1, &[]), ringmaster(1, &[]), empty_peer("REDIS_SERVER")];
+    create(&nodes.each_ref());
+    let mut subscribers = nodes.each_ref().map(|node| subscriber(node.port, "SUBSCRIBE a"));
+    for node in &nodes {
+        // Two links to each of the others.
+        wait_until("all links are there", || match Client::connect(node.port).line("CLUSTER LINKS") {
+            Value::Array(links) => links.len() == 4,
+            other => panic!("{other}"),
+        });
+    }
+    for (i, node) in nodes.iter().enumerate() {
+        Client::connect(node.port).line(&format!("PUBLISH a from{i}"));
+        for subscriber in &mut subscribers {
+            assert_eq!(text(subscriber.read()), format!("message a from{i}"));
+        }
+    }
+}
