@@ -4,6 +4,7 @@
 mod clients;
 mod cluster;
 mod ingress;
+mod memory;
 mod pubsub;
 mod slots;
 mod start;
