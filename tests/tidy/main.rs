@@ -12,18 +12,21 @@ const EDGES: &[(&str, &[&str])] = &[
     ("node/store", &["base"]),
     ("node/cluster", &["base"]),
     ("node/replication", &["base", "resp"]),
-    ("node/commands", &["base", "resp", "store"]),
+    ("node/rdb", &["base", "store"]),
+    ("node/commands", &["base", "resp", "store", "rdb"]),
     ("node/acl", &["resp", "commands"]),
-    ("node/server", &["base", "resp", "aof", "store", "commands", "acl", "cluster", "replication"]),
+    ("node/server", &["base", "resp", "aof", "store", "rdb", "commands", "acl", "cluster", "replication"]),
     ("bench-client", &["base", "resp"]),
 ];
-const OWN: &[&str] = &["base", "resp", "aof", "store", "commands", "acl", "cluster", "replication", "server"];
+const OWN: &[&str] =
+    &["base", "resp", "aof", "store", "rdb", "commands", "acl", "cluster", "replication", "server"];
 /// Crates that read no clock, no randomness and no socket.
 const PURE: &[&str] = &[
     "node/base",
     "node/resp",
     "node/aof",
     "node/store",
+    "node/rdb",
     "node/commands",
     "node/acl",
     "node/cluster",

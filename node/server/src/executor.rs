@@ -6,6 +6,8 @@
 //! - a core parks by reading an eventfd through glommio; the client ring signals it only while armed;
 //! - ring memory counts against memlock and is released late, so starting is tried again for a while.
 
+mod file;
+
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -18,6 +20,8 @@ use glommio::io::BufferedFile;
 use glommio::net::{TcpListener, TcpStream};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use socket2::{SockAddr, SockRef};
+
+pub use file::{File, remove, rename};
 
 /// Latency glommio's own tasks may see behind a busy client loop is about twice this.
 const PREEMPT: Duration = Duration::from_micros(500);

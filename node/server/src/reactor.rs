@@ -62,12 +62,17 @@ impl Reactor {
                 Round::Siblings => empty_waits,
                 Round::Nothing => empty_waits + 1,
             };
-            if empty_waits <= WAITS_BEFORE_PARKING {
+            if empty_waits <= WAITS_BEFORE_PARKING || self.core.borrow().busy {
                 self.enter();
             } else {
                 self.park().await;
             }
-            executor::yield_if_needed().await;
+            // Work in slices goes on at once where no client is waiting.
+            if std::mem::take(&mut self.core.borrow_mut().busy) && empty_waits > 0 {
+                executor::yield_now().await;
+            } else {
+                executor::yield_if_needed().await;
+            }
         }
         self.listeners.shut();
     }
@@ -192,7 +197,7 @@ impl Reactor {
         // completion more than the sends then means waiting for real news.
         let events = if self.slow_sends == 0 { self.sends + 1 } else { 1 };
         let core = self.core.borrow();
-        let wait = if !core.outbox.is_empty() || !core.mesh.may_wait() {
+        let wait = if core.busy || !core.outbox.is_empty() || !core.mesh.may_wait() {
             Wait::No
         } else {
             Wait::For { events, limit: RING_WAIT }

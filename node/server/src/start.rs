@@ -389,6 +389,7 @@ async fn core_main(
     };
     let core = Core::new(index, process.clone(), config, ids, seed.cluster, seed.mesh);
     let core = Rc::new(RefCell::new(core));
+    Core::know(&core);
     bus::open(&core, seed.bus);
     core.borrow_mut().name_siblings();
     core.borrow_mut().drive_cluster();

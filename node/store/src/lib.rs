@@ -16,5 +16,7 @@ pub mod types;
 pub mod value;
 
 pub use entry::{EMBED_MAX, Entry, EntryRef, Kind};
-pub use keyspace::{EntryMut, ExpireSlice, Garbage, KeyLookup, KeyVacancy, Keyspace, Overdue, SlotTable};
+pub use keyspace::{
+    EntryMut, ExpireSlice, Garbage, KeyLookup, KeyVacancy, Keyspace, Overdue, SlotSet, SlotTable,
+};
 pub use value::{StrRef, Type, Value};

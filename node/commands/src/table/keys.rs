@@ -230,6 +230,15 @@ impl Command {
         })
     }
 
+    /// As [`Command::each_key`], for the keys that the command may change, make or remove.
+    pub fn each_written_key(&self, args: &Args<'_>, each: &mut dyn FnMut(usize)) -> Result<(), KeyError> {
+        self.each_key_use(args, &mut |index, flags| {
+            if flags & (RW | OW | RM) != 0 {
+                each(index);
+            }
+        })
+    }
+
     /// What is done with the keys of a command where that depends on its other words.
     fn flags_in_use(&self, args: &Args<'_>) -> KeyFlags {
         let reads_only = match self.name {

@@ -6,6 +6,16 @@ use crate::whole;
 
 pub(super) const ROWS: &[Command] = &[
     Command {
+        name: "bgsave",
+        arity: -1,
+        flags: ADMIN | NOSCRIPT | NO_ASYNC_LOADING,
+        group: Group::Server,
+        since: "1.0.0",
+        summary: "Saves the keys to disk while clients are served.",
+        run: Run::Host(Host::Bgsave),
+        ..ROW
+    },
+    Command {
         name: "command",
         arity: -1,
         flags: LOADING | STALE | SENTINEL,
@@ -87,6 +97,18 @@ pub(super) const ROWS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "lastsave",
+        arity: 1,
+        flags: LOADING | STALE | FAST,
+        acl: ADMINISTRATES | DANGEROUS,
+        group: Group::Server,
+        since: "1.0.0",
+        summary: "Returns when the keys were last saved.",
+        tips: &["nondeterministic_output"],
+        run: Run::Host(Host::Lastsave),
+        ..ROW
+    },
+    Command {
         name: "latency",
         arity: -2,
         group: Group::Server,
@@ -125,6 +147,16 @@ pub(super) const ROWS: &[Command] = &[
         since: "2.8.12",
         summary: "Returns the node's role in replication.",
         run: Run::Host(Host::Role),
+        ..ROW
+    },
+    Command {
+        name: "save",
+        arity: 1,
+        flags: ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI,
+        group: Group::Server,
+        since: "1.0.0",
+        summary: "Saves the keys to disk while clients wait.",
+        run: Run::Host(Host::Save),
         ..ROW
     },
     Command {

@@ -14,6 +14,7 @@ mod help;
 mod info;
 mod latency;
 mod memory;
+mod persistence;
 mod pubsub;
 mod server;
 mod slot_stats;
@@ -23,7 +24,8 @@ mod transaction;
 pub use slowlog::without_secrets;
 
 use commands::table::{Found, Host};
-use commands::{Args, Outcome};
+use commands::{Args, Error, Outcome};
+use resp::Reply;
 
 use crate::client::Client;
 use crate::core::Core;
@@ -44,6 +46,16 @@ pub struct Call<'a> {
     pub args: &'a Args<'a>,
     /// Whether it stands alone: inside EXEC it must not wait, nor reply otherwise than once.
     pub may_block: bool,
+}
+
+/// Runs this core's part of a host command that means all cores of the process; false for any other.
+pub fn run_part(core: &mut Core, host: Host, args: &Args<'_>, reply: &mut Reply) -> Result<bool, Error> {
+    match host {
+        Host::Bgsave => persistence::bgsave_here(core, args, reply)?,
+        Host::Save => persistence::save_here(core, reply)?,
+        _ => return Ok(false),
+    }
+    Ok(true)
 }
 
 /// Runs `host` for `client`.
@@ -71,6 +83,7 @@ pub fn run(
         Host::AclWhoami => acl::whoami(call),
         Host::Asking => connection::asking(call),
         Host::Auth => connection::auth(call),
+        Host::Bgsave => persistence::bgsave(call),
         Host::ClientCapa => client::capa(call),
         Host::ClientGetname => client::getname(call),
         Host::ClientGetredir => client::getredir(call),
@@ -134,6 +147,7 @@ pub fn run(
         Host::Hello => connection::hello(call),
         Host::Help => help::help(call),
         Host::Info => info::info(call),
+        Host::Lastsave => persistence::lastsave(call),
         Host::LatencyDoctor => latency::doctor(call),
         Host::LatencyGraph => latency::graph(call),
         Host::LatencyHistogram => latency::histogram(call),
@@ -161,6 +175,7 @@ pub fn run(
         Host::Readwrite => connection::readwrite(call),
         Host::Reset => connection::reset(call),
         Host::Role => server::role(call),
+        Host::Save => persistence::save(call),
         Host::Select => connection::select(call),
         Host::Shutdown => server::shutdown(call),
         Host::SlowlogGet => slowlog::get(call),

@@ -44,6 +44,7 @@ impl Core {
 
     /// Deletes the fields of the hash at `key` whose time is over, and the hash when none is left.
     fn expire_fields(&mut self, slot: Slot, key: &[u8], now_ms: u64) {
+        self.snapshots.before_look(&self.keys, Some(slot), now_ms);
         let mut entry = self.keys.get_mut(slot, key);
         let Some(hash) = entry.as_mut().and_then(|entry| entry.get_mut::<Hash>()) else { return };
         let mut fields = Vec::new();
@@ -78,6 +79,7 @@ impl Core {
             for (slot, overdue) in found {
                 match overdue {
                     Overdue::Key(entry) => {
+                        self.snapshots.removed(slot, entry.view());
                         self.key_expired(entry.key());
                         self.garbage.push(entry);
                     }

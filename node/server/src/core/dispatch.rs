@@ -24,6 +24,12 @@ use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
 
 const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
 const NO_REPLICAS: Error = Error::new("NOREPLICAS Not enough good replicas to write.");
+const SAVING_FAILS: Error = Error::new(
+    "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \
+     may modify the data set are disabled, because this instance is configured to report errors during writes if \
+     RDB snapshotting fails (stop-writes-on-bgsave-error option). Please check the Redis logs for details about the \
+     RDB error.",
+);
 
 /// Who runs a data command, and what that means for it.
 #[derive(Clone, Copy)]
@@ -174,7 +180,11 @@ impl Core {
         // This version has no replicas, so none of those asked for can be there.
         let replication = &self.config.replication;
         let lacks = replication.min_replicas_to_write > 0 && replication.min_replicas_max_lag > 0;
-        (lacks && found.command.has(table::WRITE)).then_some(NO_REPLICAS)
+        if lacks && found.command.has(table::WRITE) {
+            return Some(NO_REPLICAS);
+        }
+        let warns = self.saving_fails() && (found.command.has(table::WRITE) || found.command.name == "ping");
+        warns.then_some(SAVING_FAILS)
     }
 
     /// Counts a command that is refused before it runs.
@@ -281,6 +291,9 @@ impl Core {
         };
         let reads_every_key = runner.user.is_none_or(|user| self.may_read_every_key(user, found, args));
         let start = Moment::now();
+        if self.snapshots.is_active() {
+            self.save_first(found, args, slot);
+        }
         self.begin_unit();
         if let Some(slot) = slot.filter(|_| self.slot_stats.is_on() && !found.command.keys.is_empty()) {
             self.slot_stats.bill(slot);

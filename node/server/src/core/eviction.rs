@@ -216,6 +216,7 @@ impl Core {
 
     fn evict_key(&mut self, slot: Slot, key: &[u8]) {
         let Some(entry) = self.keys.remove(slot, key) else { return };
+        self.snapshots.removed(slot, entry.view());
         discard(&mut self.garbage, entry);
         self.key_evicted(key);
     }

@@ -1,6 +1,7 @@
 //! A core's beginning, and the comings and goings of its clients.
 
 use std::os::fd::AsRawFd;
+use std::rc::Weak;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +32,7 @@ use crate::core::transaction::Watch;
 use crate::core::{Core, Runner};
 use crate::executor;
 use crate::mesh::Mesh;
+use crate::persist::{Saves, Snapshots};
 use crate::process::Process;
 use crate::pubsub::PubSub;
 use crate::replication::Replication;
@@ -49,6 +51,7 @@ impl Core {
     ) -> Core {
         let (users, users_version) = process.users.newest();
         let mut core = Core {
+            own: Weak::new(),
             index,
             users,
             users_version,
@@ -74,9 +77,12 @@ impl Core {
             waiting: Waiting::default(),
             pubsub: PubSub::default(),
             pause: Pause::default(),
+            saves: Saves::new(clock::unix_ms() / 1000),
+            snapshots: Snapshots::default(),
             mesh,
             dirty: 0,
             now_ms: clock::unix_ms(),
+            busy: false,
             cron_paused: false,
             active_expire: true,
             outbox: Vec::new(),
@@ -178,8 +184,11 @@ impl Core {
         });
         self.waiting.all_written();
         self.dirty += self.keys.len() as u64;
+        self.snapshots.before_flush(&self.keys);
         let gone = self.keys.take_all();
         self.garbage.append(gone);
+        // The file on the disk must not bring the keys back.
+        self.saves.scheduled |= !self.config.persistence.save.is_empty();
     }
 
     /// Closes a client whose unsent replies are over its output limits.

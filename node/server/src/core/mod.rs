@@ -26,6 +26,9 @@ mod request;
 mod serve;
 pub mod slot_stats;
 
+use std::cell::RefCell;
+use std::future::Future;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
 use acl::Users;
@@ -36,7 +39,9 @@ use store::{Garbage, Keyspace};
 
 use crate::bus::Bus;
 use crate::config::Config;
+use crate::executor;
 use crate::mesh::Mesh;
+use crate::persist::{Saves, Snapshots};
 use crate::process::{Place, Process};
 use crate::pubsub::PubSub;
 use crate::replication::Replication;
@@ -60,6 +65,8 @@ const NEW_BUFFER: usize = 1024;
 
 /// One core's whole state.
 pub struct Core {
+    /// Itself, for the tasks it starts.
+    own: Weak<RefCell<Core>>,
     /// Its number in the process, from 0.
     pub index: u16,
     /// The node IDs of all cores, by core.
@@ -87,7 +94,7 @@ pub struct Core {
     /// Effects of the running command.
     pub effects: Effects,
     /// What is to be repeated elsewhere as one.
-    unit: Unit,
+    pub unit: Unit,
     /// Its stream to replicas.
     pub replication: Replication,
     /// Randomness for commands.
@@ -110,12 +117,18 @@ pub struct Core {
     pub pubsub: PubSub,
     /// CLIENT PAUSE.
     pub pause: Pause,
+    /// SAVE and BGSAVE.
+    pub saves: Saves,
+    /// Images of the keys that are being written.
+    pub snapshots: Snapshots,
     /// Queues to and from the siblings.
     pub mesh: Mesh,
     /// Changes to keys since the last save.
     pub dirty: u64,
     /// Unix time in ms, read once per batch of requests.
     pub now_ms: u64,
+    /// Work in slices waits for its next turn: the client loop does not sleep meanwhile.
+    pub busy: bool,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.
@@ -137,6 +150,25 @@ pub struct Core {
 }
 
 impl Core {
+    /// Makes the core known to itself: [`Core::spawn`] starts tasks from then on.
+    pub fn know(core: &Rc<RefCell<Core>>) {
+        core.borrow_mut().own = Rc::downgrade(core);
+    }
+
+    /// Starts a task on this core.
+    pub fn spawn<T>(&self, task: impl FnOnce(Rc<RefCell<Core>>) -> T + 'static)
+    where
+        T: Future<Output = ()> + 'static,
+    {
+        if let Some(core) = self.own.upgrade() {
+            executor::spawn_local(async move {
+                // A new task runs at once, and its starter still has the core borrowed.
+                executor::yield_now().await;
+                task(core).await;
+            });
+        }
+    }
+
     /// This core's ports, folder and CPU.
     pub fn place(&self) -> &Place {
         &self.process.cores[usize::from(self.index)]

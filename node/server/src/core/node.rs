@@ -58,6 +58,7 @@ impl Core {
             Effect::Close { link } => self.bus.close(link),
             Effect::DeleteKeys(slots) => {
                 for slot in slots {
+                    self.snapshots.before_slot_change(&self.keys, slot);
                     let gone = self.keys.take_slot(slot);
                     self.garbage.push_slot(gone);
                 }

@@ -17,6 +17,7 @@ use commands::table::{self, Found, Host, Run};
 use commands::{Args, Error, Outcome};
 use resp::{IntegerText, Reply};
 
+use crate::admin;
 use crate::client::{Client, Door};
 use crate::core::Core;
 use crate::pubsub;
@@ -166,7 +167,7 @@ impl Core {
         let mut part = Reply::new(client.proto());
         let runner = self.runner(client);
         let outcome = match found.command.run {
-            Run::Host(host) => self.pubsub_part(host, args, &mut part),
+            Run::Host(host) => self.host_part(host, args, &mut part),
             _ => self.run_data(&mut part, found, args, slot, runner),
         };
         if let Err(error) = outcome {
@@ -176,6 +177,11 @@ impl Core {
         if let Some(pending) = &mut client.pending {
             pending.fill(ticket, &bytes, &mut client.reply);
         }
+    }
+
+    /// Runs this core's part of a host command that means all cores.
+    fn host_part(&mut self, host: Host, args: &Args<'_>, reply: &mut Reply) -> Outcome {
+        if admin::run_part(self, host, args, reply)? { Ok(()) } else { self.pubsub_part(host, args, reply) }
     }
 
     /// Whether a command without a key means all cores when it comes in at the ingress.
@@ -288,6 +294,8 @@ impl Core {
 /// How the cores' parts of a command of the server's own become one, where the process is meant.
 fn combination(host: Host) -> Option<Combine> {
     match host {
+        Host::Bgsave => Some(Combine::First),
+        Host::Save => Some(Combine::Ok),
         Host::Publish | Host::Spublish => Some(Combine::Sum),
         Host::PubsubChannels | Host::PubsubShardchannels => Some(Combine::Union),
         Host::PubsubNumpat => Some(Combine::CountUnion),

@@ -118,7 +118,7 @@ impl Core {
         let receivers = match (kind, host) {
             (Kind::Queued, Host::Publish) => self.publish(Channels::Channel, args[1], &args.to_bytes(2)),
             (Kind::Queued, Host::Spublish) => self.publish(Channels::Shard, args[1], &args.to_bytes(2)),
-            _ => return self.pubsub_part(host, args, reply),
+            _ => return self.host_part(host, args, reply),
         };
         reply.integer(receivers as i64);
         Ok(())

@@ -25,6 +25,7 @@ use base::{SLOT_COUNT, Slot};
 pub use expire::{ExpireSlice, Overdue};
 pub use garbage::Garbage;
 pub use handle::{EntryMut, KeyLookup, KeyVacancy};
+pub use slot_set::SlotSet;
 pub use slot_table::SlotTable;
 
 use crate::entry::{Entry, EntryRef};
@@ -109,6 +110,11 @@ impl Keyspace {
     /// A slot's keys and counters.
     pub fn slot(&self, slot: Slot) -> &SlotTable {
         &self.slots[slot.index()]
+    }
+
+    /// Whether hashes may have fields that expire.
+    pub fn has_timed_fields(&self) -> bool {
+        self.totals.timed.next(0).is_some()
     }
 
     /// Bytes of the tables themselves, cells and counters, without the entries.

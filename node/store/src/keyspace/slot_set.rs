@@ -5,17 +5,32 @@ use base::{SLOT_COUNT, Slot};
 const WORDS: usize = SLOT_COUNT / 64;
 
 /// The slots for which something holds; 2 KiB.
-pub(super) struct SlotSet(Box<[u64; WORDS]>);
+#[derive(Clone)]
+pub struct SlotSet(Box<[u64; WORDS]>);
+
+impl Default for SlotSet {
+    fn default() -> SlotSet {
+        SlotSet::new()
+    }
+}
 
 impl SlotSet {
-    pub(super) fn new() -> SlotSet {
+    /// No slots.
+    pub fn new() -> SlotSet {
         SlotSet(Box::new([0; WORDS]))
     }
 
-    pub(super) fn set(&mut self, slot: Slot, member: bool) {
+    /// Puts `slot` in or takes it out.
+    pub fn set(&mut self, slot: Slot, member: bool) {
         let bit = 1 << (slot.index() % 64);
         let word = &mut self.0[slot.index() / 64];
         *word = if member { *word | bit } else { *word & !bit };
+    }
+
+    /// Whether `slot` is a member.
+    #[inline]
+    pub fn contains(&self, slot: Slot) -> bool {
+        self.0[slot.index() / 64] >> (slot.index() % 64) & 1 == 1
     }
 
     /// The first member at or after number `from`, or else the first of all.
@@ -23,7 +38,8 @@ impl SlotSet {
         self.next(from).or_else(|| self.next(0))
     }
 
-    fn next(&self, from: usize) -> Option<Slot> {
+    /// The first member at or after number `from`.
+    pub fn next(&self, from: usize) -> Option<Slot> {
         let mut word = from / 64;
         let mut bits = self.0.get(word)? & (u64::MAX << (from % 64));
         while bits == 0 {

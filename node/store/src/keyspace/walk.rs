@@ -35,6 +35,16 @@ impl Keyspace {
         self.slots[slot.index()].table.scan(cursor, emit)
     }
 
+    /// The keys of a slot, some at a time and each exactly once: see [`Table::walk`](crate::table::Table::walk).
+    pub fn walk_slot(&self, slot: Slot, from: u64, emit: &mut impl FnMut(&Entry)) -> Option<u64> {
+        self.slots[slot.index()].table.walk(from, emit)
+    }
+
+    /// The first slot from `from` (0 to 16384) on that holds keys.
+    pub fn next_filled_slot(&self, from: usize) -> Option<Slot> {
+        self.totals.keys.next_filled(from)
+    }
+
     /// A key, each as likely as any other. `random` supplies 64 random bits a call.
     pub fn random_key(&self, random: &mut impl FnMut() -> u64) -> Option<(Slot, EntryRef<'_>)> {
         let rank = (u128::from(random()) * u128::from(self.totals.keys.total())) >> 64;

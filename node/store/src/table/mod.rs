@@ -25,7 +25,7 @@ use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
 pub use handle::{Lookup, Ref, RefMut, Vacancy};
-pub use scan::{CURSOR_BITS, Cursor};
+pub use scan::{CURSOR_BITS, Cursor, walk_place};
 
 use crate::hash::key_hash;
 use directory::{Directory, Place};

@@ -14,9 +14,10 @@
 //!   the cursor's was a part: unless it was the last part, the merged one is visited from its first tag.
 
 use super::directory::Place;
-use super::segment::LINE_CELLS;
+use super::segment::{LINE_CELLS, Segment};
 use super::word::{TAG_BITS, Word};
 use super::{Item, Table, borrow};
+use crate::hash::key_hash;
 
 /// One past the highest tag number.
 pub(super) const TAG_END: u32 = 1 << TAG_BITS;
@@ -28,6 +29,12 @@ pub type Cursor = u64;
 
 /// Bits of a [`Cursor`].
 pub const CURSOR_BITS: u32 = TAG_BITS + LEVEL_BITS + INDEX_BITS;
+
+/// Where a key stands in the order of [`Table::walk`]: the bits that tell segments apart come first.
+#[inline]
+pub fn walk_place(key: &[u8]) -> u64 {
+    key_hash(key).reverse_bits()
+}
 
 /// The parts of a cursor: next are the items with tags from `tag` on of segment `index` of `2^level`.
 #[derive(Clone, Copy)]
@@ -95,6 +102,27 @@ impl<T: Item> Table<T> {
             return position.encode();
         }
         position.next_segment().map_or(0, Position::encode)
+    }
+
+    /// Calls `emit` with every item from place `from` on, up to the place returned; `None`: up to the end. 0 is
+    /// the first place. Exact, unlike [`Table::scan`]: whatever grew or shrank between two calls, an item that
+    /// stays in the table is met once, in the call whose range its key's [place](walk_place) is in. A call visits
+    /// some 250 items, more than which no segment holds for long.
+    pub fn walk(&self, from: u64, emit: &mut impl FnMut(&T)) -> Option<u64> {
+        let level = self.segment_count().ilog2();
+        let index = from.reverse_bits() as usize & ((1 << level) - 1);
+        let sibling = index + (1 << level);
+        let split = (sibling < self.segment_count()).then(|| self.segment(sibling));
+        for word in self.segment(index).words().chain(split.into_iter().flat_map(Segment::words)) {
+            // SAFETY: the words are of this table, which stays borrowed.
+            let item = unsafe { borrow::<T>(word) };
+            if walk_place(item.key()) >= from {
+                emit(&item);
+            }
+        }
+        // Places whose first `level` bits are the same lie in the segments visited.
+        let width = 1u64.checked_shl(u64::BITS - level)?;
+        (from & !(width - 1)).checked_add(width)
     }
 
     /// Visits the marked items of one cache line of cells, hands those for which `expired` to `removed`, and

@@ -311,3 +311,34 @@ fn update_may_move_the_item_and_survives_a_panic() {
     drop(table);
     assert_eq!(census.0.get(), 0);
 }
+
+#[test]
+fn a_walk_meets_what_stays_exactly_once_while_the_table_grows_and_shrinks() {
+    let census = Census::default();
+    for (start, mut random) in [(0, Random::new(1)), (100, Random::new(2)), (20_000, Random::new(3))] {
+        let mut table = filled(&census, 0..start);
+        // Which keys are there at each call, and which the walk has met.
+        let mut live: HashSet<u64> = (0..start).collect();
+        let mut met: HashMap<u64, u64> = HashMap::new();
+        let (mut next, mut fresh) = (Some(0), start);
+        while let Some(from) = next {
+            next = table.walk(from, &mut |item| *met.entry(item.number()).or_default() += 1);
+            let grows = random.below(3) > 0;
+            for _ in 0..random.below(600) {
+                if grows {
+                    assert!(table.insert(census.item(fresh, fresh)).is_ok());
+                    fresh += 1;
+                } else {
+                    let key = random.below(start + 1);
+                    // What lies ahead and goes is not met; what was met counts no more.
+                    if table.remove(&bytes(key)).is_some() {
+                        live.remove(&key);
+                        met.remove(&key);
+                    }
+                }
+            }
+        }
+        assert!(met.values().all(|count| *count == 1), "none twice");
+        assert!(live.iter().all(|key| met.contains_key(key)), "none left out");
+    }
+}

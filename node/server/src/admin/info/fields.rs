@@ -77,23 +77,23 @@ pub(super) const CLIENTS: &[Field] = &[
     ("total_blocking_keys_on_nokey", |_| 0.into()),
 ];
 
-/// Section Persistence: of a server that has loaded and saved nothing.
+/// Section Persistence.
 pub(super) const PERSISTENCE: &[Field] = &[
     ("loading", |_| 0.into()),
     ("async_loading", |_| 0.into()),
     ("current_cow_peak", |_| 0.into()),
-    ("current_cow_size", |_| 0.into()),
+    ("current_cow_size", |g| g.core.snapshots.backlog().into()),
     ("current_cow_size_age", |_| 0.into()),
     ("current_fork_perc", |_| 0.0.into()),
-    ("current_save_keys_processed", |_| 0.into()),
-    ("current_save_keys_total", |_| 0.into()),
+    ("current_save_keys_processed", |g| save_progress(g).0.into()),
+    ("current_save_keys_total", |g| save_progress(g).1.into()),
     ("rdb_changes_since_last_save", |g| g.core.dirty.into()),
-    ("rdb_bgsave_in_progress", |_| 0.into()),
-    ("rdb_last_save_time", |g| started_s(g).into()),
-    ("rdb_last_bgsave_status", |_| "ok".into()),
-    ("rdb_last_bgsave_time_sec", |_| (-1).into()),
-    ("rdb_current_bgsave_time_sec", |_| (-1).into()),
-    ("rdb_saves", |_| 0.into()),
+    ("rdb_bgsave_in_progress", |g| u64::from(g.core.saves.running().is_some()).into()),
+    ("rdb_last_save_time", |g| g.core.saves.last_s.into()),
+    ("rdb_last_bgsave_status", |g| if g.core.saves.last_ok { "ok" } else { "err" }.into()),
+    ("rdb_last_bgsave_time_sec", |g| seconds(g.core.saves.last_took_s).into()),
+    ("rdb_current_bgsave_time_sec", |g| seconds(g.core.saves.running().map(|(_, s)| s)).into()),
+    ("rdb_saves", |g| g.core.saves.count.into()),
     ("rdb_last_cow_size", |_| 0.into()),
     ("rdb_last_load_keys_expired", |_| 0.into()),
     ("rdb_last_load_keys_loaded", |_| 0.into()),
@@ -111,10 +111,14 @@ pub(super) const PERSISTENCE: &[Field] = &[
     ("module_fork_last_cow_size", |_| 0.into()),
 ];
 
-/// The start, unix seconds: a server that has not saved yet counts it as its last save, as Redis does.
-fn started_s(glance: &Glance<'_>) -> u64 {
-    let clock = &glance.core.process.clock;
-    clock.now_ms().saturating_sub(clock.uptime_ms()) / 1000
+/// Keys that the save under way has written, and keys in all.
+fn save_progress(glance: &Glance<'_>) -> (u64, u64) {
+    glance.core.saves.running().map_or((0, 0), |(id, _)| glance.core.snapshots.progress(id))
+}
+
+/// A duration, or -1 where there is none.
+fn seconds(duration: Option<u64>) -> i64 {
+    duration.map_or(-1, |seconds| seconds as i64)
 }
 
 /// Section Replication: the role, and that nothing is replicated yet.

@@ -13,19 +13,19 @@ group! {
     Persistence in config.persistence;
 
     /// When to take a snapshot: seconds and writes, as many pairs as wanted; "" is never
-    save: Vec<SavePoint> = special("save", Kind::Save, "3600 1 300 100 60 10000").not_yet(PERSISTENCE);
+    save: Vec<SavePoint> = special("save", Kind::Save, "3600 1 300 100 60 10000");
     /// Name of the snapshot's file
     dbfilename: String = checked("dbfilename", "dump.rdb", checks::db_filename).protected();
     /// Compress strings in snapshots
-    rdbcompression: bool = yes_no("rdbcompression", "yes").not_yet(PERSISTENCE);
+    rdbcompression: bool = yes_no("rdbcompression", "yes");
     /// Write and check a checksum of snapshots
-    rdbchecksum: bool = yes_no("rdbchecksum", "yes").fixed().not_yet(PERSISTENCE);
+    rdbchecksum: bool = yes_no("rdbchecksum", "yes").fixed();
     /// Delete snapshots made only for a full sync
     rdb_del_sync_files: bool = yes_no("rdb-del-sync-files", "no").not_yet(PERSISTENCE);
     /// Write snapshots to the disk as they grow
-    rdb_save_incremental_fsync: bool = yes_no("rdb-save-incremental-fsync", "yes").not_yet(PERSISTENCE);
+    rdb_save_incremental_fsync: bool = yes_no("rdb-save-incremental-fsync", "yes");
     /// Refuse writes after a failed snapshot
-    stop_writes_on_bgsave_error: bool = yes_no("stop-writes-on-bgsave-error", "yes").not_yet(PERSISTENCE);
+    stop_writes_on_bgsave_error: bool = yes_no("stop-writes-on-bgsave-error", "yes");
     /// Log every write
     appendonly: bool = yes_no("appendonly", "no").not_while_loading().not_yet(PERSISTENCE);
     /// Beginning of the log's file names

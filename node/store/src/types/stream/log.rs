@@ -124,6 +124,11 @@ impl Log {
         self.nodes.iter().map(|(&base, node)| (base, node.to_listpack(base)))
     }
 
+    /// As [`Self::nodes`], from the ID `from` on.
+    pub fn nodes_from(&self, from: StreamId) -> impl Iterator<Item = (StreamId, Listpack)> {
+        self.nodes.range(from..).map(|(&base, node)| (base, node.to_listpack(base)))
+    }
+
     /// The IDs of the nodes.
     pub fn node_ids(&self) -> impl ExactSizeIterator<Item = StreamId> {
         self.nodes.keys().copied()

@@ -1,0 +1,18 @@
+//! Redis's dump format: values, files, and images of a keyspace that changes meanwhile.
+//!
+//! A pure crate: bytes in, bytes out. It knows no file and no socket, and time is an argument.
+//!
+//! Writing, from the bottom up: [`crc64`] and [`lzf`], [`writer`] (numbers and strings), [`encode`] (values),
+//! [`file`](mod@file) (what stands around them), [`snapshot`] (which values, and when).
+
+pub mod crc64;
+pub mod encode;
+pub mod file;
+pub mod format;
+pub mod lzf;
+pub mod snapshot;
+pub mod writer;
+
+pub use file::{File, Usage};
+pub use snapshot::{Format, Image, Snapshot};
+pub use writer::Writer;
