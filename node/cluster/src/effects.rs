@@ -99,6 +99,8 @@ pub enum Effect {
         message: Vec<u8>,
         /// Whether it is a shard channel.
         sharded: bool,
+        /// Whether it came for the siblings too.
+        hand_on: bool,
     },
     /// Give a module message that came over the bus to its receiver.
     Module {

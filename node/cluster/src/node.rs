@@ -6,6 +6,7 @@ use base::NodeId;
 
 use crate::config::Ports;
 use crate::links::LinkId;
+use crate::publish::ProcessId;
 use crate::slot_set::SlotSet;
 
 /// Where a node stands in the table. Valid until that node is forgotten; never kept across calls.
@@ -163,6 +164,10 @@ pub struct Node {
     pub inbound: Option<LinkId>,
     /// Whether it is another core of this process.
     pub sibling: bool,
+    /// Its process, when that has several cores.
+    pub process: Option<ProcessId>,
+    /// Whether a packet of it came since its link was opened.
+    pub(crate) heard: bool,
     pub(crate) reports: Vec<FailureReport>,
     /// Number of the ping that last carried gossip about it.
     pub(crate) gossiped_in: u64,
@@ -200,6 +205,8 @@ impl Node {
             link: None,
             inbound: None,
             sibling: false,
+            process: None,
+            heard: false,
             reports: Vec::new(),
             gossiped_in: 0,
             probe: crate::fast_failure::Probe::default(),

@@ -53,9 +53,9 @@ impl Cluster {
                 ));
             }
             (_, None) => {} // Strangers are not listened to.
-            (Body::Publish { channel, message, sharded }, _) => {
+            (Body::Publish { channel, message, sharded, hand_on }, _) => {
                 let (channel, message) = (channel.to_vec(), message.to_vec());
-                self.effects.push_back(Effect::Publish { channel, message, sharded });
+                self.effects.push_back(Effect::Publish { channel, message, sharded, hand_on });
             }
             (Body::AuthRequest, Some(sender)) => self.vote_requested(sender, &header, now),
             (Body::AuthAck, Some(sender)) => self.vote_received(sender, &header),
@@ -93,9 +93,9 @@ impl Cluster {
 
     fn deliver_light(&mut self, from: Option<NodeId>, body: Body) {
         match (body, from) {
-            (Body::Publish { channel, message, sharded }, _) => {
+            (Body::Publish { channel, message, sharded, hand_on }, _) => {
                 let (channel, message) = (channel.to_vec(), message.to_vec());
-                self.effects.push_back(Effect::Publish { channel, message, sharded });
+                self.effects.push_back(Effect::Publish { channel, message, sharded, hand_on });
             }
             (Body::Module { module, kind, payload }, Some(from)) => {
                 let payload = payload.to_vec();
@@ -147,6 +147,7 @@ impl Cluster {
         let claims_master = header.master.is_none();
         let node = &mut self.nodes[sender];
         node.flags.set(Flags::LIGHT_HEADER, header.flags.has(Flags::LIGHT_HEADER));
+        (node.heard, node.process) = (true, header.process);
         if header.message_flags & message_flag::EXTENSIONS != 0 {
             node.flags.set(Flags::EXTENSIONS, true);
         }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::effects::Effect;
 use crate::links::LinkId;
-use crate::node::{Flags, Node, NodeIndex};
+use crate::node::NodeIndex;
 use crate::siblings::SiblingMessage;
 use crate::state::Cluster;
 use crate::wire::{self, Body, Header, Packet, message_flag};
@@ -39,6 +39,7 @@ impl Cluster {
             flags: myself.flags,
             state_fail: !self.is_ok(),
             message_flags: message_flags | paused,
+            process: self.process,
         }
     }
 
@@ -108,26 +109,6 @@ impl Cluster {
         }
         let bytes = self.packet(0, Body::Update { epoch: node.config_epoch, id: node.id, slots: &slots });
         self.send_to(to, bytes);
-    }
-
-    /// Spreads a published message: to every node outside this process, or to those of this shard when `sharded`.
-    /// To be called by the driver for each PUBLISH and SPUBLISH, which tells siblings by itself; ends with
-    /// [`Cluster::poll_effect`] like any event.
-    pub fn publish(&mut self, channel: &[u8], message: &[u8], sharded: bool) {
-        let body = Body::Publish { channel, message, sharded };
-        let shard = self.myself().shard_id;
-        let hears = |node: &Node| !node.sibling && (!sharded || node.shard_id == shard);
-        let targets: Vec<NodeIndex> = self.others().into_iter().filter(|n| hears(&self.nodes[*n])).collect();
-        let (mut light, mut full): (Option<Bytes>, Option<Bytes>) = (None, None);
-        for node in targets {
-            let bytes = if self.nodes[node].flags.has(Flags::LIGHT_HEADER) {
-                light.get_or_insert_with(|| wire::encode(&Packet::Light(body.clone())).into()).clone()
-            } else {
-                full.get_or_insert_with(|| self.packet(0, body.clone())).clone()
-            };
-            self.send_to(node, bytes);
-        }
-        self.effects.extend(self.outbox.drain(..));
     }
 
     /// Sends a module's message to one node, or to all when `to` is `None`. False when there is no such node.

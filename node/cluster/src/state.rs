@@ -17,6 +17,7 @@ use crate::links::{LinkId, Links};
 use crate::manual_failover::ManualFailover;
 use crate::node::{Flags, Node, NodeIndex};
 use crate::nodes::Nodes;
+use crate::publish::ProcessId;
 use crate::random::Random;
 use crate::role::Following;
 use crate::siblings::Siblings;
@@ -71,6 +72,8 @@ pub struct Cluster {
     pub(crate) bans: Bans,
     pub(crate) links: Links,
     pub(crate) siblings: Siblings,
+    /// This node's process, when it has several cores.
+    pub(crate) process: Option<ProcessId>,
     pub(crate) stats: Stats,
     pub(crate) debug: Debug,
     pub(crate) todo: Todo,
@@ -118,6 +121,7 @@ impl Cluster {
             bans: Bans::default(),
             links: Links::default(),
             siblings: Siblings::default(),
+            process: None,
             stats: Stats::default(),
             debug: Debug::default(),
             todo: Todo::default(),
@@ -290,6 +294,10 @@ impl Cluster {
         let slot = if link.inbound { &mut self.nodes[node].inbound } else { &mut self.nodes[node].link };
         if *slot == Some(id) {
             *slot = None;
+            if !link.inbound {
+                // It may be another process next time.
+                (self.nodes[node].heard, self.nodes[node].process) = (false, None);
+            }
         }
     }
 

@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 use acl::Users;
+use cluster::ProcessId;
 
 use crate::clock::SteadyClock;
 use crate::executor;
@@ -61,6 +62,12 @@ impl Process {
         let (clock, stopping) = (SteadyClock::start(), AtomicBool::new(false));
         let users = SharedUsers::new(users);
         Process { run_id, executable, config_file, clock, ingress_port, users, cores, stopping }
+    }
+
+    /// The name by which other processes know that its cores belong together.
+    pub fn bus_id(&self) -> ProcessId {
+        let digits = self.run_id.get(..32).and_then(|digits| u128::from_str_radix(digits, 16).ok());
+        ProcessId(digits.unwrap_or_default().to_be_bytes())
     }
 
     /// Whether the cores are to end.

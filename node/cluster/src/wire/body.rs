@@ -64,6 +64,8 @@ pub enum Body<'a> {
         message: &'a [u8],
         /// PUBLISHSHARD.
         sharded: bool,
+        /// The receiver is to hand it on to the other nodes of its process (Ringmaster).
+        hand_on: bool,
     },
     /// FAILOVER_AUTH_REQUEST: vote for me.
     AuthRequest,

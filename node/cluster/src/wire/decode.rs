@@ -4,10 +4,11 @@ use base::{NODE_ID_LEN, NodeId};
 
 use super::{
     Body, Extension, GOSSIP_LEN, GossipEntry, HEADER_LEN, Header, Heartbeat, HeartbeatKind, IP_LEN, LIGHT,
-    LIGHT_HEADER_LEN, MAX_PACKET_LEN, MAX_PING_LEN, PREFIX_LEN, Packet, VERSION, WireError, kind,
+    LIGHT_HEADER_LEN, MAX_PACKET_LEN, MAX_PING_LEN, PREFIX_LEN, PROCESS_AT, Packet, VERSION, WireError, kind,
     message_flag,
 };
 use crate::node::Flags;
+use crate::publish::ProcessId;
 use crate::slot_set::{SLOT_BYTES, SlotBits};
 
 /// Length of the packet that starts `input`, or `None` while too little of it came.
@@ -62,7 +63,7 @@ pub fn decode(bytes: &[u8]) -> Result<Packet<'_>, WireError> {
         let kind = raw & !LIGHT;
         return match kind {
             kind::PUBLISH | kind::PUBLISH_SHARD => {
-                Ok(Packet::Light(publish(kind, &bytes[LIGHT_HEADER_LEN..], len)?))
+                Ok(Packet::Light(publish(kind, bytes, LIGHT_HEADER_LEN)?))
             }
             kind::MODULE => Ok(Packet::Light(module(&bytes[LIGHT_HEADER_LEN..], len)?)),
             _ => Err(WireError::NotLight(kind)),
@@ -82,7 +83,7 @@ pub fn decode(bytes: &[u8]) -> Result<Packet<'_>, WireError> {
             exact(NODE_ID_LEN)?;
             Body::Fail(node_id(body)?)
         }
-        kind::PUBLISH | kind::PUBLISH_SHARD => publish(raw, body, len)?,
+        kind::PUBLISH | kind::PUBLISH_SHARD => publish(raw, bytes, HEADER_LEN)?,
         kind::AUTH_REQUEST => exact(0).map(|()| Body::AuthRequest)?,
         kind::AUTH_ACK => exact(0).map(|()| Body::AuthAck)?,
         kind::MFSTART => exact(0).map(|()| Body::MfStart)?,
@@ -113,7 +114,13 @@ fn header(bytes: &[u8]) -> Result<Header<'_>, WireError> {
         flags: Flags(u16_at(bytes, 2250)),
         state_fail: bytes[2252] != 0,
         message_flags: bytes[2253],
+        process: process(bytes),
     })
+}
+
+fn process(bytes: &[u8]) -> Option<ProcessId> {
+    let id: [u8; 16] = bytes[PROCESS_AT..PROCESS_AT + 16].try_into().expect("the range has this length");
+    (id != [0; 16]).then_some(ProcessId(id))
 }
 
 fn heartbeat<'a>(kind: HeartbeatKind, bytes: &'a [u8], header: &Header) -> Result<Body<'a>, WireError> {
@@ -150,9 +157,10 @@ fn gossip_entry(bytes: &[u8]) -> Result<GossipEntry<'_>, WireError> {
     })
 }
 
-fn publish(kind: u16, body: &[u8], announced: usize) -> Result<Body<'_>, WireError> {
-    let head = announced - body.len();
-    let wrong = |expected: u64| WireError::Length { kind, announced, expected: expected as usize };
+fn publish(kind: u16, bytes: &[u8], head: usize) -> Result<Body<'_>, WireError> {
+    let body = &bytes[head..];
+    let wrong =
+        |expected: u64| WireError::Length { kind, announced: bytes.len(), expected: expected as usize };
     if body.len() < 8 {
         return Err(wrong(head as u64 + 8));
     }
@@ -162,7 +170,8 @@ fn publish(kind: u16, body: &[u8], announced: usize) -> Result<Body<'_>, WireErr
         return Err(wrong(head as u64 + expected));
     }
     let (channel, message) = body[8..].split_at(channel_len as usize);
-    Ok(Body::Publish { channel, message, sharded: kind == kind::PUBLISH_SHARD })
+    let (sharded, hand_on) = (kind == kind::PUBLISH_SHARD, u16_at(bytes, 14) == 1);
+    Ok(Body::Publish { channel, message, sharded, hand_on })
 }
 
 /// Bytes of a module message before its payload: module u64, length u32, type u8.

@@ -1,7 +1,8 @@
 //! Packets to bytes.
 
 use super::{
-    Body, GOSSIP_LEN, GossipEntry, HEADER_LEN, Header, IP_LEN, LIGHT, LIGHT_HEADER_LEN, Packet, VERSION,
+    Body, GOSSIP_LEN, GossipEntry, HEADER_LEN, Header, IP_LEN, LIGHT, LIGHT_HEADER_LEN, PROCESS_AT, Packet,
+    VERSION,
 };
 
 /// The bytes of `packet`.
@@ -39,6 +40,9 @@ fn put_header(out: &mut [u8], header: &Header) {
         put(out, 2128, master.as_bytes());
     }
     put_ip(out, 2168, header.ip);
+    if let Some(process) = &header.process {
+        put(out, PROCESS_AT, &process.0);
+    }
     put_u16(out, 2246, header.second_port);
     put_u16(out, 2248, header.bus_port);
     put_u16(out, 2250, header.flags.0);
@@ -59,7 +63,9 @@ fn put_body(out: &mut Vec<u8>, body: &Body) {
             }
         }
         Body::Fail(id) => out.extend_from_slice(id.as_bytes()),
-        Body::Publish { channel, message, .. } => {
+        Body::Publish { channel, message, hand_on, .. } => {
+            // Of no meaning to others in a packet without gossip.
+            put_u16(out, 14, u16::from(*hand_on));
             out.extend_from_slice(&(channel.len() as u32).to_be_bytes());
             out.extend_from_slice(&(message.len() as u32).to_be_bytes());
             out.extend_from_slice(channel);

@@ -8,7 +8,7 @@
 //!   32 replication offset u64              40 sender's name (40)
 //!   80 slots it or its master serves (2048, bit slot&7 of byte slot>>3)
 //! 2128 its master's name (40, zeros: none) 2168 its IP (46, zeros: take the socket's)
-//! 2214 ping extensions u16                2216 unused (30)
+//! 2214 ping extensions u16                2216 process (16, ours; zeros: none)     2232 unused (14)
 //! 2246 second port u16 (TLS, or plain when the bus is TLS)      2248 bus port u16
 //! 2250 flags u16    2252 state u8 (1: fail)  2253 message flags (3)  2256 body
 //! ```
@@ -32,6 +32,7 @@ use std::fmt;
 use base::NodeId;
 
 use crate::node::Flags;
+use crate::publish::ProcessId;
 use crate::slot_set::SlotBits;
 
 /// Bytes needed to know how long a packet is.
@@ -49,6 +50,8 @@ pub const MAX_PING_LEN: usize = HEADER_LEN + 2 * GOSSIP_LEN * u16::MAX as usize;
 
 pub(crate) const VERSION: u16 = 1;
 pub(crate) const LIGHT: u16 = 0x8000;
+/// Where the process stands in the header.
+pub(crate) const PROCESS_AT: usize = 2216;
 /// Bytes of an IP address field.
 pub(crate) const IP_LEN: usize = 46;
 
@@ -106,6 +109,8 @@ pub struct Header<'a> {
     pub state_fail: bool,
     /// First byte of message flags.
     pub message_flags: u8,
+    /// The process it is one of several nodes of (Ringmaster).
+    pub process: Option<ProcessId>,
 }
 
 /// A whole packet.

@@ -190,7 +190,7 @@ fn published_messages_reach_the_right_nodes() {
 fn a_light_packet_from_a_stranger_closes_the_link() {
     let mut net = Net::new(1);
     let link = net.nodes[0].link_accepted("10.0.0.9", "10.0.0.1", net.now).unwrap();
-    let body = wire::Body::Publish { channel: b"c", message: b"m", sharded: false };
+    let body = wire::Body::Publish { channel: b"c", message: b"m", sharded: false, hand_on: false };
     let bytes = wire::encode(&wire::Packet::Light(body));
     net.with(0, |node, now| node.handle_data(link, &bytes, now));
     assert!(net.logged(0, "as its first message on the link"));

@@ -2,7 +2,7 @@
 
 use crate::kit::{Net, config};
 use base::NodeId;
-use cluster::{Asker, Cluster, Effect, Random, bootstrap};
+use cluster::{Asker, Cluster, Effect, ProcessId, Random, bootstrap};
 
 const NOW: u64 = 1_700_000_000_000;
 
@@ -119,4 +119,43 @@ fn votes_and_messages_are_not_passed_on() {
     let got =
         |i: usize| net.seen.iter().filter(|(n, e)| *n == i && matches!(e, Effect::Publish { .. })).count();
     assert_eq!((got(0), got(1)), (1, 1));
+}
+
+#[test]
+fn a_message_is_one_packet_a_process() {
+    // Two processes of two cores each, and a node of its own.
+    let mut net = process(2, 3);
+    let ids = [net.id(2), net.id(3)];
+    for i in [2, 3] {
+        net.with(i, |node, now| node.set_siblings(ids, now));
+    }
+    for i in 0..4 {
+        net.with(i, |node, _| node.set_process(ProcessId([1 + i as u8 / 2; 16])));
+    }
+    for i in 2..5 {
+        net.ok(i, "meet 127.0.0.1 7000");
+    }
+    net.advance(5000);
+    assert!(net.nodes.iter().all(|node| node.nodes().count() == 5));
+    let publish = |net: &mut Net, i: usize, sharded: bool| -> Vec<(usize, bool)> {
+        net.seen.clear();
+        net.with(i, |node, _| node.publish(b"channel", b"message", sharded));
+        let receipt = |(n, e): &(usize, Effect)| match e {
+            Effect::Publish { hand_on, .. } => Some((*n, *hand_on)),
+            _ => None,
+        };
+        net.seen.iter().filter_map(receipt).collect()
+    };
+    for (i, own, other) in [(0, [0, 1], [2, 3]), (3, [2, 3], [0, 1])] {
+        let got = publish(&mut net, i, false);
+        assert_eq!(got.len(), 2, "{got:?}");
+        assert!(got.contains(&(4, false)), "{got:?}");
+        assert!(got.iter().any(|(n, hand_on)| other.contains(n) && *hand_on), "{got:?}");
+        assert!(!got.iter().any(|(n, _)| own.contains(n)), "siblings are told by the mesh");
+        assert!(publish(&mut net, i, true).is_empty(), "nobody else is of its shard");
+    }
+    assert_eq!(publish(&mut net, 4, false).len(), 2);
+    // One that dies is not the one to be told, and the other hands on as long as it can be reached.
+    net.kill(2);
+    assert_eq!(publish(&mut net, 0, false).into_iter().map(|(n, _)| n).collect::<Vec<_>>(), [3, 4]);
 }

@@ -82,9 +82,13 @@ impl Core {
                 self.slot_stats.forget(&slots);
                 self.slots_released(&slots);
             }
-            Effect::Publish { channel, message, sharded } => {
+            Effect::Publish { channel, message, sharded, hand_on } => {
                 let kind = if sharded { Kind::Shard } else { Kind::Channel };
-                self.publish_here(kind, &channel, &message.into(), Audience::All);
+                let message = message.into();
+                self.publish_here(kind, &channel, &message, Audience::All);
+                if hand_on {
+                    self.publish_to_siblings(kind, &channel, &message);
+                }
             }
         }
     }
@@ -92,6 +96,9 @@ impl Core {
     /// Tells the brain which nodes are cores of this process.
     pub fn name_siblings(&mut self) {
         let now = self.bus_now();
+        if self.core_ids.len() > 1 {
+            self.cluster.set_process(self.process.bus_id());
+        }
         self.cluster.set_siblings(self.core_ids.iter().copied(), now);
         self.carry_out();
     }

@@ -41,7 +41,8 @@ impl Core {
         self.carry_out();
     }
 
-    fn publish_to_siblings(&mut self, kind: Kind, channel: &[u8], message: &Bytes) {
+    /// Sends a message to the siblings that are to hear it.
+    pub fn publish_to_siblings(&mut self, kind: Kind, channel: &[u8], message: &Bytes) {
         if self.mesh.cores() == 1 {
             return;
         }
