@@ -125,12 +125,12 @@ impl<'a> Db<'a> {
         let (now_ms, lfu, no_touch) = (self.now_ms, self.lfu, self.no_touch);
         let chance = self.effects.chance();
         let KeyLookup::Found(entry) = self.keyspace.lookup(self.slot, key) else {
-            self.effects.misses += 1;
+            self.effects.miss(key);
             return None;
         };
         if entry.expire_at().is_some_and(|at_ms| at_ms <= now_ms) {
-            self.effects.misses += 1;
             self.effects.expire(key);
+            self.effects.miss(key);
             discard(self.garbage, entry.remove());
             return None;
         }

@@ -34,6 +34,8 @@ pub enum Class {
     Stream,
     /// `n`: a key came into being.
     New,
+    /// `m`: a key was asked for that is not there.
+    Miss,
 }
 
 /// One write to one key, or one notification about it.
@@ -151,6 +153,13 @@ impl Effects {
     pub fn expire(&mut self, key: &[u8]) {
         self.expired.push(Bytes::copy_from_slice(key));
         self.notify(key, Class::Expired, "expired");
+    }
+
+    /// `key` was asked for and is not there.
+    #[inline]
+    pub(crate) fn miss(&mut self, key: &[u8]) {
+        self.misses += 1;
+        self.notify(key, Class::Miss, "keymiss");
     }
 
     /// A number in `[0, 1)`; 1 where no policy needs one.

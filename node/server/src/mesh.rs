@@ -19,7 +19,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use crate::config::Config;
 use crate::core::blocking::SessionId;
 use crate::ingress::frame;
-use crate::pubsub::Published;
+use crate::pubsub::{Published, Wants};
 use crate::ring::ClientRing;
 
 /// Messages a queue holds; more wait at the sender.
@@ -39,6 +39,8 @@ pub enum Message {
     Identity(NodeId),
     /// A message for subscribers.
     Published(Box<Published>),
+    /// What the sender's clients want to hear of this core.
+    Wants(Wants),
     /// These slots left the process: the ingress clients' subscriptions to their shard channels end.
     SlotsGone(Vec<Slot>),
 }

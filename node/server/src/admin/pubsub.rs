@@ -21,6 +21,7 @@ pub fn subscribe(call: &mut Call<'_>, kind: Kind) -> Outcome {
         acknowledge(call, kind, kind.subscribed(), Some(&name));
     }
     call.client.subscriber = true;
+    call.core.wants_changed();
     Ok(())
 }
 
@@ -47,6 +48,7 @@ pub fn unsubscribe(call: &mut Call<'_>, kind: Kind) -> Outcome {
         acknowledge(call, kind, kind.unsubscribed(), None);
     }
     call.client.subscriber = call.core.pubsub.of(client).is_some();
+    call.core.wants_changed();
     Ok(())
 }
 

@@ -363,20 +363,28 @@ impl Core {
         }
     }
 
-    /// Tells whoever watches or waits for keys what happened to them.
+    /// Tells whoever watches, waits for or is subscribed to keys what happened to them.
     pub fn tell_touched(&mut self) {
         for key in &self.effects.expired {
             self.watch.expired(key);
         }
-        for touch in self.effects.touched.iter().filter(|touch| touch.modified) {
-            self.watch.written(&touch.key);
-            self.waiting.written(&touch.key);
+        let touched = std::mem::take(&mut self.effects.touched);
+        for touch in &touched {
+            if touch.modified {
+                self.watch.written(&touch.key);
+                self.waiting.written(&touch.key);
+            }
+            if let Some((class, event)) = touch.event {
+                self.notify(class, event, &touch.key);
+            }
         }
+        self.effects.touched = touched;
     }
 
     /// Effects are recorded key by key only while somebody wants to know.
     pub fn update_listening(&mut self) {
-        self.effects.listening = !self.watch.is_empty() || !self.waiting.is_empty();
+        self.effects.listening =
+            !self.watch.is_empty() || !self.waiting.is_empty() || self.wants_events();
     }
 
     /// Counts a run in the statistics and the slow log.

@@ -34,7 +34,7 @@ use crate::executor;
 use crate::mesh::Mesh;
 use crate::persist::{Saves, Snapshots};
 use crate::process::Process;
-use crate::pubsub::PubSub;
+use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
 use crate::settings::data_settings;
 use crate::start::random_u64;
@@ -76,6 +76,8 @@ impl Core {
             watch: Watch::default(),
             waiting: Waiting::default(),
             pubsub: PubSub::default(),
+            siblings_want: vec![Wants::default(); mesh.cores()],
+            told_wants: Wants::default(),
             pause: Pause::default(),
             saves: Saves::new(clock::unix_ms() / 1000),
             snapshots: Snapshots::default(),
@@ -114,6 +116,7 @@ impl Core {
         self.slot_stats.switch(config.insight.cluster_slot_stats_enabled);
         self.config = config;
         self.update_recording();
+        self.update_listening();
     }
 
     /// How a client's own commands run.

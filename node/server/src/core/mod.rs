@@ -43,7 +43,7 @@ use crate::executor;
 use crate::mesh::Mesh;
 use crate::persist::{Saves, Snapshots};
 use crate::process::{Place, Process};
-use crate::pubsub::PubSub;
+use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
 
 use blocking::Waiting;
@@ -115,6 +115,10 @@ pub struct Core {
     pub waiting: Waiting,
     /// Subscriptions.
     pub pubsub: PubSub,
+    /// What clients of each sibling want to hear of this core, by core.
+    pub siblings_want: Vec<Wants>,
+    /// What the siblings were told of this core's.
+    pub told_wants: Wants,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// SAVE and BGSAVE.

@@ -35,6 +35,7 @@ impl Core {
                     self.name_siblings();
                 }
                 Message::Published(published) => self.hear_published(*published),
+                Message::Wants(wants) => self.hear_wants(core, wants),
                 Message::SlotsGone(slots) => self.end_shard_channels(&slots, true),
             }
         }

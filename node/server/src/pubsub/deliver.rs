@@ -137,7 +137,9 @@ impl Core {
 
     /// Ends all subscriptions of a client, without a word to it.
     pub fn forget_subscriptions(&mut self, client: &mut Client) {
-        self.pubsub.forget(client.index);
-        client.subscriber = false;
+        if std::mem::take(&mut client.subscriber) {
+            self.pubsub.forget(client.index);
+            self.wants_changed();
+        }
     }
 }

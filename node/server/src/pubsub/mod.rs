@@ -6,10 +6,11 @@
 //! Clients are named by their index, as none keeps its subscriptions beyond its connection.
 
 mod deliver;
+mod notify;
 mod spread;
 
 pub use deliver::{Audience, confirm, count, list};
-pub use spread::Published;
+pub use spread::{Published, Wants};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -99,6 +100,8 @@ pub struct PubSub {
     patterns: Names,
     shards: BTreeMap<Slot, Names>,
     clients: HashMap<u32, Subscriptions>,
+    /// How many subscriptions to channels and patterns clients of the ingress have.
+    of_ingress: usize,
 }
 
 impl PubSub {
@@ -136,6 +139,7 @@ impl PubSub {
         let subscriptions = self.clients.entry(client).or_default();
         subscriptions.ingress = ingress;
         if subscriptions.names_mut(kind).insert(name.clone()) {
+            self.of_ingress += usize::from(ingress && kind != Kind::Shard);
             self.table(kind, name).entry(name.clone()).or_default().insert(client);
         }
     }
@@ -144,6 +148,7 @@ impl PubSub {
     pub fn unsubscribe(&mut self, client: u32, kind: Kind, name: &[u8]) {
         let Some(subscriptions) = self.clients.get_mut(&client) else { return };
         if subscriptions.names_mut(kind).remove(name) {
+            self.of_ingress -= usize::from(subscriptions.ingress && kind != Kind::Shard);
             if subscriptions.is_empty() {
                 self.clients.remove(&client);
             }
@@ -168,6 +173,9 @@ impl PubSub {
     /// Ends all subscriptions of a client.
     pub fn forget(&mut self, client: u32) {
         let Some(subscriptions) = self.clients.remove(&client) else { return };
+        if subscriptions.ingress {
+            self.of_ingress -= subscriptions.count(Kind::Channel);
+        }
         for kind in [Kind::Channel, Kind::Pattern, Kind::Shard] {
             for name in subscriptions.names(kind) {
                 self.strike(client, kind, name);
@@ -201,6 +209,11 @@ impl PubSub {
     /// Whether a message to a channel could have a subscriber here.
     pub fn has_listeners(&self) -> bool {
         !self.channels.is_empty() || !self.patterns.is_empty()
+    }
+
+    /// Whether such a subscriber came in at the ingress.
+    pub fn has_ingress_listeners(&self) -> bool {
+        self.of_ingress > 0
     }
 
     /// Whether a client came in at the ingress.

@@ -18,6 +18,13 @@ use crate::core::Core;
 use crate::ingress::NOT_FORWARDED;
 use crate::mesh::Message;
 
+/// What a core's clients want of its siblings, which tell it nothing else.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Wants {
+    /// Keyspace events, for subscribers of the ingress.
+    pub events: bool,
+}
+
 /// A message on its way to a sibling.
 pub struct Published {
     kind: Kind,
@@ -52,6 +59,31 @@ impl Core {
             let published = Published { kind, channel, message, audience };
             self.mesh.send(core, Message::Published(Box::new(published)));
         }
+    }
+
+    /// Hands a message that is a core's own affair to those who subscribed to the process.
+    pub fn publish_to_ingress(&mut self, channel: &[u8], message: &Bytes) {
+        for core in self.mesh.siblings().filter(|core| self.siblings_want[usize::from(*core)].events) {
+            let (channel, message) = (Bytes::copy_from_slice(channel), message.clone());
+            let published = Published { kind: Kind::Channel, channel, message, audience: Audience::Ingress };
+            self.mesh.send(core, Message::Published(Box::new(published)));
+        }
+    }
+
+    /// Clients subscribed or unsubscribed, or their wishes changed otherwise: what is recorded for them follows,
+    /// and the siblings hear of it.
+    pub fn wants_changed(&mut self) {
+        self.update_listening();
+        let wants = Wants { events: self.pubsub.has_ingress_listeners() };
+        if std::mem::replace(&mut self.told_wants, wants) != wants {
+            self.mesh.siblings().for_each(|core| self.mesh.send(core, Message::Wants(wants)));
+        }
+    }
+
+    /// A sibling's clients want something else now.
+    pub fn hear_wants(&mut self, core: u16, wants: Wants) {
+        self.siblings_want[usize::from(core)] = wants;
+        self.update_listening();
     }
 
     /// Who hears this core's messages at a sibling: all, when it is of the same cluster (and shard).

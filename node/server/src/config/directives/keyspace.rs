@@ -1,6 +1,5 @@
 //! Keys: expiry, freeing, events.
 
-use super::parts::EVENTS;
 use crate::config::kind::Kind;
 use crate::config::row::{group, number, special, yes_no};
 
@@ -23,5 +22,5 @@ group! {
     /// Let FLUSHALL and FLUSHDB free in the background unless told SYNC
     lazyfree_lazy_user_flush: bool = yes_no("lazyfree-lazy-user-flush", "yes");
     /// Which keyspace events are published; bits of `value::notify`
-    notify_keyspace_events: u32 = special("notify-keyspace-events", Kind::Notify, "").not_yet(EVENTS);
+    notify_keyspace_events: u32 = special("notify-keyspace-events", Kind::Notify, "");
 }
