@@ -17,6 +17,7 @@ mod ingress;
 mod listener;
 mod log;
 mod mesh;
+mod monitor;
 mod persist;
 mod process;
 mod pubsub;

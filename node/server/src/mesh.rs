@@ -12,6 +12,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 
 use base::{NodeId, Slot};
+use bytes::Bytes;
 use cluster::SiblingMessage;
 use resp::{Reply, Segment};
 use rtrb::{Consumer, Producer, RingBuffer};
@@ -41,6 +42,13 @@ pub enum Message {
     Published(Box<Published>),
     /// What the sender's clients want to hear of this core.
     Wants(Wants),
+    /// A command for the monitors; `here` tells that the receiver runs it.
+    Monitored {
+        /// MONITOR's line.
+        line: Bytes,
+        /// See above.
+        here: bool,
+    },
     /// These slots left the process: the ingress clients' subscriptions to their shard channels end.
     SlotsGone(Vec<Slot>),
 }

@@ -62,9 +62,7 @@ pub fn decode(bytes: &[u8]) -> Result<Packet<'_>, WireError> {
     if raw & LIGHT != 0 {
         let kind = raw & !LIGHT;
         return match kind {
-            kind::PUBLISH | kind::PUBLISH_SHARD => {
-                Ok(Packet::Light(publish(kind, bytes, LIGHT_HEADER_LEN)?))
-            }
+            kind::PUBLISH | kind::PUBLISH_SHARD => Ok(Packet::Light(publish(kind, bytes, LIGHT_HEADER_LEN)?)),
             kind::MODULE => Ok(Packet::Light(module(&bytes[LIGHT_HEADER_LEN..], len)?)),
             _ => Err(WireError::NotLight(kind)),
         };

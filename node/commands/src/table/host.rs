@@ -100,6 +100,7 @@ pub enum Host {
     MemoryPurge,
     MemoryStats,
     MemoryUsage,
+    Monitor,
     Multi,
     Ping,
     Psubscribe,

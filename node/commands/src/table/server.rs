@@ -139,6 +139,16 @@ pub(super) const ROWS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "monitor",
+        arity: 1,
+        flags: ADMIN | NOSCRIPT | LOADING | STALE,
+        group: Group::Server,
+        since: "1.0.0",
+        summary: "Shows every command that runs.",
+        run: Run::Host(Host::Monitor),
+        ..ROW
+    },
+    Command {
         name: "role",
         arity: 1,
         flags: NOSCRIPT | LOADING | STALE | FAST | SENTINEL,

@@ -14,6 +14,7 @@ mod help;
 mod info;
 mod latency;
 mod memory;
+mod monitor;
 mod persistence;
 mod pubsub;
 mod server;
@@ -160,6 +161,7 @@ pub fn run(
         Host::MemoryPurge => memory::purge(call),
         Host::MemoryStats => memory::stats(call),
         Host::MemoryUsage => memory::usage(call),
+        Host::Monitor => monitor::monitor(call),
         Host::Multi => transaction::multi(call),
         Host::Ping => connection::ping(call),
         Host::Psubscribe => pubsub::subscribe(call, Kind::Pattern),

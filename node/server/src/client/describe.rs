@@ -69,6 +69,7 @@ pub fn describe(client: &Client, core: &Core) -> String {
 /// The letters of what is special about a connection, `N` for nothing. `watch_broken`: a watched key changed.
 fn flags(client: &Client, watch_broken: bool) -> String {
     let letters = [
+        (client.monitor, 'O'),
         (client.subscriber, 'P'),
         (client.in_multi(), 'x'),
         (client.blocked || client.paused, 'b'),

@@ -137,6 +137,8 @@ pub struct Client {
     pub pending: Option<Box<Pending>>,
     /// Has subscriptions.
     pub subscriber: bool,
+    /// Said MONITOR.
+    pub monitor: bool,
 }
 
 impl Client {
@@ -188,6 +190,7 @@ impl Client {
             paused: false,
             pending: None,
             subscriber: false,
+            monitor: false,
         }
     }
 

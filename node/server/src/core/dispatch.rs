@@ -24,6 +24,7 @@ use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
 
 const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
 const NO_REPLICAS: Error = Error::new("NOREPLICAS Not enough good replicas to write.");
+const MONITOR_AND_KEYS: Error = Error::new("ERR Replica can't interact with the keyspace");
 const SAVING_FAILS: Error = Error::new(
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \
      may modify the data set are disabled, because this instance is configured to report errors during writes if \
@@ -144,8 +145,10 @@ impl Core {
         if let Some(error) = self.state_forbids(found) {
             return self.refuse(found, error);
         }
-        if client.subscriber && client.proto() == Proto::Resp2 && !suits_subscribers(found) {
-            return self.refuse(found, not_for_subscribers(found));
+        if (client.subscriber || client.monitor)
+            && let Some(error) = listener_forbids(client, found)
+        {
+            return self.refuse(found, error);
         }
         if client.in_multi() && !passes_multi(found) {
             return self.queue(client, found, args, slot);
@@ -260,20 +263,19 @@ impl Core {
         slot: Option<Slot>,
         runner: Runner,
     ) -> Outcome {
-        match found.command.run {
-            Run::Data(_) => {
-                self.late.begin(client);
-                self.run_data(&mut client.reply, found, args, slot, runner)
-            }
+        self.late.begin(client);
+        let outcome = match found.command.run {
+            Run::Data(_) => self.run_data(&mut client.reply, found, args, slot, runner),
             Run::Host(host) => {
                 let start = Moment::now();
-                self.late.begin(client);
                 let outcome = admin::run(self, client, host, found, args, runner.may_block);
                 self.count(found, args, start, outcome.is_err(), Some(client));
                 outcome
             }
             Run::Container => Err(commands::error::wrong_arity(found.command.name)),
-        }
+        };
+        self.tell_monitors(client, found, args, self.index);
+        outcome
     }
 
     /// Runs a data command, counts it, and hands its effects on.
@@ -416,6 +418,15 @@ impl Core {
     pub fn session(&self, client: &Client) -> SessionId {
         SessionId { core: self.index, index: client.index, generation: client.generation }
     }
+}
+
+/// Why a client that is sent messages must not run `found`.
+fn listener_forbids(client: &Client, found: Found) -> Option<Error> {
+    if client.subscriber && client.proto() == Proto::Resp2 && !suits_subscribers(found) {
+        return Some(not_for_subscribers(found));
+    }
+    let touches_keys = found.command.flags & (table::WRITE | table::READONLY | table::MAY_REPLICATE) != 0;
+    (client.monitor && touches_keys).then_some(MONITOR_AND_KEYS)
 }
 
 /// Whether a RESP2 client with subscriptions may run `found`: it cannot tell replies from messages.

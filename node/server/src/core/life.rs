@@ -32,6 +32,7 @@ use crate::core::transaction::Watch;
 use crate::core::{Core, Runner};
 use crate::executor;
 use crate::mesh::Mesh;
+use crate::monitor::Monitors;
 use crate::persist::{Saves, Snapshots};
 use crate::process::Process;
 use crate::pubsub::{PubSub, Wants};
@@ -76,6 +77,7 @@ impl Core {
             watch: Watch::default(),
             waiting: Waiting::default(),
             pubsub: PubSub::default(),
+            monitors: Monitors::default(),
             siblings_want: vec![Wants::default(); mesh.cores()],
             told_wants: Wants::default(),
             pause: Pause::default(),
@@ -166,6 +168,7 @@ impl Core {
         let session = self.session(&client);
         self.forget_session(session);
         self.forget_subscriptions(&mut client);
+        self.forget_monitor(&mut client);
         if let Some(core) = client.transaction.as_ref().and_then(|t| t.remote) {
             self.forget_remote(&client, core);
         }

@@ -41,6 +41,7 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::executor;
 use crate::mesh::Mesh;
+use crate::monitor::Monitors;
 use crate::persist::{Saves, Snapshots};
 use crate::process::{Place, Process};
 use crate::pubsub::{PubSub, Wants};
@@ -115,6 +116,8 @@ pub struct Core {
     pub waiting: Waiting,
     /// Subscriptions.
     pub pubsub: PubSub,
+    /// MONITOR.
+    pub monitors: Monitors,
     /// What clients of each sibling want to hear of this core, by core.
     pub siblings_want: Vec<Wants>,
     /// What the siblings were told of this core's.

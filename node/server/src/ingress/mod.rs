@@ -64,6 +64,7 @@ impl Core {
             return Ok(());
         }
         client.commands += 1;
+        self.tell_monitors(client, found, args, core);
         self.send_part(client, found, args, slot, core, Place::Open);
         Ok(())
     }
@@ -132,6 +133,7 @@ impl Core {
             let slot = key_slot(part[0]);
             parts.push((slot, self.core_of_slot(slot)?, part));
         }
+        self.tell_monitors(client, found, args, self.index);
         let pending = client.pending.get_or_insert_default();
         let gathered =
             combine.map(|combine| pending.push(Place::Gather(Box::new(Gather::new(combine, parts.len())))));
@@ -202,12 +204,16 @@ impl Core {
         let host = if let Run::Host(host) = found.command.run { Some(host) } else { None };
         let combine = match found.command.name {
             _ if host.is_some() => host.and_then(combination).unwrap_or(Combine::Ok),
-            "scan" => return self.scan_process(client, found, args),
+            "scan" => {
+                self.tell_monitors(client, found, args, self.index);
+                return self.scan_process(client, found, args);
+            }
             "dbsize" => Combine::Sum,
             "keys" => Combine::Join,
             "randomkey" => Combine::First,
             _ => Combine::Ok,
         };
+        self.tell_monitors(client, found, args, self.index);
         let cores = self.mesh.cores();
         let gather = Place::Gather(Box::new(Gather::new(combine, cores)));
         let ticket = client.pending.get_or_insert_default().push(gather);
@@ -274,6 +280,7 @@ impl Core {
         for queued in &transaction.queue {
             let words: frame::Words<'_> = queued.args.iter().map(|arg| &arg[..]).collect();
             let (found, args) = (queued.found, Args::new(&words));
+            self.tell_monitors(client, found, &args, core);
             match self.permit_in_exec(client, found, &args) {
                 Ok(()) => self.send_frame(client, Kind::Queued, found, &args, slot, core, ticket),
                 Err(error) => {

@@ -36,6 +36,7 @@ impl Core {
                 }
                 Message::Published(published) => self.hear_published(*published),
                 Message::Wants(wants) => self.hear_wants(core, wants),
+                Message::Monitored { line, here } => self.show_line(&line, here),
                 Message::SlotsGone(slots) => self.end_shard_channels(&slots, true),
             }
         }

@@ -23,6 +23,10 @@ use crate::mesh::Message;
 pub struct Wants {
     /// Keyspace events, for subscribers of the ingress.
     pub events: bool,
+    /// The commands that the core itself runs, for its monitors.
+    pub commands: bool,
+    /// All commands, for monitors of the ingress.
+    pub all_commands: bool,
 }
 
 /// A message on its way to a sibling.
@@ -74,7 +78,12 @@ impl Core {
     /// and the siblings hear of it.
     pub fn wants_changed(&mut self) {
         self.update_listening();
-        let wants = Wants { events: self.pubsub.has_ingress_listeners() };
+        self.update_monitors();
+        let wants = Wants {
+            events: self.pubsub.has_ingress_listeners(),
+            commands: self.monitors.any(false),
+            all_commands: self.monitors.any(true),
+        };
         if std::mem::replace(&mut self.told_wants, wants) != wants {
             self.mesh.siblings().for_each(|core| self.mesh.send(core, Message::Wants(wants)));
         }
@@ -84,6 +93,7 @@ impl Core {
     pub fn hear_wants(&mut self, core: u16, wants: Wants) {
         self.siblings_want[usize::from(core)] = wants;
         self.update_listening();
+        self.update_monitors();
     }
 
     /// Who hears this core's messages at a sibling: all, when it is of the same cluster (and shard).
