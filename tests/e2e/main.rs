@@ -5,6 +5,7 @@ mod clients;
 mod cluster;
 mod ingress;
 mod memory;
+mod monitor;
 mod pubsub;
 mod slots;
 mod start;

@@ -1,6 +1,6 @@
 //! Publish and subscribe: on a core, between cores, between processes of ours and others.
 
-use kit::{Client, Process, Value, empty_peer, free_ports, ringmaster, run, wait_until};
+use kit::{Client, Value, empty_peer, free_ports, ringmaster, run, wait_until};
 
 fn text(value: Option<Value>) -> String {
     let words = match value.expect("a message") {
@@ -142,38 +142,81 @@ fn a_shard_channel_follows_its_slot() {
     drop(subscriber(server.port + 1 - owner, "SSUBSCRIBE a"));
 }
 
-fn create(nodes: &[&Process]) {
-    let addresses: Vec<String> = nodes.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+/// Makes a cluster of the nodes on these ports, and waits until all of them are linked.
+fn create(ports: &[u16]) {
+    let addresses: Vec<String> = ports.iter().map(|port| format!("127.0.0.1:{port}")).collect();
     let words: Vec<&str> = ["--cluster", "create"]
         .into_iter()
         .chain(addresses.iter().map(String::as_str))
         .chain(["--cluster-yes"])
         .collect();
     assert!(run("redis-cli", &words).status.success());
-    for node in nodes {
+    for port in ports {
         wait_until("the cluster is up", || {
-            let info = Client::connect(node.port).line("CLUSTER INFO").text();
-            info.contains("cluster_state:ok") && info.contains("cluster_known_nodes:3")
+            let info = Client::connect(*port).line("CLUSTER INFO").text();
+            let known = format!("cluster_known_nodes:{}", ports.len());
+            info.contains("cluster_state:ok") && info.contains(&known)
         });
     }
+}
+
+/// Waits until a node has two links to each of so many others.
+fn wait_for_links(port: u16, others: usize) {
+    wait_until("all links are there", || match Client::connect(port).line("CLUSTER LINKS") {
+        Value::Array(links) => links.len() == 2 * others,
+        other => panic!("{other}"),
+    });
 }
 
 #[test]
 fn a_mixed_cluster_hears_every_message_once() {
     let nodes = [ringmaster(1, &[]), ringmaster(1, &[]), empty_peer("REDIS_SERVER")];
-    create(&nodes.each_ref());
+    create(&nodes.each_ref().map(|node| node.port));
     let mut subscribers = nodes.each_ref().map(|node| subscriber(node.port, "SUBSCRIBE a"));
-    for node in &nodes {
-        // Two links to each of the others.
-        wait_until("all links are there", || match Client::connect(node.port).line("CLUSTER LINKS") {
-            Value::Array(links) => links.len() == 4,
-            other => panic!("{other}"),
-        });
-    }
+    nodes.iter().for_each(|node| wait_for_links(node.port, 2));
     for (i, node) in nodes.iter().enumerate() {
         Client::connect(node.port).line(&format!("PUBLISH a from{i}"));
         for subscriber in &mut subscribers {
             assert_eq!(text(subscriber.read()), format!("message a from{i}"));
+        }
+    }
+}
+
+#[test]
+fn a_process_is_sent_one_packet() {
+    let processes = [ringmaster(2, &[]), ringmaster(2, &[])];
+    let ports: Vec<u16> = processes.iter().flat_map(|process| [process.port, process.port + 1]).collect();
+    create(&ports);
+    ports.iter().for_each(|port| wait_for_links(*port, 2));
+    let mut subscribers: Vec<Client> = ports.iter().map(|port| subscriber(*port, "SUBSCRIBE a")).collect();
+    let mut publisher = Client::connect(ports[0]);
+    for i in 0..20 {
+        publisher.line(&format!("PUBLISH a {i}"));
+        subscribers.iter_mut().for_each(|s| assert_eq!(text(s.read()), format!("message a {i}")));
+    }
+    assert!(publisher.line("CLUSTER INFO").text().contains("cluster_stats_messages_publish_sent:20\r\n"));
+}
+
+#[test]
+fn what_happens_to_keys_is_told() {
+    let ingress = free_ports(1);
+    let server = ringmaster(2, &["--bootstrap", "yes", "--ingress-port", &ingress.to_string()]);
+    Client::connect(ingress).line("CONFIG SET notify-keyspace-events KEA");
+    // Enough connections that both cores have some.
+    let mut of_process: Vec<Client> = (0..8).map(|_| subscriber(ingress, "PSUBSCRIBE __key*")).collect();
+    let mut of_cores = [0, 1].map(|core| subscriber(server.port + core, "PSUBSCRIBE __key*"));
+    // Connected later than they subscribed, so both cores know of all of them.
+    let mut writer = Client::connect(ingress);
+    for (key, core) in [("b", 0), ("a", 1)] {
+        writer.line(&format!("SET {key} 1 PX 50"));
+        let events = ["set", "expire", "expired"];
+        let told = events.iter().flat_map(|event| {
+            let space = format!("pmessage __key* __keyspace@0__:{key} {event}");
+            [space, format!("pmessage __key* __keyevent@0__:{event} {key}")]
+        });
+        for message in told {
+            assert_eq!(text(of_cores[core].read()), message);
+            of_process.iter_mut().for_each(|client| assert_eq!(text(client.read()), message));
         }
     }
 }

@@ -201,6 +201,7 @@ impl<'a> Db<'a> {
                 };
                 if over {
                     self.effects.expire(key);
+                    self.effects.notify(key, Class::New, "new");
                 }
                 if let Some(old) = entry.overwrite(value, expire_ms) {
                     discard(self.garbage, old);

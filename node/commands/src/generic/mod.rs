@@ -121,7 +121,7 @@ fn look<R>(ctx: &mut Ctx<'_>, key: &[u8], see: impl FnOnce(EntryRef<'_>) -> R) -
     let seen = ctx.db.peek(key).map(see);
     match seen {
         Some(_) => ctx.db.effects.hits += 1,
-        None => ctx.db.effects.misses += 1,
+        None => ctx.db.effects.miss(key),
     }
     seen
 }

@@ -385,8 +385,7 @@ impl Core {
 
     /// Effects are recorded key by key only while somebody wants to know.
     pub fn update_listening(&mut self) {
-        self.effects.listening =
-            !self.watch.is_empty() || !self.waiting.is_empty() || self.wants_events();
+        self.effects.listening = !self.watch.is_empty() || !self.waiting.is_empty() || self.wants_events();
     }
 
     /// Counts a run in the statistics and the slow log.
