@@ -75,7 +75,7 @@ fn set_and_its_relatives() {
         ("getex k persist", "$1 w | persist k | PERSIST k"),
         ("getex k persist", "$1 w |  | "),
         ("getdel k", "$1 w | del k | DEL k"),
-        ("getdel k", "$-1 |  | "),
+        ("getdel k", "$-1 | keymiss k | "),
         ("set k v ex 0", "ERR invalid expire time in 'set' command |  | "),
         ("set k v ex 1 px 1", "ERR syntax error |  | "),
         ("psetex k 9223372036854775807 v", "ERR invalid expire time in 'psetex' command |  | "),
@@ -98,7 +98,7 @@ fn changes_of_strings() {
         ("setbit b 9 1", ":1 |  | "),
         ("bitfield b get u4 8 overflow fail incrby u1 9 1", "*2 :4 $-1 |  | "),
         ("bitop not d b", ":2 | new d, set d | bitop not d b"),
-        ("bitop and d none", ":0 | del d | bitop and d none"),
+        ("bitop and d none", ":0 | keymiss none, del d | bitop and d none"),
         ("msetnx b 1 c 2", ":0 |  | "),
     ]);
 }
