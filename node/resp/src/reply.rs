@@ -267,13 +267,18 @@ impl Reply {
 
     /// Text with its three-letter format (`txt`, `mkd`); in RESP2 a bulk string.
     pub fn verbatim(&mut self, format: &str, text: &str) {
+        self.verbatim_bytes(format.as_bytes(), text.as_bytes());
+    }
+
+    /// As [`Reply::verbatim`], of any bytes; the format is cut or filled with spaces to three.
+    pub fn verbatim_bytes(&mut self, format: &[u8], text: &[u8]) {
         if !self.is_resp3() {
-            return self.bulk(text.as_bytes());
+            return self.bulk(text);
         }
         self.header(b'=', text.len() as i64 + 4);
-        self.bytes.extend_from_slice(format.as_bytes());
-        self.bytes.push(b':');
-        self.bytes.extend_from_slice(text.as_bytes());
+        let letter = |i: usize| format.get(i).copied().unwrap_or(b' ');
+        self.bytes.extend_from_slice(&[letter(0), letter(1), letter(2), b':']);
+        self.bytes.extend_from_slice(text);
         self.bytes.extend_from_slice(b"\r\n");
     }
 
