@@ -15,11 +15,26 @@ const EDGES: &[(&str, &[&str])] = &[
     ("node/rdb", &["base", "store"]),
     ("node/commands", &["base", "resp", "store", "rdb"]),
     ("node/acl", &["resp", "commands"]),
-    ("node/server", &["base", "resp", "aof", "store", "rdb", "commands", "acl", "cluster", "replication"]),
+    ("node/scripting", &["resp"]),
+    (
+        "node/server",
+        &["base", "resp", "aof", "store", "rdb", "commands", "acl", "cluster", "replication", "scripting"],
+    ),
     ("bench-client", &["base", "resp"]),
 ];
-const OWN: &[&str] =
-    &["base", "resp", "aof", "store", "rdb", "commands", "acl", "cluster", "replication", "server"];
+const OWN: &[&str] = &[
+    "base",
+    "resp",
+    "aof",
+    "store",
+    "rdb",
+    "commands",
+    "acl",
+    "cluster",
+    "replication",
+    "scripting",
+    "server",
+];
 /// Crates that read no clock, no randomness and no socket.
 const PURE: &[&str] = &[
     "node/base",
@@ -31,6 +46,7 @@ const PURE: &[&str] = &[
     "node/acl",
     "node/cluster",
     "node/replication",
+    "node/scripting",
 ];
 const IMPURE: &[&str] =
     &["Instant::now", "SystemTime", "TcpStream", "UdpSocket", "getrandom", "std::thread::sleep"];

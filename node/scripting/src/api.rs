@@ -120,9 +120,7 @@ fn take_call(stack: &mut Stack<'_>) -> Result<Box<Call>, Fail> {
             Kind::Number => push_number(&mut call, stack.number(i).unwrap_or_default()),
             _ => {
                 host.call.set(Some(call));
-                return Err(Fail::Table(
-                    "ERR Command arguments must be strings or integers".to_owned(),
-                ));
+                return Err(Fail::Table("ERR Command arguments must be strings or integers".to_owned()));
             }
         }
     }

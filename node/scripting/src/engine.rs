@@ -142,7 +142,13 @@ impl Engine {
     }
 
     /// Begins a function, as [`Engine::start_script`].
-    pub fn start_function(&mut self, function: &Function, keys: &[&[u8]], args: &[&[u8]], proto: Proto) -> Step {
+    pub fn start_function(
+        &mut self,
+        function: &Function,
+        keys: &[&[u8]],
+        args: &[&[u8]],
+        proto: Proto,
+    ) -> Step {
         let reply = self.reply(proto);
         let Some((lua, _)) = &self.function else { return failed(reply, NO_MEMORY) };
         let mut stack = lua.stack();
@@ -325,6 +331,13 @@ impl Engine {
     /// All libraries, by name.
     pub fn libraries(&self) -> impl ExactSizeIterator<Item = &Library> {
         self.functions.libraries()
+    }
+
+    /// Changes how much memory scripts and functions may use.
+    pub fn set_memory_limit(&mut self, bytes: usize) {
+        self.settings.memory_limit = bytes;
+        let lua = self.eval.iter().map(|(lua, _)| lua).chain(self.function.iter().map(|(lua, _)| lua));
+        lua.for_each(|lua| lua.host().memory.set_limit(bytes));
     }
 
     /// What INFO tells.

@@ -36,6 +36,11 @@ impl Flags {
         Flags::NAMES.into_iter().filter(move |(flag, _)| self.has(*flag)).map(|(_, name)| name)
     }
 
+    /// The flags that a script's first line gives; `None` where it gives none, or is not right.
+    pub fn declared_by(body: &[u8]) -> Option<Flags> {
+        read_shebang(body).ok().flatten().map(|(flags, _)| flags)
+    }
+
     /// Adds the flag of this name; whether there is one.
     pub(crate) fn add(&mut self, is_name: impl Fn(&str) -> bool) -> bool {
         let Some((flag, _)) = Flags::NAMES.into_iter().find(|(_, name)| is_name(name)) else { return false };

@@ -13,8 +13,7 @@ use bytes::Bytes;
 use crate::flags::Flags;
 use crate::lua::{Fail, Kept, Kind, Stack};
 
-const BAD_NAME: &str =
-    "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
+const BAD_NAME: &str = "Library names can only contain letters, numbers, or underscores(_) and must be at least one character long";
 
 /// A function as its library registers it.
 #[derive(Debug)]
@@ -83,10 +82,14 @@ impl Metadata {
             match option.split_at_checked(b"name=".len()) {
                 Some((key, value)) if key.eq_ignore_ascii_case(b"name=") => {
                     if name.replace(value).is_some() {
-                        return Err("Invalid metadata value, name argument was given multiple times".to_owned());
+                        return Err(
+                            "Invalid metadata value, name argument was given multiple times".to_owned()
+                        );
                     }
                 }
-                _ => return Err(format!("Invalid metadata value given: {}", String::from_utf8_lossy(option))),
+                _ => {
+                    return Err(format!("Invalid metadata value given: {}", String::from_utf8_lossy(option)));
+                }
             }
         }
         let name = check_name(name.ok_or_else(|| "Library name was not given".to_owned())?)?;
@@ -127,7 +130,10 @@ impl Library {
         let function = |f: &Rc<Function>| {
             size_of::<Function>() + 2 * f.name.len() + f.description.as_ref().map_or(0, Vec::len)
         };
-        size_of::<Library>() + self.name.len() + self.code.len() + self.functions.iter().map(function).sum::<usize>()
+        size_of::<Library>()
+            + self.name.len()
+            + self.code.len()
+            + self.functions.iter().map(function).sum::<usize>()
     }
 }
 
@@ -266,7 +272,7 @@ fn named_arguments(stack: &mut Stack<'_>) -> Result<Registered, Fail> {
     }
     let mut named = Named::default();
     let read = stack.each_pair(1, |stack| read_argument(stack, &mut named));
-    let complete = read.and_then(|()| match (&named.name, &named.callback) {
+    let complete = read.and(match (&named.name, &named.callback) {
         (None, _) => Err("server.register_function must get a function name argument"),
         (_, None) => Err("server.register_function must get a callback argument"),
         _ => Ok(()),
@@ -293,8 +299,9 @@ fn read_argument(stack: &mut Stack<'_>, named: &mut Named) -> Result<(), &'stati
     match &name[..] {
         b"function_name" => {
             let text = stack.text(value).map(|text| String::from_utf8_lossy(text).into_owned());
-            named.name =
-                Some(text.ok_or("function_name argument given to server.register_function must be a string")?);
+            named.name = Some(
+                text.ok_or("function_name argument given to server.register_function must be a string")?,
+            );
         }
         b"description" => {
             let text = stack.text(value).map(<[u8]>::to_vec);
@@ -310,7 +317,9 @@ fn read_argument(stack: &mut Stack<'_>, named: &mut Named) -> Result<(), &'stati
         }
         b"flags" => {
             if stack.kind(value) != Kind::Table {
-                return Err("flags argument to server.register_function must be a table representing function flags");
+                return Err(
+                    "flags argument to server.register_function must be a table representing function flags",
+                );
             }
             named.flags = read_flags(stack, value).ok_or("unknown flag given")?;
         }

@@ -252,7 +252,9 @@ pub(crate) fn on_error(stack: &mut Stack<'_>) -> Result<usize, Fail> {
 /// The error value in argument 1, which is no table, as `tostring` shows it.
 fn describe(stack: &mut Stack<'_>) -> String {
     match stack.kind(1) {
-        Kind::String | Kind::Number => String::from_utf8_lossy(stack.text(1).unwrap_or_default()).into_owned(),
+        Kind::String | Kind::Number => {
+            String::from_utf8_lossy(stack.text(1).unwrap_or_default()).into_owned()
+        }
         Kind::Boolean => stack.boolean(1).to_string(),
         Kind::Absent => "nil".to_owned(),
         other => other.name().to_owned(),

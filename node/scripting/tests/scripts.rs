@@ -42,7 +42,11 @@ impl Core {
             }
             Step::Slice => {
                 self.slices += 1;
-                if self.slices > 20 { Answer::Kill("ERR Script killed by user with SCRIPT KILL...") } else { Answer::Continue }
+                if self.slices > 20 {
+                    Answer::Kill("ERR Script killed by user with SCRIPT KILL...")
+                } else {
+                    Answer::Continue
+                }
             }
             Step::Done(_) => unreachable!("a script that is done asks nothing"),
         }
@@ -120,7 +124,10 @@ fn values() {
     let mut engine = engine();
     assert_eq!(eval_on(&mut engine, "return {map={a={double=1.5}}}", Proto::Resp3), "%1 $1 a ,1.5");
     assert_eq!(eval_on(&mut engine, "return {true, {big_number='1\\r\\n2'}}", Proto::Resp3), "*2 :1 (1  2");
-    assert_eq!(eval_on(&mut engine, "redis.setresp(3) return {true, {set={x=1}}}", Proto::Resp3), "*2 #t ~1 $1 x");
+    assert_eq!(
+        eval_on(&mut engine, "redis.setresp(3) return {true, {set={x=1}}}", Proto::Resp3),
+        "*2 #t ~1 $1 x"
+    );
 }
 
 #[test]
@@ -131,10 +138,19 @@ fn errors() {
         ("error({err='My Err'})", "My Err"),
         ("error()", "ERR nil"),
         ("redis.sha1hex()", "ERR wrong number of arguments"),
-        ("return string.rep()", "ERR user_script:1: bad argument #1 to 'rep' (string expected, got no value)"),
+        (
+            "return string.rep()",
+            "ERR user_script:1: bad argument #1 to 'rep' (string expected, got no value)",
+        ),
         ("return cjson.decode('[1,')", "ERR user_script:1: Expected value but found T_END at character 4"),
-        ("return struct.pack('i4')", "ERR user_script:1: bad argument #2 to 'pack' (number expected, got nil)"),
-        ("return bit.tobit('x')", "ERR user_script:1: bad argument #1 to 'tobit' (number expected, got string)"),
+        (
+            "return struct.pack('i4')",
+            "ERR user_script:1: bad argument #2 to 'pack' (number expected, got nil)",
+        ),
+        (
+            "return bit.tobit('x')",
+            "ERR user_script:1: bad argument #1 to 'tobit' (number expected, got string)",
+        ),
         ("return math.random(0)", "ERR user_script:1: bad argument #1 to 'random' (interval is empty)"),
         ("return rawset(_G, 'a', 1)", "ERR Attempt to modify a readonly table"),
         ("return table.insert(redis, 1)", "ERR Attempt to modify a readonly table"),
@@ -145,7 +161,10 @@ fn errors() {
         ("getmetatable('').__index.rep = 1", "ERR user_script:1: Attempt to modify a readonly table"),
         ("return x", "ERR user_script:1: Script attempted to access nonexistent global variable 'x'"),
         ("return print", "ERR user_script:1: Script attempted to access nonexistent global variable 'print'"),
-        ("return newproxy", "ERR user_script:1: Script attempted to access nonexistent global variable 'newproxy'"),
+        (
+            "return newproxy",
+            "ERR user_script:1: Script attempted to access nonexistent global variable 'newproxy'",
+        ),
         ("os.exit()", "ERR user_script:1: attempt to call field 'exit' (a nil value)"),
         ("local function f() return f() + 1 end return f()", "ERR user_script:1: stack overflow"),
         ("return redis.call()", "ERR Please specify at least one argument for this call"),
@@ -153,11 +172,23 @@ fn errors() {
         ("return redis.call('x')", "ERR Unknown command called from script"),
         ("return redis.call('fail')", "CODE it failed"),
         ("redis.setresp(4)", "ERR RESP version must be 2 or 3."),
-        ("redis.set_repl(12345)", "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE."),
-        ("redis.register_function('x', type)", "ERR user_script:1: attempt to call field 'register_function' (a nil value)"),
+        (
+            "redis.set_repl(12345)",
+            "ERR Invalid replication flags. Use REPL_AOF, REPL_REPLICA, REPL_ALL or REPL_NONE.",
+        ),
+        (
+            "redis.register_function('x', type)",
+            "ERR user_script:1: attempt to call field 'register_function' (a nil value)",
+        ),
         ("while true do end", "ERR Script killed by user with SCRIPT KILL..."),
-        ("while true do pcall(function() while true do end end) end", "ERR Script killed by user with SCRIPT KILL..."),
-        ("coroutine.wrap(function() while true do end end)()", "ERR Script killed by user with SCRIPT KILL..."),
+        (
+            "while true do pcall(function() while true do end end) end",
+            "ERR Script killed by user with SCRIPT KILL...",
+        ),
+        (
+            "coroutine.wrap(function() while true do end end)()",
+            "ERR Script killed by user with SCRIPT KILL...",
+        ),
         ("return ('x'):find(('a?'):rep(1e5))", "ERR user_script:1: pattern too complex"),
     ];
     for (body, expected) in placed {
@@ -171,8 +202,14 @@ fn errors() {
         ("return redis.pcall('x')", "-ERR Unknown command called from script"),
         ("return redis.pcall('fail').err", "$14 CODE it failed"),
         ("return {pcall(redis.call, 'fail')}", "*2 $-1 $14 CODE it failed"),
-        ("return select(2, pcall(cjson.decode, '{'))", "$57 Expected object key string but found T_END at character 2"),
-        ("local _, e = loadstring(string.dump(function() end)) return e", "$30 compiled code cannot be loaded"),
+        (
+            "return select(2, pcall(cjson.decode, '{'))",
+            "$57 Expected object key string but found T_END at character 2",
+        ),
+        (
+            "local _, e = loadstring(string.dump(function() end)) return e",
+            "$30 compiled code cannot be loaded",
+        ),
         (
             "local _, e = load(function() return string.dump(function() end) end) return e",
             "$30 compiled code cannot be loaded",
@@ -188,28 +225,46 @@ fn errors() {
 fn deep_tables_end() {
     let text = eval("local a = {} a[1] = a return a");
     assert!(text.starts_with("*1 *1 ") && text.ends_with("-ERR reached lua stack limit"), "{}", text.len());
-    assert_eq!(eval("local t = {} for i = 1, 7999 do t[i] = tostring(i) end return redis.call('echo', unpack(t))"), "$1 1");
+    assert_eq!(
+        eval("local t = {} for i = 1, 7999 do t[i] = tostring(i) end return redis.call('echo', unpack(t))"),
+        "$1 1"
+    );
 }
 
 #[test]
 fn libraries() {
     check(&[
         ("return cjson.encode({1,2,{a=1.5,b={}}})", "$22 [1,2,{\"a\":1.5,\"b\":{}}]"),
-        ("return table.concat(cjson.decode('[0.0, -5e3, -1, 0.3e-3, 1023.2, 0e10]'), ' ')", "$26 0 -5000 -1 0.0003 1023.2 0"),
+        (
+            "return table.concat(cjson.decode('[0.0, -5e3, -1, 0.3e-3, 1023.2, 0e10]'), ' ')",
+            "$26 0 -5000 -1 0.0003 1023.2 0",
+        ),
         ("return cjson.decode('\"\\\\u00e9\\\\ud83d\\\\ude00/\"')", "$7 é😀/"),
         ("return cjson.encode('/\"\\1\\127')", "$18 \"\\/\\\"\\u0001\\u007f\""),
         ("return cjson.decode('{\"a\": null}').a == cjson.null", ":1"),
-        ("return {pcall(cjson.encode, {[1]=1,[100]=2})}", "*2 $-1 $48 Cannot serialise table: excessively sparse array"),
-        ("local j = cjson.new() j.encode_number_precision(3) return j.encode(1/3) .. cjson.encode(1/3)", "$21 0.3330.33333333333333"),
+        (
+            "return {pcall(cjson.encode, {[1]=1,[100]=2})}",
+            "*2 $-1 $48 Cannot serialise table: excessively sparse array",
+        ),
+        (
+            "local j = cjson.new() j.encode_number_precision(3) return j.encode(1/3) .. cjson.encode(1/3)",
+            "$21 0.3330.33333333333333",
+        ),
         ("return cjson.encode_max_depth()", ":1000"),
         ("return cmsgpack.pack(0.1):byte(1)", ":203"),
-        ("return {cmsgpack.unpack(cmsgpack.pack('a', {1,2}, {x=1}, -33, 2^40, nil))}", "*5 $1 a *2 :1 :2 *0 :-33 :1099511627776"),
+        (
+            "return {cmsgpack.unpack(cmsgpack.pack('a', {1,2}, {x=1}, -33, 2^40, nil))}",
+            "*5 $1 a *2 :1 :2 *0 :-33 :1099511627776",
+        ),
         ("return {cmsgpack.unpack_one(cmsgpack.pack(1,2))}", "*2 :1 :1"),
         ("return {pcall(cmsgpack.unpack, '\\217')}", "*2 $-1 $23 Missing bytes in input."),
         ("return {struct.unpack('>I2<i2b', struct.pack('>I2<i2b', 258, -2, -1))}", "*4 :258 :-2 :-1 :6"),
         ("return {struct.unpack('bc0', struct.pack('bc0', 3, 'abc'))}", "*2 $3 abc :5"),
         ("return struct.size('!8bd')", ":16"),
-        ("return {bit.band(0xff, 0x0f), bit.bnot(0), bit.rol(1, 33), bit.bswap(1)}", "*4 :15 :-1 :2 :16777216"),
+        (
+            "return {bit.band(0xff, 0x0f), bit.bnot(0), bit.rol(1, 33), bit.bswap(1)}",
+            "*4 :15 :-1 :2 :16777216",
+        ),
         ("return bit.tohex(65535, -2147483648)", "$8 0000FFFF"),
     ]);
 }
@@ -220,7 +275,10 @@ fn nothing_is_left_behind() {
     eval_on(&mut engine, "local s = string s.x = 1", Proto::Resp2);
     eval_on(&mut engine, "setfenv(1, {}) y = 1", Proto::Resp2);
     eval_on(&mut engine, "setfenv(0, {})", Proto::Resp2);
-    assert_eq!(eval_on(&mut engine, "return {tostring(string.x), type(KEYS)}", Proto::Resp2), "*2 $3 nil $5 table");
+    assert_eq!(
+        eval_on(&mut engine, "return {tostring(string.x), type(KEYS)}", Proto::Resp2),
+        "*2 $3 nil $5 table"
+    );
     let used = engine.usage().eval_bytes;
     for _ in 0..2000 {
         eval_on(&mut engine, "return redis.call('echo', KEYS[1])", Proto::Resp2);
@@ -249,14 +307,26 @@ fn functions() {
                 flags={'no-writes'}, description='d'}";
     load(&mut engine, code).unwrap();
     assert_eq!(call(&mut engine, "f1"), "*3 $1 k $1 a :2");
-    assert_eq!(call(&mut engine, "f2"), "-ERR Unknown command called from script script: F2, on @user_function:4.");
+    assert_eq!(
+        call(&mut engine, "f2"),
+        "-ERR Unknown command called from script script: F2, on @user_function:4."
+    );
     assert_eq!(engine.find_function(b"f2").unwrap().flags.names().collect::<Vec<_>>(), ["no-writes"]);
     let bad = [
         ("local x = nil + 1", "ERR user_function:2: attempt to perform arithmetic on a nil value"),
         ("redis.register_function()", "ERR wrong number of arguments to server.register_function"),
-        ("redis.register_function('a')", "ERR calling server.register_function with a single argument is only applicable to Lua table (representing named arguments)."),
-        ("return redis.call('ping')", "ERR user_function:2: Script attempted to access nonexistent global variable 'call'"),
-        ("return math.random()", "ERR user_function:2: Script attempted to access nonexistent global variable 'math'"),
+        (
+            "redis.register_function('a')",
+            "ERR calling server.register_function with a single argument is only applicable to Lua table (representing named arguments).",
+        ),
+        (
+            "return redis.call('ping')",
+            "ERR user_function:2: Script attempted to access nonexistent global variable 'call'",
+        ),
+        (
+            "return math.random()",
+            "ERR user_function:2: Script attempted to access nonexistent global variable 'math'",
+        ),
         ("a = 1", "ERR user_function:2: Attempt to modify a readonly table"),
         ("while true do end", "ERR Script killed by user with SCRIPT KILL..."),
     ];
@@ -279,8 +349,9 @@ fn functions() {
 #[test]
 fn the_log_and_slices() {
     let mut engine = engine();
-    let script: std::rc::Rc<Script> =
-        engine.load_script(b"redis.log(redis.LOG_WARNING, 'a', 1) for i = 1, 1e5 do end return 1", false).unwrap();
+    let script: std::rc::Rc<Script> = engine
+        .load_script(b"redis.log(redis.LOG_WARNING, 'a', 1) for i = 1, 1e5 do end return 1", false)
+        .unwrap();
     let mut core = Core::default();
     let step = engine.start_script(&script, &[], &[], Proto::Resp2);
     assert!(engine.is_running());

@@ -99,4 +99,12 @@ macro_rules! verbose {
         }
     };
 }
-pub(crate) use {notice, verbose, warning};
+/// Logs what helps to follow the program.
+macro_rules! debug {
+    ($($arg:tt)*) => {
+        if $crate::log::enabled($crate::log::Level::Debug) {
+            $crate::log::write($crate::log::Level::Debug, 'M', &format!($($arg)*))
+        }
+    };
+}
+pub(crate) use {debug, notice, verbose, warning};

@@ -46,16 +46,27 @@ impl Core {
     /// Tells the monitors of a client's command that runs, or ran, on `core`.
     #[inline]
     pub fn tell_monitors(&mut self, client: &Client, found: Found, args: &Args<'_>, core: u16) {
+        if self.monitors.fed && is_shown(found) {
+            self.feed_monitors(&sender(client), found, args, core);
+        }
+    }
+
+    /// As [`Core::tell_monitors`] of a command that runs a script: it is told before the commands that the script calls.
+    pub fn tell_monitors_first(&mut self, client: &Client, found: Found, args: &Args<'_>, core: u16) {
         if self.monitors.fed {
             self.feed_monitors(&sender(client), found, args, core);
         }
     }
 
+    /// Tells the monitors of a command that a script called.
+    pub fn tell_monitors_of_call(&mut self, found: Found, args: &Args<'_>) {
+        if self.monitors.fed && is_shown(found) {
+            self.feed_monitors("lua", found, args, self.index);
+        }
+    }
+
     /// Tells the monitors of a command of `sender` that runs, or ran, on `core`.
     fn feed_monitors(&mut self, sender: &str, found: Found, args: &Args<'_>, core: u16) {
-        if found.command.flags & (table::ADMIN | table::SKIP_MONITOR) != 0 {
-            return;
-        }
         let line = Bytes::from(line(sender, found, args));
         self.show_line(&line, core == self.index);
         for sibling in self.mesh.siblings() {
@@ -91,6 +102,10 @@ impl Core {
         let wanted = self.siblings_want.iter().any(|wants| wants.commands || wants.all_commands);
         self.monitors.fed = wanted || !self.monitors.clients.is_empty();
     }
+}
+
+fn is_shown(found: Found) -> bool {
+    found.command.flags & (table::ADMIN | table::SKIP_MONITOR) == 0
 }
 
 /// A client as MONITOR names it.

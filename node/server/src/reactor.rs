@@ -89,6 +89,7 @@ impl Reactor {
             self.handle(&mut core, &completion);
         }
         let messages = core.take_messages();
+        core.go_on_with_script();
         self.flush(&mut core);
         core.send_messages(&mut self.ring);
         match (events, messages) {

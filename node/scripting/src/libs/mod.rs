@@ -12,8 +12,11 @@ use std::ffi::c_int;
 
 use crate::lua::{Native, Stack};
 
-/// Each library and what pushes its table.
-pub(crate) const ALL: &[(&str, fn(&mut Stack<'_>))] =
+/// Pushes a library's table.
+type Push = fn(&mut Stack<'_>);
+
+/// Each library.
+pub(crate) const ALL: &[(&str, Push)] =
     &[("cjson", json::push), ("cmsgpack", msgpack::push), ("bit", bit::push), ("struct", structs::push)];
 
 /// Pushes a table of functions.

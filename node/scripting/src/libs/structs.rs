@@ -63,9 +63,9 @@ impl Format {
         }
         let text = &self.text[self.at..self.at + digits];
         self.at += digits;
-        let number = text.iter().try_fold(0i32, |number, digit| {
-            number.checked_mul(10)?.checked_add(i32::from(digit - b'0'))
-        });
+        let number = text
+            .iter()
+            .try_fold(0i32, |number, digit| number.checked_mul(10)?.checked_add(i32::from(digit - b'0')));
         number.map(|n| n as usize).ok_or_else(|| Fail::Text("integral size overflow".to_owned()))
     }
 

@@ -17,14 +17,19 @@ const ALIGN: usize = 16;
 pub(crate) struct Memory {
     used: Cell<usize>,
     /// Bytes it may hold.
-    limit: usize,
+    limit: Cell<usize>,
     is_bound: Cell<bool>,
 }
 
 impl Memory {
     /// Memory of which `limit` bytes may be used.
     pub fn new(limit: usize) -> Memory {
-        Memory { used: Cell::new(0), limit, is_bound: Cell::new(false) }
+        Memory { used: Cell::new(0), limit: Cell::new(limit), is_bound: Cell::new(false) }
+    }
+
+    /// Changes how many bytes may be used.
+    pub fn set_limit(&self, limit: usize) {
+        self.limit.set(limit);
     }
 
     /// Bytes in use.
@@ -39,12 +44,12 @@ impl Memory {
 
     /// Whether it would be, with `more` bytes.
     pub fn is_over_with(&self, more: usize) -> bool {
-        self.used.get().saturating_add(more) > self.limit
+        self.used.get().saturating_add(more) > self.limit.get()
     }
 
     /// Whether so much is used that collecting garbage is due.
     pub fn is_filling(&self) -> bool {
-        self.used.get() > self.limit / 2
+        self.used.get() > self.limit.get() / 2
     }
 
     /// Sets whether allocating above the limit fails; what it was.
@@ -53,7 +58,7 @@ impl Memory {
     }
 
     fn may_grow(&self, old: usize, new: usize) -> bool {
-        !self.is_bound.get() || new <= old || self.used.get() - old + new <= self.limit
+        !self.is_bound.get() || new <= old || self.used.get() - old + new <= self.limit.get()
     }
 }
 

@@ -20,4 +20,4 @@ pub(crate) use hook::Hook;
 pub(crate) use memory::Memory;
 pub(crate) use protect::Protection;
 pub(crate) use stack::{Kind, Stack};
-pub(crate) use state::{CallError, Lua, Kept};
+pub(crate) use state::{CallError, Kept, Lua};

@@ -307,9 +307,7 @@ unsafe extern "C-unwind" fn guarded_pattern(state: *mut ffi::lua_State) -> c_int
 /// `find`: its pattern may be plain text, as argument 4 says.
 unsafe extern "C-unwind" fn guarded_find(state: *mut ffi::lua_State) -> c_int {
     // SAFETY: in a guard.
-    unsafe {
-        if ffi::lua_toboolean(state, 4) != 0 { run_original(state) } else { guarded_pattern(state) }
-    }
+    unsafe { if ffi::lua_toboolean(state, 4) != 0 { run_original(state) } else { guarded_pattern(state) } }
 }
 
 /// Whether the value at `index` is a string that begins as compiled code does.

@@ -158,9 +158,7 @@ impl<'a> Stack<'a> {
     pub fn number(&self, index: c_int) -> Option<f64> {
         assert!(index >= 1, "places count from 1");
         // SAFETY: reads only.
-        unsafe {
-            (ffi::lua_isnumber(self.raw(), index) != 0).then(|| ffi::lua_tonumber(self.raw(), index))
-        }
+        unsafe { (ffi::lua_isnumber(self.raw(), index) != 0).then(|| ffi::lua_tonumber(self.raw(), index)) }
     }
 
     /// Whether the value at `index` is true: all but nil and false.

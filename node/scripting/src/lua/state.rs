@@ -127,9 +127,8 @@ impl Stack<'_> {
         }
         assert!(self.has_room(2), "too many values on the stack");
         // SAFETY: compiling is protected by Lua itself: the function or a message is pushed, for which there is room.
-        let status = unsafe {
-            ffi::luaL_loadbuffer(self.raw(), code.as_ptr().cast(), code.len(), name.as_ptr())
-        };
+        let status =
+            unsafe { ffi::luaL_loadbuffer(self.raw(), code.as_ptr().cast(), code.len(), name.as_ptr()) };
         if status == ffi::LUA_OK {
             return Ok(());
         }
@@ -224,7 +223,10 @@ mod tests {
             stack.set_field(globals, "add");
         });
         assert_eq!(run(&lua, "return add(1, '2')"), Ok("3".to_owned()));
-        assert_eq!(run(&lua, "return select(2, pcall(function() add(9, 2) end))").unwrap(), "test:1: too much");
+        assert_eq!(
+            run(&lua, "return select(2, pcall(function() add(9, 2) end))").unwrap(),
+            "test:1: too much"
+        );
         let error = run(&lua, "local _, e = pcall(function() return 1 + add(9) end) return e").unwrap();
         assert_eq!(error, "test:1: bad argument #2 to 'add' (number expected, got no value)");
     }

@@ -112,6 +112,7 @@ pub fn resetstat(call: &mut Call<'_>) -> Outcome {
     call.core.stats = Stats::default();
     call.core.slot_stats.reset();
     call.core.cluster.reset_stats();
+    call.core.scripting.engine.reset_statistics();
     call.client.reply.ok();
     Ok(())
 }

@@ -17,6 +17,7 @@ mod memory;
 mod monitor;
 mod persistence;
 mod pubsub;
+pub mod scripting;
 mod server;
 mod slot_stats;
 mod slowlog;
@@ -49,11 +50,18 @@ pub struct Call<'a> {
     pub may_block: bool,
 }
 
+/// Drops the transaction of `client`, whose EXEC is refused for `reason`; what EXEC answers.
+pub fn abort_exec(core: &mut Core, client: &mut Client, found: Found, reason: &Error) -> Error {
+    let args = &Args::new(&[b"exec"]);
+    transaction::abort_exec(&mut Call { core, client, found, args, may_block: false }, reason)
+}
+
 /// Runs this core's part of a host command that means all cores of the process; false for any other.
 pub fn run_part(core: &mut Core, host: Host, args: &Args<'_>, reply: &mut Reply) -> Result<bool, Error> {
     match host {
         Host::Bgsave => persistence::bgsave_here(core, args, reply)?,
         Host::Save => persistence::save_here(core, reply)?,
+        _ if scripting::combine(host).is_some() => scripting::run_part(core, host, args, reply)?,
         _ => return Ok(false),
     }
     Ok(true)
@@ -142,9 +150,22 @@ pub fn run(
         Host::Debug => debug::debug(call),
         Host::Discard => transaction::discard(call),
         Host::Echo => connection::echo(call),
+        Host::Eval | Host::EvalRo | Host::Evalsha | Host::EvalshaRo | Host::Fcall | Host::FcallRo => {
+            scripting::eval(call)
+        }
         Host::Exec => transaction::exec(call),
-        Host::FunctionFlush => server::function_flush(call),
-        Host::FunctionList => server::function_list(call),
+        Host::FunctionDelete
+        | Host::FunctionFlush
+        | Host::FunctionKill
+        | Host::FunctionList
+        | Host::FunctionLoad
+        | Host::FunctionStats
+        | Host::ScriptDebug
+        | Host::ScriptExists
+        | Host::ScriptFlush
+        | Host::ScriptKill
+        | Host::ScriptLoad
+        | Host::ScriptShow => scripting::manage(call),
         Host::Hello => connection::hello(call),
         Host::Help => help::help(call),
         Host::Info => info::info(call),

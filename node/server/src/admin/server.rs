@@ -8,26 +8,9 @@ use crate::log::notice;
 
 const NO_SWAPDB: Error = Error::new("ERR SWAPDB is not allowed in cluster mode");
 
-/// FUNCTION FLUSH [ASYNC | SYNC]: there are no functions, so none is left.
-pub fn function_flush(call: &mut Call<'_>) -> Outcome {
-    match call.args.len() {
-        2 => {}
-        3 if call.args.is(2, "async") || call.args.is(2, "sync") => {}
-        _ => return Err(Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option")),
-    }
-    call.client.reply.ok();
-    Ok(())
-}
-
-/// FUNCTION LIST: there are none.
-pub fn function_list(call: &mut Call<'_>) -> Outcome {
-    call.client.reply.array(0);
-    Ok(())
-}
-
 /// TIME: unix seconds and microseconds.
 pub fn time(call: &mut Call<'_>) -> Outcome {
-    let now = clock::unix_us();
+    let now = call.core.scripting.time_us().unwrap_or_else(clock::unix_us);
     call.client.reply.array(2);
     call.client.reply.bulk_integer((now / 1_000_000) as i64);
     call.client.reply.bulk_integer((now % 1_000_000) as i64);
@@ -60,6 +43,9 @@ pub fn shutdown(call: &mut Call<'_>) -> Outcome {
     }
     if given("abort") {
         return Err(Error::new("ERR No shutdown in progress."));
+    }
+    if let Some(busy) = call.core.busy_forbids(0).filter(|_| !given("nosave")) {
+        return Err(busy);
     }
     if given("save") {
         return Err(Error::new("ERR this version keeps no files: SHUTDOWN SAVE cannot save"));

@@ -1,12 +1,16 @@
 //! MULTI, EXEC, DISCARD, WATCH, UNWATCH.
 
+use std::collections::VecDeque;
+
 use base::{Slot, key_slot};
 use commands::{Args, Error, Outcome};
+use resp::Reply;
 use smallvec::SmallVec;
 
 use super::Call;
 use crate::client::Door;
-use crate::core::transaction::{EXEC_ABORT, Transaction};
+use crate::core::script::Rest;
+use crate::core::transaction::{EXEC_ABORT, Queued, Transaction};
 use crate::core::{Core, Runner};
 use crate::route::{self, CROSS_SLOT, Permits, Route};
 
@@ -66,6 +70,12 @@ pub fn drop_transaction(call: &mut Call<'_>) {
     call.client.transaction = None;
 }
 
+/// Drops the transaction whose EXEC is refused for `reason`; what EXEC answers.
+pub fn abort_exec(call: &mut Call<'_>, reason: &Error) -> Error {
+    drop_transaction(call);
+    Error::text(format!("EXECABORT Transaction discarded because of: {reason}"))
+}
+
 fn forget_watches(call: &mut Call<'_>) {
     let Some(transaction) = &mut call.client.transaction else { return };
     let watches = std::mem::take(&mut transaction.watches);
@@ -93,10 +103,9 @@ pub fn exec(call: &mut Call<'_>) -> Outcome {
         return error.map_or(Ok(()), Err);
     }
     let forbidden = call.client.transaction.iter().flat_map(|t| &t.queue);
-    let forbidden = forbidden.filter_map(|queued| call.core.state_forbids(queued.found)).next();
+    let forbidden = forbidden.filter_map(|queued| call.core.state_forbids(queued.found, queued.flags)).next();
     if let Some(reason) = forbidden {
-        drop_transaction(call);
-        return Err(Error::text(format!("EXECABORT Transaction discarded because of: {reason}")));
+        return Err(abort_exec(call, &reason));
     }
     let session = call.core.session(call.client);
     let dirty = call.core.watch.is_dirty(session) || call.core.watched_expired(session);
@@ -172,7 +181,8 @@ fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
     call.core.slot_stats.lengthen(b"*1\r\n$5\r\nmulti\r\n".len());
     call.core.begin_unit();
     call.client.reply.array(transaction.queue.len());
-    for queued in &transaction.queue {
+    let mut queue: VecDeque<Queued> = transaction.queue.into();
+    while let Some(queued) = queue.pop_front() {
         let words: SmallVec<[&[u8]; 12]> = queued.args.iter().map(|arg| &arg[..]).collect();
         let args = Args::new(&words);
         let mark = call.client.reply.mark();
@@ -184,6 +194,11 @@ fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
         if let Err(error) = outcome {
             call.client.reply.truncate(mark);
             call.core.reply_error(call.client, &error);
+        }
+        if call.core.scripting.is_standing() {
+            // The client has the replies so far; what follows comes when the script is done.
+            let reply = Reply::new(call.client.proto());
+            return call.core.keep_exec(Rest { queue, slot, reply });
         }
     }
     call.core.end_unit();

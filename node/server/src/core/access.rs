@@ -138,6 +138,26 @@ impl Core {
         })
     }
 
+    /// As [`Core::permit`] for a command that a script calls; `user` is whose permissions hold.
+    pub fn permit_in_script(
+        &mut self,
+        session: SessionId,
+        user: UserId,
+        found: Found,
+        args: &Args<'_>,
+    ) -> Outcome {
+        let Some(user) = self.users.by_id(user).cloned() else { return Err(NO_AUTH) };
+        let Err(denial) = user.check(&found, args) else { return Ok(()) };
+        let line = self.client_of(session).map_or_else(String::new, |client| describe(client, self));
+        self.note_denial(denial, &user, found, args, Context::Script, line);
+        Err(Error::text(format!("ERR ACL failure in script: {}", denial.message(&user, &found))))
+    }
+
+    /// Whether the rules of `user` permit a command; nobody hears of it.
+    pub fn permits_user(&self, user: UserId, found: Found, args: &Args<'_>) -> bool {
+        self.users.by_id(user).is_some_and(|user| user.check(&found, args).is_ok())
+    }
+
     /// Whether a command of `user` that reads keys it does not name may read any.
     pub fn may_read_every_key(&self, user: UserId, found: Found, args: &Args<'_>) -> bool {
         let may = |user: &Arc<User>| user.check_reading_every_key(&found, args);

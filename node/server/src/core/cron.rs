@@ -28,8 +28,11 @@ pub async fn run(core: Rc<RefCell<Core>>) {
         let round = Instant::now();
         if !core.borrow().cron_paused {
             core.borrow_mut().tick(last.elapsed());
-            expire(&core, round).await;
-            evict(&core).await;
+            // Nothing changes under a script that stands.
+            if !core.borrow().scripting.is_standing() {
+                expire(&core, round).await;
+                evict(&core).await;
+            }
             free(&core).await;
         }
         last = round;

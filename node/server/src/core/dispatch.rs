@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use acl::UserId;
 use base::Slot;
-use commands::table::{self, Found, Host, Run};
+use commands::table::{self, Flags, Found, Host, Run};
 use commands::{Args, Ctx, Db, Error, Outcome};
 use resp::{Proto, Reply};
 
@@ -138,12 +138,13 @@ impl Core {
             }
             Keys::Across => return self.refuse(found, CROSS_SLOT),
         };
+        let flags = self.flags_of(found, args);
         self.make_room();
         if self.out_of_memory && client.in_multi() && !passes_multi(found) {
             return self.refuse(found, OUT_OF_MEMORY);
         }
-        if let Some(error) = self.state_forbids(found) {
-            return self.refuse(found, error);
+        if let Some(error) = self.state_forbids(found, flags) {
+            return self.refuse_by_state(client, found, error);
         }
         if (client.subscriber || client.monitor)
             && let Some(error) = listener_forbids(client, found)
@@ -151,9 +152,9 @@ impl Core {
             return self.refuse(found, error);
         }
         if client.in_multi() && !passes_multi(found) {
-            return self.queue(client, found, args, slot);
+            return self.queue(client, found, flags, args, slot);
         }
-        if self.pause.holds(found, client, self.now_ms) {
+        if self.pause.holds(found, flags, client, self.now_ms) {
             client.paused = true;
             return Ok(());
         }
@@ -163,9 +164,18 @@ impl Core {
         self.call(client, found, args, slot)
     }
 
+    /// The traits of a command that runs now: its row's, but for scripts, which may have their own.
+    #[inline]
+    pub fn flags_of(&self, found: Found, args: &Args<'_>) -> Flags {
+        if found.command.has(table::NO_MANDATORY_KEYS) {
+            return self.script_flags(found, args);
+        }
+        found.command.flags
+    }
+
     /// Where a command on keys of `slot` runs.
     #[inline]
-    fn route(&self, found: Found, args: &Args<'_>, slot: Slot, count: usize, permits: Permits) -> Route {
+    pub fn route(&self, found: Found, args: &Args<'_>, slot: Slot, count: usize, permits: Permits) -> Route {
         route::route(&self.cluster, found.command, slot, count, permits, || {
             let mut present = 0;
             let _ = found.command.each_key(args, &mut |i| {
@@ -175,25 +185,36 @@ impl Core {
         })
     }
 
-    /// Why the server's state does not allow `found` now.
-    pub fn state_forbids(&self, found: Found) -> Option<Error> {
-        if self.out_of_memory && found.command.has(table::DENYOOM) {
+    /// Why the server's state does not allow `found`, whose traits now are `flags`.
+    pub fn state_forbids(&self, found: Found, flags: Flags) -> Option<Error> {
+        if self.out_of_memory && flags & table::DENYOOM != 0 {
             return Some(OUT_OF_MEMORY);
         }
         // This version has no replicas, so none of those asked for can be there.
         let replication = &self.config.replication;
         let lacks = replication.min_replicas_to_write > 0 && replication.min_replicas_max_lag > 0;
-        if lacks && found.command.has(table::WRITE) {
+        if lacks && flags & table::WRITE != 0 {
             return Some(NO_REPLICAS);
         }
-        let warns = self.saving_fails() && (found.command.has(table::WRITE) || found.command.name == "ping");
-        warns.then_some(SAVING_FAILS)
+        if self.saving_fails() && (flags & table::WRITE != 0 || found.command.name == "ping") {
+            return Some(SAVING_FAILS);
+        }
+        self.busy_forbids(flags)
     }
 
     /// Counts a command that is refused before it runs.
     pub fn refuse(&mut self, found: Found, error: Error) -> Outcome {
         self.stats.command(&found).rejected += 1;
         Err(error)
+    }
+
+    /// Refuses a command for the server's state; EXEC then drops its transaction.
+    fn refuse_by_state(&mut self, client: &mut Client, found: Found, error: Error) -> Outcome {
+        if matches!(found.command.run, Run::Host(Host::Exec)) && client.in_multi() {
+            let error = admin::abort_exec(self, client, found, &error);
+            return self.refuse(found, error);
+        }
+        self.refuse(found, error)
     }
 
     /// Says why a request has no row.
@@ -226,6 +247,7 @@ impl Core {
         &mut self,
         client: &mut Client,
         found: Found,
+        flags: Flags,
         args: &Args<'_>,
         slot: Option<Slot>,
     ) -> Outcome {
@@ -233,7 +255,7 @@ impl Core {
         if slot.is_some_and(|slot| *transaction.slot.get_or_insert(slot) != slot) {
             return self.refuse(found, CROSS_SLOT);
         }
-        transaction.queue.push(Queued::new(found, args));
+        transaction.queue.push(Queued::new(found, flags, args));
         client.reply.simple("QUEUED");
         Ok(())
     }
@@ -249,7 +271,7 @@ impl Core {
         let runner = self.runner(client);
         client.commands += 1;
         let outcome = self.call_once(client, found, args, slot, runner);
-        client.blocked = !self.waiting.is_empty() && self.waiting.get(runner.session).is_some();
+        client.blocked |= !self.waiting.is_empty() && self.waiting.get(runner.session).is_some();
         self.serve_waiting();
         outcome
     }
@@ -268,8 +290,13 @@ impl Core {
             Run::Data(_) => self.run_data(&mut client.reply, found, args, slot, runner),
             Run::Host(host) => {
                 let start = Moment::now();
+                let stood = self.scripting.is_standing();
                 let outcome = admin::run(self, client, host, found, args, runner.may_block);
-                self.count(found, args, start, outcome.is_err(), Some(client));
+                // A script that is left standing is counted when it is done.
+                if stood || !self.scripting.is_standing() {
+                    let failed = outcome.is_err() | std::mem::take(&mut self.failed_quietly);
+                    self.count(found, args, start, failed, Some(client));
+                }
                 outcome
             }
             Run::Container => Err(commands::error::wrong_arity(found.command.name)),
@@ -390,7 +417,14 @@ impl Core {
 
     /// Counts a run in the statistics and the slow log.
     #[inline]
-    fn count(&mut self, found: Found, args: &Args<'_>, start: Moment, failed: bool, client: Option<&Client>) {
+    pub fn count(
+        &mut self,
+        found: Found,
+        args: &Args<'_>,
+        start: Moment,
+        failed: bool,
+        client: Option<&Client>,
+    ) {
         let elapsed_ns = start.elapsed_ns();
         let us = self.stats.ran(&found, elapsed_ns, failed, self.config.insight.latency_tracking);
         // A data command has a unit of its own; what is deeper is part of a transaction's or a script's time.

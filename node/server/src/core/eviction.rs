@@ -94,6 +94,10 @@ impl Core {
     /// Evicts keys while memory is over the limit; remembers whether a command that needs more may run.
     #[inline]
     pub fn make_room(&mut self) {
+        // Nothing changes under a script that stands.
+        if self.scripting.is_standing() {
+            return;
+        }
         if self.config.limits.maxmemory == 0 {
             self.out_of_memory = false;
             return;

@@ -25,6 +25,7 @@ use crate::core::latency::Latency;
 use crate::core::pause::Pause;
 use crate::core::propagate::Unit;
 use crate::core::push::{Late, close_full};
+use crate::core::script::Scripting;
 use crate::core::slot_stats::SlotStats;
 use crate::core::slowlog::SlowLog;
 use crate::core::stats::Stats;
@@ -83,6 +84,9 @@ impl Core {
             pause: Pause::default(),
             saves: Saves::new(clock::unix_ms() / 1000),
             snapshots: Snapshots::default(),
+            scripting: Scripting::new(&config),
+            spread: scripting::Spread::default(),
+            failed_quietly: false,
             mesh,
             dirty: 0,
             now_ms: clock::unix_ms(),
@@ -116,6 +120,7 @@ impl Core {
         }
         self.slowlog.trim(config.insight.slowlog_max_len as usize);
         self.slot_stats.switch(config.insight.cluster_slot_stats_enabled);
+        self.scripting.engine.set_memory_limit(config.limits.lua_memory_limit);
         self.config = config;
         self.update_recording();
         self.update_listening();

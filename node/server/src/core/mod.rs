@@ -11,6 +11,7 @@ pub mod latency;
 pub mod memory;
 pub mod pause;
 pub mod propagate;
+pub mod script;
 pub mod slowlog;
 pub mod stats;
 pub mod transaction;
@@ -54,6 +55,7 @@ use eviction::Eviction;
 use latency::Latency;
 use pause::Pause;
 use propagate::Unit;
+use script::Scripting;
 use slot_stats::SlotStats;
 use slowlog::SlowLog;
 use stats::Stats;
@@ -128,6 +130,12 @@ pub struct Core {
     pub saves: Saves,
     /// Images of the keys that are being written.
     pub snapshots: Snapshots,
+    /// Scripts and functions.
+    pub scripting: Scripting,
+    /// Where the effects of commands go; all the way but for a script that says otherwise.
+    pub spread: scripting::Spread,
+    /// The last command answered with an error that it wrote and counted itself.
+    pub failed_quietly: bool,
     /// Queues to and from the siblings.
     pub mesh: Mesh,
     /// Changes to keys since the last save.

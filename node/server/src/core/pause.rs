@@ -1,6 +1,6 @@
 //! CLIENT PAUSE: commands held back for some time.
 
-use commands::table::{self, Found, Host, Run};
+use commands::table::{self, Flags, Found, Host, Run};
 
 use crate::client::Client;
 
@@ -41,22 +41,22 @@ impl Pause {
         (self.until_ms > now_ms).then_some(self.until_ms)
     }
 
-    /// Whether `found`, sent by `client`, is held back.
+    /// Whether `found`, of these traits, sent by `client`, is held back.
     #[inline]
-    pub fn holds(&self, found: Found, client: &Client, now_ms: u64) -> bool {
-        self.until_ms > now_ms && self.holds_kind(found, client)
+    pub fn holds(&self, found: Found, flags: Flags, client: &Client, now_ms: u64) -> bool {
+        self.until_ms > now_ms && self.holds_kind(found, flags, client)
     }
 
-    fn holds_kind(&self, found: Found, client: &Client) -> bool {
+    fn holds_kind(&self, found: Found, flags: Flags, client: &Client) -> bool {
         match self.what {
             // Ending the pause must be possible.
             What::All => !matches!(found.command.run, Run::Host(Host::ClientUnpause | Host::ClientPause)),
             What::Writes => {
-                let writes = |found: &Found| found.command.flags & (table::WRITE | table::MAY_REPLICATE) != 0;
+                let writes = |flags: Flags| flags & (table::WRITE | table::MAY_REPLICATE) != 0;
                 let exec = matches!(found.command.run, Run::Host(Host::Exec));
                 let queued =
-                    client.transaction.as_ref().is_some_and(|t| t.queue.iter().any(|q| writes(&q.found)));
-                writes(&found) || (exec && queued)
+                    client.transaction.as_ref().is_some_and(|t| t.queue.iter().any(|q| writes(q.flags)));
+                writes(flags) || (exec && queued)
             }
         }
     }

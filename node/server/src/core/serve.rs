@@ -11,6 +11,10 @@ impl Core {
     /// Runs the commands of sessions whose keys were written, until no written key is left. Inside a unit (see
     /// `propagate`) this is left to its end.
     pub fn serve_waiting(&mut self) {
+        // A script that stands is not done with their keys.
+        if self.scripting.is_standing() {
+            return;
+        }
         if self.unit.is_open() {
             return;
         }

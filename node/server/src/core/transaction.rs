@@ -6,7 +6,7 @@ use std::collections::HashMap;
 
 use base::Slot;
 use bytes::Bytes;
-use commands::table::Found;
+use commands::table::{Flags, Found};
 use commands::{Args, Error};
 
 use crate::core::blocking::SessionId;
@@ -15,6 +15,8 @@ use crate::core::blocking::SessionId;
 pub struct Queued {
     /// Its row.
     pub found: Found,
+    /// Its traits when it was queued.
+    pub flags: Flags,
     /// Its arguments.
     pub args: Vec<Bytes>,
 }
@@ -41,8 +43,8 @@ pub const EXEC_ABORT: Error = Error::new("EXECABORT Transaction discarded becaus
 
 impl Queued {
     /// The command as it will run.
-    pub fn new(found: Found, args: &Args<'_>) -> Queued {
-        Queued { found, args: (0..args.len()).map(|i| args.to_bytes(i)).collect() }
+    pub fn new(found: Found, flags: Flags, args: &Args<'_>) -> Queued {
+        Queued { found, flags, args: (0..args.len()).map(|i| args.to_bytes(i)).collect() }
     }
 
     /// Bytes it takes.

@@ -21,6 +21,10 @@ pub enum Combine {
     CountUnion,
     /// Arrays of the same names, each with an integer: the integers are added up by name.
     SumPairs,
+    /// `+OK` if one says so.
+    AnyOk,
+    /// Arrays of zeros and ones: each is one where all say so.
+    All,
 }
 
 /// A reply whose parts are coming in.
@@ -35,6 +39,8 @@ pub struct Gather {
     first: Option<Vec<u8>>,
     names: BTreeSet<Vec<u8>>,
     pairs: Vec<(Vec<u8>, i64)>,
+    /// What all have said so far, of `All`.
+    flags: Option<Vec<bool>>,
 }
 
 impl Gather {
@@ -50,6 +56,7 @@ impl Gather {
             first: None,
             names: BTreeSet::new(),
             pairs: Vec::new(),
+            flags: None,
         }
     }
 
@@ -73,6 +80,14 @@ impl Gather {
                 let (count, end) = line_number(part);
                 self.elements += count.max(0) as usize;
                 self.joined.extend_from_slice(&part[end..]);
+            }
+            Combine::AnyOk => self.first = Some(part.to_vec()),
+            Combine::All => {
+                let said = part.split(|b| *b == b':').skip(1).map(|number| number.starts_with(b"1"));
+                match &mut self.flags {
+                    Some(flags) => flags.iter_mut().zip(said).for_each(|(flag, said)| *flag &= said),
+                    None => self.flags = Some(said.collect()),
+                }
             }
             Combine::First => {
                 if !matches!(part, b"$-1\r\n" | b"_\r\n") {
@@ -98,7 +113,8 @@ impl Gather {
 
     fn whole(&mut self, proto: Proto) -> Reply {
         let mut reply = Reply::new(proto);
-        if let Some(error) = &self.error {
+        let error = self.error.as_ref().filter(|_| self.combine != Combine::AnyOk || self.first.is_none());
+        if let Some(error) = error {
             reply.raw(error);
             return reply;
         }
@@ -109,7 +125,12 @@ impl Gather {
                 reply.array(self.elements);
                 reply.raw(&self.joined);
             }
-            Combine::First => match &self.first {
+            Combine::All => {
+                let flags = self.flags.take().unwrap_or_default();
+                reply.array(flags.len());
+                flags.iter().for_each(|flag| reply.integer(i64::from(*flag)));
+            }
+            Combine::First | Combine::AnyOk => match &self.first {
                 Some(first) => reply.raw(first),
                 None => reply.null(),
             },

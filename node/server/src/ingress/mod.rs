@@ -18,12 +18,14 @@ use commands::{Args, Error, Outcome};
 use resp::{IntegerText, Reply};
 
 use crate::admin;
+use crate::admin::scripting;
 use crate::client::{Client, Door};
 use crate::core::Core;
 use crate::pubsub;
 use crate::route::{self, CROSS_SLOT};
 use frame::{Header, Kind};
-use gather::{Combine, Gather};
+pub use gather::Combine;
+use gather::Gather;
 pub use pending::{Pending, Place};
 
 /// What only the core itself can do.
@@ -51,19 +53,24 @@ impl Core {
         core: u16,
     ) -> Outcome {
         if client.in_multi() {
-            return self.queue(client, found, args, Some(slot));
+            let flags = self.flags_of(found, args);
+            return self.queue(client, found, flags, args, Some(slot));
         }
         if matches!(found.command.run, Run::Host(Host::Watch)) {
             return self.watch_remote(client, args, slot, core);
         }
-        if !matches!(found.command.run, Run::Data(_)) {
+        if !matches!(found.command.run, Run::Data(_)) && !runs_script(found) {
             return Err(NOT_FORWARDED);
         }
-        if self.pause.holds(found, client, self.now_ms) {
+        let flags = self.flags_of(found, args);
+        if self.pause.holds(found, flags, client, self.now_ms) {
             client.paused = true;
             return Ok(());
         }
         client.commands += 1;
+        if runs_script(found) {
+            self.tell_monitors_first(client, found, args, core);
+        }
         self.tell_monitors(client, found, args, core);
         self.send_part(client, found, args, slot, core, Place::Open);
         Ok(())
@@ -307,8 +314,13 @@ fn combination(host: Host) -> Option<Combine> {
         Host::PubsubChannels | Host::PubsubShardchannels => Some(Combine::Union),
         Host::PubsubNumpat => Some(Combine::CountUnion),
         Host::PubsubNumsub | Host::PubsubShardnumsub => Some(Combine::SumPairs),
-        _ => None,
+        _ => scripting::combine(host),
     }
+}
+
+/// Whether a command runs a script.
+fn runs_script(found: Found) -> bool {
+    matches!(found.command.run, Run::Host(host) if scripting::runs_script(host))
 }
 
 /// The reply's bytes, shared values included.

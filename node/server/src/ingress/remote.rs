@@ -1,12 +1,16 @@
 //! The other end of the mesh: running siblings' commands, taking their replies.
 
+use std::collections::VecDeque;
+
 use commands::table::{Found, Host, Run};
 use commands::{Args, Error, Outcome};
 use resp::Reply;
 
 use super::frame::{self, Header, Kind};
+use crate::admin::scripting;
 use crate::core::blocking::SessionId;
-use crate::core::transaction::EXEC_ABORT;
+use crate::core::script::{Caller, Rest};
+use crate::core::transaction::{EXEC_ABORT, Queued};
 use crate::core::{Core, Runner};
 use crate::mesh::Message;
 use crate::pubsub::Kind as Channels;
@@ -93,8 +97,12 @@ impl Core {
             return Err(Error::text(String::from_utf8_lossy(args[0]).into_owned()));
         }
         let found = Found::by_id(header.row).expect("a sibling has the same table");
-        if let Run::Host(host) = found.command.run {
-            return self.run_host_frame(header.kind, host, args, reply);
+        if let Run::Host(host) = found.command.run
+            && !scripting::runs_script(host)
+        {
+            let manages = scripting::combine(host).is_some();
+            let error = self.state_forbids(found, found.command.flags).filter(|_| manages);
+            return error.map_or_else(|| self.run_host_frame(header.kind, host, args, reply), Err);
         }
         if !found.command.keys.is_empty() {
             match route::route(&self.cluster, found.command, header.slot, 1, Permits::default(), || 1) {
@@ -105,12 +113,16 @@ impl Core {
                 Route::Refuse(error) => return Err(error),
             }
         }
+        let flags = self.flags_of(found, args);
         self.make_room();
-        if let Some(error) = self.state_forbids(found) {
+        if let Some(error) = self.state_forbids(found, flags) {
             return Err(error);
         }
         let (session, ticket, user) = (header.session, header.ticket, Some(header.user));
         let runner = Runner { session, ticket, may_block, no_touch: false, user };
+        if let Run::Host(_) = found.command.run {
+            return self.run_script(Caller { runner, permits: Permits::default() }, found, args, reply);
+        }
         self.run_data(reply, found, args, Some(header.slot), runner)
     }
 
@@ -136,7 +148,7 @@ impl Core {
         }
         self.begin_unit();
         reply.array(count);
-        for _ in 0..count {
+        for done in 0..count {
             let (header, words) = frame::read_request(frames, core);
             let args = Args::new(&words);
             let mark = reply.mark();
@@ -144,6 +156,11 @@ impl Core {
                 reply.truncate(mark);
                 self.stats.error(error.code());
                 reply.error(error.as_str());
+            }
+            if self.scripting.is_standing() {
+                let left = queue_of_frames(core, count - done - 1, frames);
+                let reply = std::mem::take(reply);
+                return self.keep_exec(Rest { queue: left, slot: Some(exec.slot), reply });
             }
         }
         self.end_unit();
@@ -187,4 +204,14 @@ impl Core {
             self.mark_outgoing(index);
         }
     }
+}
+
+/// The next `count` commands of a sibling's transaction, to run later.
+fn queue_of_frames(core: u16, count: usize, frames: &mut &[u8]) -> VecDeque<Queued> {
+    let queued = (0..count).map(|_| {
+        let (header, words) = frame::read_request(frames, core);
+        let found = Found::by_id(header.row).expect("a sibling has the same table");
+        Queued::new(found, found.command.flags, &Args::new(&words))
+    });
+    queued.collect()
 }

@@ -185,11 +185,8 @@ impl Decoder<'_> {
 
     fn word(&mut self) -> Token {
         let rest = &self.text[self.at..];
-        let word = [
-            (&b"true"[..], Token::Boolean(true)),
-            (b"false", Token::Boolean(false)),
-            (b"null", Token::Null),
-        ];
+        let word =
+            [(&b"true"[..], Token::Boolean(true)), (b"false", Token::Boolean(false)), (b"null", Token::Null)];
         match self.peek(0) {
             b'"' => return self.string(),
             b'-' | b'0'..=b'9' => {

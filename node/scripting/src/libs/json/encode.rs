@@ -31,7 +31,9 @@ impl Encoder {
         match stack.kind(index) {
             Kind::String => self.string(stack.bytes(index).unwrap_or_default()),
             Kind::Number => self.number(stack.number(index).unwrap_or_default())?,
-            Kind::Boolean => self.out.extend_from_slice(if stack.boolean(index) { b"true" } else { b"false" }),
+            Kind::Boolean => {
+                self.out.extend_from_slice(if stack.boolean(index) { b"true" } else { b"false" })
+            }
             Kind::Table => self.table(stack, index, depth + 1)?,
             Kind::Nil => self.out.extend_from_slice(b"null"),
             Kind::Pointer if stack.is_null(index) => self.out.extend_from_slice(b"null"),

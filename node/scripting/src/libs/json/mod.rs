@@ -49,7 +49,9 @@ const FUNCTIONS: &[(&str, Native)] = &[
     ("encode_sparse_array", encode_sparse_array),
     ("encode_max_depth", |stack| number(stack, 1, i32::MAX, |settings| &mut settings.encode_max_depth)),
     ("decode_max_depth", |stack| number(stack, 1, i32::MAX, |settings| &mut settings.decode_max_depth)),
-    ("encode_number_precision", |stack| number(stack, 1, 14, |settings| &mut settings.encode_number_precision)),
+    ("encode_number_precision", |stack| {
+        number(stack, 1, 14, |settings| &mut settings.encode_number_precision)
+    }),
     ("encode_keep_buffer", |stack| switch(stack, |settings| &mut settings.encode_keep_buffer)),
     ("encode_invalid_numbers", encode_invalid_numbers),
     ("decode_invalid_numbers", |stack| switch(stack, |settings| &mut settings.decode_invalid_numbers)),

@@ -75,7 +75,8 @@ impl<'t> Reader<'t> {
     fn value(&mut self, stack: &mut Stack<'_>) -> Result<(), Fail> {
         if !stack.has_room(4) {
             return Err(Fail::Text(
-                "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)".to_owned(),
+                "stack overflow (too many return values at once; use unpack_one or unpack_limit instead.)"
+                    .to_owned(),
             ));
         }
         match self.bytes::<1>()?[0] {

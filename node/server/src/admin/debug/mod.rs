@@ -167,8 +167,8 @@ const ROWS: &[Row] = &[
         name: "set-disable-deny-scripts",
         words: 1..=1,
         usage: "<0|1>",
-        summary: "Accepted: there are no scripts yet that could be denied anything.",
-        run: accept_flag,
+        summary: "Whether scripts may call what scripts otherwise may not.",
+        run: lift_denial,
     },
     Row {
         name: "sleep",
@@ -221,6 +221,12 @@ fn accept_flag(call: &mut Call<'_>) -> Outcome {
 
 fn active_expire(call: &mut Call<'_>) -> Outcome {
     call.core.active_expire = flag(call);
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn lift_denial(call: &mut Call<'_>) -> Outcome {
+    call.core.scripting.lifts_denial = flag(call);
     call.client.reply.ok();
     Ok(())
 }

@@ -3,6 +3,8 @@
 
 use std::fs;
 
+use scripting::Usage;
+
 use crate::client::Client;
 use crate::core::Core;
 
@@ -18,6 +20,8 @@ pub struct Glance<'a> {
     pub resident: Option<u64>,
     /// Memory of the machine, in bytes.
     pub machine: Option<u64>,
+    /// What scripts and functions take up.
+    pub scripts: Usage,
 }
 
 /// Sums over the connections of a core.
@@ -72,7 +76,8 @@ impl<'a> Glance<'a> {
             dataset: used.saturating_sub(tables + clients.memory),
         };
         let resident = kilobytes("/proc/self/status", "VmRSS:");
-        Glance { core, clients, memory, resident, machine: kilobytes("/proc/meminfo", "MemTotal:") }
+        let (machine, scripts) = (kilobytes("/proc/meminfo", "MemTotal:"), core.scripting.engine.usage());
+        Glance { core, clients, memory, resident, machine, scripts }
     }
 
     /// Resident bytes of the process by bytes of data. A core can tell only when it is the only one.

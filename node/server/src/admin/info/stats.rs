@@ -27,7 +27,7 @@ pub(super) const STATS: &[Field] = &[
     ("expired_time_cap_reached_count", |g| g.core.stats.expire_cycles_cut.into()),
     ("evicted_keys", |g| g.core.stats.evicted_keys.into()),
     ("evicted_clients", |g| g.core.stats.evicted_clients.into()),
-    ("evicted_scripts", |_| 0.into()),
+    ("evicted_scripts", |g| g.scripts.scripts_evicted.into()),
     ("total_eviction_exceeded_time", |g| g.core.total_eviction_ms().into()),
     ("current_eviction_exceeded_time", |g| (g.core.eviction.over_for().as_millis() as u64).into()),
     ("keyspace_hits", |g| g.core.stats.hits.into()),

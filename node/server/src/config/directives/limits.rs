@@ -1,6 +1,6 @@
 //! What clients and data may use up.
 
-use super::parts::{SCRIPTS, TRACKING};
+use super::parts::TRACKING;
 use crate::config::kind::{Kind, Unit};
 use crate::config::row::{INT_MAX, LONG_MAX, UINT_MAX, ULONG_MAX, group, memory, number, one_of, special};
 use crate::config::value::{BUFFER_CLASSES, BufferLimit, MaxmemoryPolicy};
@@ -48,5 +48,7 @@ group! {
         number("tracking-table-max-keys", 0, LONG_MAX, "1000000").not_yet(TRACKING);
     /// Milliseconds after which a script or a module command makes other clients get BUSY
     busy_reply_threshold: i64 =
-        number("busy-reply-threshold", 0, LONG_MAX, "5000").alias("lua-time-limit").not_yet(SCRIPTS);
+        number("busy-reply-threshold", 0, LONG_MAX, "5000").alias("lua-time-limit");
+    /// Most memory of a core's scripts, and of its functions, in bytes
+    lua_memory_limit: usize = memory("lua-memory-limit", MIB, LONG_MAX, "512mb");
 }

@@ -54,7 +54,6 @@ pub fn find(name: &str) -> Option<&'static Row> {
 mod parts {
     pub const PERSISTENCE: &str = "snapshots and the append-only file are not built yet";
     pub const REPLICATION: &str = "replication is not built yet";
-    pub const SCRIPTS: &str = "scripts are not built yet";
     pub const TLS: &str = "TLS is not built yet";
     pub const TRACKING: &str = "client tracking is not built yet";
 }

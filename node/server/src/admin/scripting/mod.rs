@@ -1,0 +1,68 @@
+//! EVAL, SCRIPT, FCALL and FUNCTION: the commands around scripts. What a script does while it runs is in `core::script`.
+//!
+//! On the ingress those that change what is known mean every core of the process: a script loaded there can be run
+//! wherever its keys are.
+
+mod function;
+mod script;
+
+use commands::table::{Host, Run};
+use commands::{Args, Outcome};
+use resp::Reply;
+
+use super::Call;
+use crate::core::Core;
+use crate::core::script::Caller;
+use crate::ingress::Combine;
+use crate::route::Permits;
+
+/// EVAL, EVALSHA, FCALL and their read-only forms.
+pub fn eval(call: &mut Call<'_>) -> Outcome {
+    let permits = Permits { asking: call.client.asking, readonly: call.client.readonly };
+    let caller = Caller { runner: call.core.runner(call.client), permits };
+    call.core.tell_monitors_first(call.client, call.found, call.args, call.core.index);
+    call.core.run_script(caller, call.found, call.args, &mut call.client.reply)?;
+    call.client.blocked |= call.core.scripting.is_standing();
+    Ok(())
+}
+
+/// SCRIPT and FUNCTION subcommands.
+pub fn manage(call: &mut Call<'_>) -> Outcome {
+    let Run::Host(host) = call.found.command.run else { return Ok(()) };
+    run_part(call.core, host, call.args, &mut call.client.reply)
+}
+
+/// Runs a SCRIPT or FUNCTION subcommand on this core, for a client of this core or of a sibling.
+pub fn run_part(core: &mut Core, host: Host, args: &Args<'_>, reply: &mut Reply) -> Outcome {
+    match host {
+        Host::FunctionDelete => function::delete(core, args, reply),
+        Host::FunctionFlush => function::flush(core, args, reply),
+        Host::FunctionKill => script::kill(core, true, reply),
+        Host::FunctionList => function::list(core, args, reply),
+        Host::FunctionLoad => function::load(core, args, reply),
+        Host::FunctionStats => function::stats(core, reply),
+        Host::ScriptDebug => script::debug(args, reply),
+        Host::ScriptExists => script::exists(core, args, reply),
+        Host::ScriptFlush => script::flush(core, args, reply),
+        Host::ScriptKill => script::kill(core, false, reply),
+        Host::ScriptLoad => script::load(core, args, reply),
+        Host::ScriptShow => script::show(core, args, reply),
+        _ => Ok(()),
+    }
+}
+
+/// How the replies of all cores become one, for subcommands that mean all of them on the ingress.
+pub fn combine(host: Host) -> Option<Combine> {
+    match host {
+        Host::FunctionDelete | Host::FunctionFlush | Host::ScriptFlush => Some(Combine::Ok),
+        Host::FunctionLoad | Host::ScriptLoad => Some(Combine::First),
+        Host::FunctionKill | Host::ScriptKill => Some(Combine::AnyOk),
+        Host::ScriptExists => Some(Combine::All),
+        _ => None,
+    }
+}
+
+/// Whether `host` runs a script.
+pub fn runs_script(host: Host) -> bool {
+    matches!(host, Host::Eval | Host::EvalRo | Host::Evalsha | Host::EvalshaRo | Host::Fcall | Host::FcallRo)
+}
