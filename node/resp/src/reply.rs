@@ -63,6 +63,11 @@ impl Reply {
         Reply { bytes, proto, ..Reply::default() }
     }
 
+    /// Bytes that are ready to be sent as they are.
+    pub fn ready(bytes: Vec<u8>, proto: Proto) -> Reply {
+        Reply { bytes, proto, ..Reply::default() }
+    }
+
     /// Uses the memory of `bytes`, an empty buffer, from now on; for a reply that has none yet.
     pub fn adopt_buffer(&mut self, bytes: Vec<u8>) {
         debug_assert!(self.bytes.capacity() == 0 && bytes.is_empty());

@@ -27,6 +27,7 @@ mod ring;
 mod route;
 mod settings;
 mod start;
+mod tls;
 mod users;
 
 pub use allocator::Allocator;

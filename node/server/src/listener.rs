@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
-use crate::client::{Client, Door};
+use crate::client::{Client, Door, Secure};
 use crate::core::Core;
 use crate::log::{verbose, warning};
 use crate::ring::{ClientRing, Completion, Op, Token};
@@ -186,6 +186,10 @@ impl Listeners {
         verbose!("Accepted {peer}");
         let user = core.users.default_user().clone();
         let mut client = Client::new(socket, door, peer.into(), local.into(), user, core.now_ms);
+        if door == Door::Tls {
+            let Some(secure) = core.tls.clone().and_then(Secure::accept) else { return };
+            client.secure = Some(Box::new(secure));
+        }
         core.welcome(&mut client);
         let index = core.clients.insert(Box::new(client));
         if let Some(client) = core.clients.get(index) {

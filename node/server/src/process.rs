@@ -37,6 +37,8 @@ pub struct Process {
 pub struct Place {
     /// Its client port.
     pub port: u16,
+    /// Its client port for TLS; 0 for none.
+    pub tls_port: u16,
     /// Its bus port.
     pub bus_port: u16,
     /// Its folder.

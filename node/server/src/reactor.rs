@@ -118,7 +118,10 @@ impl Reactor {
             if client.reply.capacity() == 0 {
                 client.reply.adopt_buffer(core.take_buffer());
             }
-            core.receive(&mut client, self.ring.bytes(completion));
+            match client.secure.take() {
+                None => core.receive(&mut client, self.ring.bytes(completion)),
+                Some(secure) => core.receive_secure(&mut client, secure, self.ring.bytes(completion)),
+            }
             self.ring.release(completion);
             if !completion.more && client.closing != Closing::Now {
                 self.arm_recv(&mut client);
@@ -148,7 +151,7 @@ impl Reactor {
         }
         core.count_client(&mut client);
         // Replies written meanwhile, a goodbye that waited for the last byte, or nothing.
-        if !client.reply.is_empty() || client.closing != Closing::No {
+        if client.has_to_send() || client.closing != Closing::No {
             leave(core, client);
         } else {
             core.clients.put(client);

@@ -43,6 +43,8 @@ pub struct Permits {
     pub asking: bool,
     /// READONLY.
     pub readonly: bool,
+    /// How it is connected: it is sent where it can connect in the same way.
+    pub asker: Asker,
 }
 
 /// The slot of the keys in `args`.
@@ -124,7 +126,7 @@ fn route_with_care(
             have if have == count => Route::Here,
             // Some keys are here, some gone: only when all are gone the other node can answer.
             have if have > 0 && count > 1 => Route::Refuse(TRY_AGAIN),
-            _ => Route::Refuse(redirection("ASK", cluster, slot, to)),
+            _ => Route::Refuse(redirection("ASK", cluster, slot, to, permits.asker)),
         };
     }
     if cluster.importing_from(slot).is_some() && (permits.asking || command.has(table::ASKING)) {
@@ -153,8 +155,8 @@ fn reads(command: &Command) -> bool {
 }
 
 /// The error that sends a client to `node`; `kind` is `MOVED` or `ASK`.
-pub fn redirection(kind: &str, cluster: &Cluster, slot: Slot, node: NodeIndex) -> Error {
+pub fn redirection(kind: &str, cluster: &Cluster, slot: Slot, node: NodeIndex, asker: Asker) -> Error {
     let Some(node) = cluster.node(node) else { return NOT_SERVED };
-    let (host, port) = cluster.endpoint(node, Asker::default());
+    let (host, port) = cluster.endpoint(node, asker);
     Error::text(format!("{kind} {slot} {host}:{port}"))
 }

@@ -4,6 +4,7 @@ use commands::{Lfu, Settings};
 use store::types::Limits;
 
 use crate::config::{Config, EndpointType, MaxmemoryPolicy};
+use crate::process::Place;
 
 /// What data commands obey.
 pub fn data_settings(config: &Config) -> Settings {
@@ -37,13 +38,13 @@ pub fn data_settings(config: &Config) -> Settings {
     }
 }
 
-/// What the cluster's brain obeys, for the core whose client port is `port`.
-pub fn cluster_config(config: &Config, port: u16, bus_port: u16) -> cluster::Config {
+/// What the cluster's brain obeys, for the core at `place`.
+pub fn cluster_config(config: &Config, place: &Place) -> cluster::Config {
     let c = &config.cluster;
     cluster::Config {
-        port,
-        tls_port: 0,
-        bus_port,
+        port: place.port,
+        tls_port: place.tls_port,
+        bus_port: place.bus_port,
         tls_cluster: false,
         tls_replication: false,
         announce_ip: (!c.announce_ip.is_empty()).then(|| c.announce_ip.clone()),

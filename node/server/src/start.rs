@@ -30,6 +30,7 @@ use crate::process::{Place, Process};
 use crate::reactor::Reactor;
 use crate::ring::ClientRing;
 use crate::settings;
+use crate::tls;
 use crate::users;
 
 /// The file of a core's cluster state when it has a folder of its own.
@@ -56,6 +57,7 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
         .map_err(|e| format!("Can't chdir to '{}': {e}", config.general.dir))?;
     let users = users::at_start(&config, users, names_users)?;
     probe_ring()?;
+    tls::server_config(&config.tls).map_err(|e| format!("Failed to configure TLS. {e}"))?;
     if config.general.disable_thp {
         disable_huge_pages();
     }
@@ -179,37 +181,45 @@ fn wait_for_signal() {
 
 /// Ports, folders and CPUs of all cores.
 fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, String> {
-    let last = usize::from(config.network.port) + count - 1;
+    let first = main_port(config);
+    let last = usize::from(first.max(config.tls.port)) + count - 1;
     let offset = bus_offset(config);
     if last > usize::from(u16::MAX) || last as i32 + offset > i32::from(u16::MAX) {
         return Err(format!(
             "{count} cores from port {} on need ports up to {last} and bus ports {offset} above: not all are below 65536",
-            config.network.port
+            first
         ));
     }
     let root = std::env::current_dir().map_err(|e| format!("The folder 'dir' cannot be read: {e}"))?;
-    refuse_fewer_cores(&root, config.network.port, count)?;
+    refuse_fewer_cores(&root, first, count)?;
     (0..count)
         .map(|i| {
-            let port = config.network.port + i as u16;
-            let folder = if count == 1 { root.clone() } else { root.join(port.to_string()) };
+            let number = first + i as u16;
+            let folder = if count == 1 { root.clone() } else { root.join(number.to_string()) };
             fs::create_dir_all(&folder)
                 .map_err(|e| format!("The folder {} cannot be made: {e}", folder.display()))?;
             let event_fd =
                 executor::event_fd().map_err(|e| format!("No event descriptor can be had: {e}"))?;
-            let bus_port = (i32::from(port) + offset) as u16;
+            let bus_port = (i32::from(number) + offset) as u16;
+            let nth = |first: u16| if first == 0 { 0 } else { first + i as u16 };
+            let (port, tls_port) = (nth(config.network.port), nth(config.tls.port));
             // More cores than CPUs share them as the system sees fit.
             let cpu = (count <= cpus.len()).then(|| cpus[i]);
-            Ok(Place { port, bus_port, folder, cpu, event_fd, held_bytes: AtomicI64::new(0) })
+            Ok(Place { port, tls_port, bus_port, folder, cpu, event_fd, held_bytes: AtomicI64::new(0) })
         })
         .collect()
+}
+
+/// The first core's port, by which it is known.
+fn main_port(config: &Config) -> u16 {
+    if config.network.port == 0 { config.tls.port } else { config.network.port }
 }
 
 /// How far bus ports lie above client ports.
 fn bus_offset(config: &Config) -> i32 {
     match config.cluster.port {
         0 => i32::from(BUS_PORT_OFFSET),
-        first => i32::from(first) - i32::from(config.network.port),
+        first => i32::from(first) - i32::from(main_port(config)),
     }
 }
 
@@ -255,6 +265,12 @@ fn plant(config: &Config, places: &[Place]) -> Result<Vec<Seed>, String> {
         let mut bus = Vec::new();
         if place.port != 0 {
             doors.extend(listener::listen_tcp(place.port, &options)?.into_iter().map(|fd| (Door::Node, fd)));
+        }
+        if place.tls_port != 0 {
+            let listeners = listener::listen_tcp(place.tls_port, &options)?;
+            doors.extend(listeners.into_iter().map(|fd| (Door::Tls, fd)));
+        }
+        if main_port(config) != 0 {
             bus = listener::listen_tcp(place.bus_port, &options)?;
         }
         if config.ringmaster.ingress_port != 0 {
@@ -281,7 +297,7 @@ pub fn cluster_file(config: &Config, folder: &Path, cores: usize) -> PathBuf {
 /// folder is fresh, else nodes of their own.
 fn load_clusters(config: &Config, places: &[Place]) -> Result<Vec<Cluster>, String> {
     let now = clock::unix_ms();
-    let configs = places.iter().map(|p| settings::cluster_config(config, p.port, p.bus_port));
+    let configs = places.iter().map(|p| settings::cluster_config(config, p));
     let files: Vec<PathBuf> = places.iter().map(|p| cluster_file(config, &p.folder, places.len())).collect();
     let fresh = |file: &PathBuf| fs::metadata(file).is_ok_and(|meta| meta.len() > 0).then_some(()).is_none();
     if config.ringmaster.bootstrap && files.iter().all(fresh) {

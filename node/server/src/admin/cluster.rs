@@ -1,7 +1,7 @@
 //! CLUSTER: the brain's answers as RESP, and the wishes of administrators to the brain.
 
 use base::{NodeId, Slot, key_slot};
-use cluster::{Asker, Keys, Owner};
+use cluster::{Keys, Owner};
 use commands::{Error, Outcome, error};
 use resp::{Reply, parse_integer};
 use store::Keyspace;
@@ -56,7 +56,7 @@ pub fn info(call: &mut Call<'_>) -> Outcome {
 
 /// CLUSTER NODES
 pub fn nodes(call: &mut Call<'_>) -> Outcome {
-    call.client.reply.verbatim("txt", &call.core.cluster.nodes_text(Asker::default()));
+    call.client.reply.verbatim("txt", &call.core.cluster.nodes_text(call.client.asker()));
     Ok(())
 }
 
@@ -75,7 +75,7 @@ pub fn myshardid(call: &mut Call<'_>) -> Outcome {
 /// CLUSTER REPLICAS | SLAVES node
 pub fn replicas(call: &mut Call<'_>) -> Outcome {
     let id = String::from_utf8_lossy(call.args[2]);
-    let lines = call.core.cluster.replicas_of(&id, Asker::default());
+    let lines = call.core.cluster.replicas_of(&id, call.client.asker());
     let lines = lines.map_err(|e| Error::text(e.to_string()))?;
     call.client.reply.array(lines.len());
     lines.iter().for_each(|line| call.client.reply.bulk(line.as_bytes()));
@@ -113,7 +113,7 @@ pub fn getkeysinslot(call: &mut Call<'_>) -> Outcome {
 
 /// CLUSTER SLOTS
 pub fn slots(call: &mut Call<'_>) -> Outcome {
-    let ranges = call.core.cluster.slots_view(Asker::default());
+    let ranges = call.core.cluster.slots_view(call.client.asker());
     let reply = &mut call.client.reply;
     reply.array(ranges.len());
     for range in &ranges {
@@ -140,7 +140,7 @@ pub fn slots(call: &mut Call<'_>) -> Outcome {
 
 /// CLUSTER SHARDS
 pub fn shards(call: &mut Call<'_>) -> Outcome {
-    let shards = call.core.cluster.shards_view(Asker::default());
+    let shards = call.core.cluster.shards_view(call.client.asker());
     let reply = &mut call.client.reply;
     reply.array(shards.len());
     for shard in &shards {
@@ -230,8 +230,10 @@ impl crate::core::Core {
     fn end_waits_for_lost_slots(&mut self) {
         let cluster = &self.cluster;
         for (session, slot) in self.waiting.in_slots(|slot| cluster.owner(slot) != Owner::Me) {
+            let client = self.clients.get(session.index).filter(|_| session.core == self.index);
+            let asker = client.map(|client| client.asker()).unwrap_or_default();
             let error = match self.cluster.owner(slot) {
-                Owner::Node(node) => route::redirection("MOVED", &self.cluster, slot, node),
+                Owner::Node(node) => route::redirection("MOVED", &self.cluster, slot, node, asker),
                 _ => Error::new("CLUSTERDOWN Hash slot not served"),
             };
             self.give_up_waiting(session, Some(&error));

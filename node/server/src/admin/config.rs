@@ -10,16 +10,18 @@ use commands::{Error, Outcome, error};
 use super::{Call, acl};
 use crate::config::{self, Change, Config, Disk, Files, SetContext, SetError, write_atomically};
 use crate::core::stats::Stats;
-use crate::log::{self, notice};
+use crate::log::{self, notice, warning};
 use crate::mesh::Message;
-use crate::start;
+use crate::{start, tls};
 
 /// CONFIG GET pattern [pattern ...]
 pub fn get(call: &mut Call<'_>) -> Outcome {
     let mut found = call.core.config.get(&call.args[2..]);
     for (name, value) in &mut found {
-        if name == "port" {
-            *value = call.core.place().port.to_string();
+        match name.as_str() {
+            "port" => *value = call.core.place().port.to_string(),
+            "tls-port" => *value = call.core.place().tls_port.to_string(),
+            _ => {}
         }
     }
     call.client.reply.map(found.len());
@@ -63,7 +65,15 @@ fn refused(error: SetError) -> Error {
 
 /// Does for the whole process what the changed directives ask for.
 fn apply(change: Change) -> Result<Config, SetError> {
-    let Change { mut config, changed, .. } = change;
+    let Change { mut config, changed, named } = change;
+    // Files are read anew whenever a directive about them is named: that is how certificates are replaced.
+    if let Some(name) = named.iter().find(|name| name.starts_with("tls-")) {
+        tls::server_config(&config.tls).map_err(|e| {
+            warning!("{e}");
+            let reason = "Unable to update TLS configuration. Check server logs.";
+            SetError::Failed((*name).to_owned(), reason.to_owned())
+        })?;
+    }
     for name in changed {
         let failed = |reason: String| SetError::Failed(name.to_owned(), reason);
         match name {

@@ -132,15 +132,20 @@ fn check_route(call: &mut Call<'_>) -> Result<(), Option<Error>> {
     };
     let writes = transaction.queue.iter().find(|q| q.found.command.has(commands::table::WRITE));
     let sample = writes.or(transaction.queue.first()).map_or(call.found, |queued| queued.found);
-    let permits = Permits { asking: call.client.asking, readonly: call.client.readonly };
+    let permits =
+        Permits { asking: call.client.asking, readonly: call.client.readonly, asker: call.client.asker() };
     let (count, present) = (count_keys(transaction), || present_keys(call.core, transaction, slot));
     let core = match route::route(&call.core.cluster, sample.command, slot, count, permits, present) {
         Route::Here => None,
         Route::Node(node) if call.client.door == Door::Ingress => match call.core.sibling(node) {
             Some(core) => Some(core),
-            None => return Err(Some(route::redirection("MOVED", &call.core.cluster, slot, node))),
+            None => {
+                return Err(Some(route::redirection("MOVED", &call.core.cluster, slot, node, permits.asker)));
+            }
         },
-        Route::Node(node) => return Err(Some(route::redirection("MOVED", &call.core.cluster, slot, node))),
+        Route::Node(node) => {
+            return Err(Some(route::redirection("MOVED", &call.core.cluster, slot, node, permits.asker)));
+        }
         Route::Refuse(error) => return Err(Some(error)),
     };
     let watches_here = call.client.transaction.as_ref().is_some_and(|t| t.watches);

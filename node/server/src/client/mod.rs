@@ -6,17 +6,20 @@
 mod describe;
 mod input;
 mod output;
+mod secure;
 
 use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 use std::sync::Arc;
 
 use acl::User;
 use bytes::Bytes;
+use cluster::Asker;
 use resp::{Proto, Reply};
 
 pub use describe::describe;
 pub use input::{Input, Next};
 pub use output::Sending;
+pub use secure::Secure;
 
 use crate::core::access::Access;
 use crate::core::transaction::Transaction;
@@ -28,6 +31,8 @@ use crate::ring::{Op, Token};
 pub enum Door {
     /// The core's own port.
     Node,
+    /// The core's own port for TLS.
+    Tls,
     /// The port of the whole process.
     Ingress,
     /// The unix socket.
@@ -49,7 +54,7 @@ pub enum Answers {
 }
 
 /// How a connection ends.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Closing {
     /// It does not.
     #[default]
@@ -69,6 +74,8 @@ pub struct Client {
     /// See `index`.
     pub generation: u32,
     socket: OwnedFd,
+    /// Its TLS session, where it has one.
+    pub secure: Option<Box<Secure>>,
     /// Where it came in.
     pub door: Door,
     /// `ip:port` of the peer and of our end, or the unix socket's path.
@@ -156,6 +163,7 @@ impl Client {
             index: 0,
             generation: 0,
             socket,
+            secure: None,
             door,
             peer,
             local,
@@ -202,6 +210,11 @@ impl Client {
     /// The token of one of its operations.
     pub fn token(&self, op: Op) -> Token {
         Token { op, index: self.index, generation: self.generation }
+    }
+
+    /// The addresses it can use are those for such a client.
+    pub fn asker(&self) -> Asker {
+        Asker { tls: self.door == Door::Tls, ipv6: self.local.starts_with('[') }
     }
 
     /// Whether it comes from this machine.

@@ -57,15 +57,23 @@ impl Sending {
 impl Client {
     /// Hands the replies written so far to the ring, unless an earlier send is still under way.
     pub fn start_send(&mut self, ring: &mut ClientRing) {
-        if self.sending.is_some() || self.reply.is_empty() || self.closing == super::Closing::Now {
+        if self.sending.is_some() || !self.has_to_send() || self.closing == super::Closing::Now {
             return;
         }
         let proto = self.reply.proto;
-        let reply = std::mem::replace(&mut self.reply, Reply::new(proto));
+        let mut reply = std::mem::replace(&mut self.reply, Reply::new(proto));
+        if let Some(secure) = &mut self.secure {
+            reply = Reply::ready(secure.seal(&reply), proto);
+        }
         // SAFETY: `msghdr` is plain data for which all zeros are valid.
         let message = unsafe { std::mem::zeroed() };
         self.sending = Some(Box::new(Sending { reply, done: 0, pieces: Vec::new(), message }));
         self.submit_send(ring);
+    }
+
+    /// Whether there are replies, or what a TLS session has to say by itself.
+    pub fn has_to_send(&self) -> bool {
+        !self.reply.is_empty() || self.secure.as_ref().is_some_and(|secure| secure.wants_send())
     }
 
     fn submit_send(&mut self, ring: &mut ClientRing) {

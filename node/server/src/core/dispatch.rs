@@ -112,7 +112,7 @@ impl Core {
         let slot = match keys {
             Keys::None => None,
             Keys::In(slot, count) => {
-                let permits = Permits { asking, readonly: client.readonly };
+                let permits = Permits { asking, readonly: client.readonly, asker: client.asker() };
                 match self.route(found, args, slot, count, permits) {
                     Route::Here => {}
                     Route::Node(node) if client.door == Door::Ingress => match self.sibling(node) {
@@ -120,12 +120,12 @@ impl Core {
                         Some(_) if command.has(table::PUBSUB) => {}
                         Some(core) => return self.forward(client, found, args, slot, core),
                         None => {
-                            let error = route::redirection("MOVED", &self.cluster, slot, node);
+                            let error = route::redirection("MOVED", &self.cluster, slot, node, permits.asker);
                             return self.refuse(found, error);
                         }
                     },
                     Route::Node(node) => {
-                        let error = route::redirection("MOVED", &self.cluster, slot, node);
+                        let error = route::redirection("MOVED", &self.cluster, slot, node, permits.asker);
                         return self.refuse(found, error);
                     }
                     Route::Refuse(error) => return self.refuse(found, error),

@@ -32,6 +32,7 @@ use crate::core::stats::Stats;
 use crate::core::transaction::Watch;
 use crate::core::{Core, Runner};
 use crate::executor;
+use crate::log::warning;
 use crate::mesh::Mesh;
 use crate::monitor::Monitors;
 use crate::persist::{Saves, Snapshots};
@@ -40,6 +41,7 @@ use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
 use crate::settings::data_settings;
 use crate::start::random_u64;
+use crate::tls;
 
 impl Core {
     /// Core `index` of `process`.
@@ -63,6 +65,7 @@ impl Core {
             keys: Keyspace::new(),
             clients: Clients::default(),
             settings: data_settings(&config),
+            tls: None,
             config: config.clone(),
             cluster,
             bus: Bus::default(),
@@ -121,6 +124,11 @@ impl Core {
         self.slowlog.trim(config.insight.slowlog_max_len as usize);
         self.slot_stats.switch(config.insight.cluster_slot_stats_enabled);
         self.scripting.engine.set_memory_limit(config.limits.lua_memory_limit);
+        match tls::server_config(&config.tls) {
+            Ok(settings) => self.tls = settings,
+            // At start and by CONFIG SET it was tried before; the files have changed since.
+            Err(e) => warning!("TLS stays as it is: {e}"),
+        }
         self.config = config;
         self.update_recording();
         self.update_listening();

@@ -90,6 +90,8 @@ pub struct Core {
     pub acl_log: acl::Log,
     /// What data commands need of the configuration.
     pub settings: Settings,
+    /// What a TLS session begins with, when there is a port for them.
+    pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Its view of the cluster.
     pub cluster: Cluster,
     /// Its links to other nodes.

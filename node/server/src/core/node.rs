@@ -123,7 +123,7 @@ impl Core {
     /// Obeys `config` from now on.
     pub fn adopt_config(&mut self, config: Config) {
         let place = &self.process.cores[usize::from(self.index)];
-        let brain = settings::cluster_config(&config, place.port, place.bus_port);
+        let brain = settings::cluster_config(&config, place);
         let now = self.bus_now();
         self.cluster.set_config(brain, now);
         self.apply_config(config);

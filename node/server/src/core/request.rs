@@ -13,7 +13,7 @@ use commands::table::Found;
 use resp::{Limits, Parsed, Parser, ProtocolError};
 use smallvec::SmallVec;
 
-use crate::client::{Client, Closing, Input, Next};
+use crate::client::{Client, Closing, Input, Next, Secure};
 use crate::core::Core;
 use crate::core::access::Access;
 use crate::log::verbose;
@@ -59,6 +59,21 @@ impl Core {
         } else if client.closing == Closing::No {
             client.input.get_or_insert_default().append(data);
             self.run_input(client);
+        }
+    }
+
+    /// As [`Core::receive`], for bytes of a TLS session.
+    pub fn receive_secure(&mut self, client: &mut Client, mut secure: Box<Secure>, data: &[u8]) {
+        let fed = secure.feed(data, &mut |plain| self.receive(client, plain));
+        client.secure = Some(secure);
+        match fed {
+            Ok(true) => {}
+            Ok(false) => client.shut(),
+            Err(error) => {
+                verbose!("Error accepting a client connection: {error} (addr={})", client.peer);
+                // The alert that says so is still to be sent.
+                client.closing = client.closing.max(Closing::AfterReply);
+            }
         }
     }
 

@@ -111,13 +111,13 @@ impl Core {
     }
 
     /// Where `slot` is served: this core (`None`) or a sibling; a peer's slot is an error for the client.
-    fn core_of_slot(&self, slot: Slot) -> Result<Option<u16>, Error> {
+    fn core_of_slot(&self, client: &Client, slot: Slot) -> Result<Option<u16>, Error> {
         match self.cluster.owner(slot) {
             Owner::Me => Ok(None),
             Owner::None => Err(Error::new("CLUSTERDOWN Hash slot not served")),
             Owner::Node(node) => match self.sibling(node) {
                 Some(core) => Ok(Some(core)),
-                None => Err(route::redirection("MOVED", &self.cluster, slot, node)),
+                None => Err(route::redirection("MOVED", &self.cluster, slot, node, client.asker())),
             },
         }
     }
@@ -138,7 +138,7 @@ impl Core {
         let mut parts = Vec::with_capacity(words.len() / width);
         for part in words.chunks_exact(width) {
             let slot = key_slot(part[0]);
-            parts.push((slot, self.core_of_slot(slot)?, part));
+            parts.push((slot, self.core_of_slot(client, slot)?, part));
         }
         self.tell_monitors(client, found, args, self.index);
         let pending = client.pending.get_or_insert_default();

@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 
+use cluster::Asker;
 use commands::table::{Found, Host, Run};
 use commands::{Args, Error, Outcome};
 use resp::Reply;
@@ -108,7 +109,13 @@ impl Core {
             match route::route(&self.cluster, found.command, header.slot, 1, Permits::default(), || 1) {
                 Route::Here => {}
                 Route::Node(node) => {
-                    return Err(route::redirection("MOVED", &self.cluster, header.slot, node));
+                    return Err(route::redirection(
+                        "MOVED",
+                        &self.cluster,
+                        header.slot,
+                        node,
+                        Asker::default(),
+                    ));
                 }
                 Route::Refuse(error) => return Err(error),
             }
