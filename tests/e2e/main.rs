@@ -9,3 +9,4 @@ mod monitor;
 mod pubsub;
 mod slots;
 mod start;
+mod tls;

@@ -112,7 +112,7 @@ fn is_shown(found: Found) -> bool {
 fn sender(client: &Client) -> Cow<'_, str> {
     match client.door {
         Door::Unix => format!("unix:{}", client.peer.trim_end_matches(":0")).into(),
-        Door::Node | Door::Ingress => (&*client.peer).into(),
+        Door::Node | Door::Tls | Door::Ingress => (&*client.peer).into(),
     }
 }
 

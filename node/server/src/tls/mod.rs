@@ -29,6 +29,7 @@ pub fn server_config(tls: &Tls) -> Result<Option<Arc<ServerConfig>>, String> {
     if tls.port == 0 {
         return Ok(None);
     }
+    let (chain, key) = identity(tls)?;
     let provider = Arc::new(provider(tls)?);
     let builder = ServerConfig::builder_with_provider(provider.clone());
     let builder = builder.with_protocol_versions(&versions(&tls.protocols)?).map_err(|e| e.to_string())?;
@@ -41,7 +42,6 @@ pub fn server_config(tls: &Tls) -> Result<Option<Arc<ServerConfig>>, String> {
             builder.with_client_cert_verifier(verifier.build().map_err(|e| e.to_string())?)
         }
     };
-    let (chain, key) = identity(tls)?;
     let mut config = builder
         .with_single_cert(chain, key)
         .map_err(|e| format!("Failed to load private key '{}' for '{}': {e}", tls.key_file, tls.cert_file))?;
