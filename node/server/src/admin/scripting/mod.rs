@@ -18,7 +18,8 @@ use crate::route::Permits;
 
 /// EVAL, EVALSHA, FCALL and their read-only forms.
 pub fn eval(call: &mut Call<'_>) -> Outcome {
-    let permits = Permits { asking: call.client.asking, readonly: call.client.readonly };
+    let permits =
+        Permits { asking: call.client.asking, readonly: call.client.readonly, asker: call.client.asker() };
     let caller = Caller { runner: call.core.runner(call.client), permits };
     call.core.tell_monitors_first(call.client, call.found, call.args, call.core.index);
     call.core.run_script(caller, call.found, call.args, &mut call.client.reply)?;
