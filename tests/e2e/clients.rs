@@ -3,15 +3,15 @@
 use std::path::Path;
 use std::process::Command;
 
-use kit::{ringmaster, run};
+use kit::{free_ports, ringmaster, run};
 
-fn python(script: &str, environment: &str, port: u16) {
+fn python(script: &str, environment: &str, ports: &[u16]) {
     let here = Path::new(env!("CARGO_MANIFEST_DIR"));
     let python = here.join(environment).join("bin/python");
     assert!(python.exists(), "{} is missing: run tests/run", python.display());
     let output = Command::new(python)
         .arg(here.join("e2e").join(script))
-        .arg(port.to_string())
+        .args(ports.iter().map(u16::to_string))
         .output()
         .expect("python runs");
     let text =
@@ -22,14 +22,21 @@ fn python(script: &str, environment: &str, port: u16) {
 #[test]
 fn redis_py_and_valkey_glide() {
     let server = ringmaster(3, &["--bootstrap", "yes"]);
-    python("redis_py.py", ".venv", server.port);
-    python("glide_client.py", ".venv", server.port);
+    python("redis_py.py", ".venv", &[server.port]);
+    python("glide_client.py", ".venv", &[server.port]);
+}
+
+#[test]
+fn redis_py_listens() {
+    let ingress = free_ports(1);
+    let server = ringmaster(2, &["--bootstrap", "yes", "--ingress-port", &ingress.to_string()]);
+    python("redis_py_listen.py", ".venv", &[server.port, ingress]);
 }
 
 #[test]
 fn redis_py_cluster() {
     let server = ringmaster(3, &["--bootstrap", "yes"]);
-    python("redis_py_cluster.py", ".venv-old", server.port);
+    python("redis_py_cluster.py", ".venv-old", &[server.port]);
 }
 
 #[test]

@@ -10,3 +10,4 @@ mod pubsub;
 mod slots;
 mod start;
 mod tls;
+mod tracking;

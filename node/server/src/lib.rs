@@ -28,6 +28,7 @@ mod route;
 mod settings;
 mod start;
 mod tls;
+mod tracking;
 mod users;
 
 pub use allocator::Allocator;

@@ -22,6 +22,7 @@ use crate::core::blocking::SessionId;
 use crate::ingress::frame;
 use crate::pubsub::{Published, Wants};
 use crate::ring::ClientRing;
+use crate::tracking::Broadcast;
 
 /// Messages a queue holds; more wait at the sender.
 const QUEUE_LEN: usize = 256;
@@ -49,6 +50,12 @@ pub enum Message {
         /// See above.
         here: bool,
     },
+    /// A client of the sender broadcasts (CLIENT TRACKING).
+    Broadcast(Box<Broadcast>),
+    /// It broadcasts no more.
+    EndBroadcast(SessionId),
+    /// All keys of the sender are gone: what tracking clients have of them is stale.
+    AllStale,
     /// These slots left the process: the ingress clients' subscriptions to their shard channels end.
     SlotsGone(Vec<Slot>),
 }
@@ -169,6 +176,11 @@ impl Mesh {
     /// The buffer of request frames for `core`.
     pub fn requests(&mut self, core: u16) -> Option<&mut Vec<u8>> {
         Some(&mut self.lanes.get_mut(usize::from(core))?.as_mut()?.requests)
+    }
+
+    /// The buffer of replies, and of news among them, for `core`.
+    pub fn replies(&mut self, core: u16) -> Option<&mut Vec<u8>> {
+        Some(&mut self.lanes.get_mut(usize::from(core))?.as_mut()?.replies)
     }
 
     /// Sends the reply of a session's command to the core that holds its connection.

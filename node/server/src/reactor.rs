@@ -90,6 +90,9 @@ impl Reactor {
         }
         let messages = core.take_messages();
         core.go_on_with_script();
+        if core.tracking.has_news() {
+            core.broadcast();
+        }
         self.flush(&mut core);
         core.send_messages(&mut self.ring);
         match (events, messages) {

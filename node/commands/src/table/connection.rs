@@ -96,6 +96,17 @@ pub(super) const ROWS: &[Command] = &[
 
 const CLIENT_SUBCOMMANDS: &[Command] = &[
     Command {
+        name: "caching",
+        arity: 3,
+        flags: NOSCRIPT | LOADING | STALE | SENTINEL,
+        acl: CONNECTION,
+        group: Group::Connection,
+        since: "6.0.0",
+        summary: "Says whether the keys of the next command are tracked.",
+        run: Run::Host(Host::ClientCaching),
+        ..ROW
+    },
+    Command {
         name: "capa",
         arity: -3,
         flags: NOSCRIPT | LOADING | STALE,
@@ -251,6 +262,17 @@ const CLIENT_SUBCOMMANDS: &[Command] = &[
         summary: "Names the connection.",
         tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
         run: Run::Host(Host::ClientSetname),
+        ..ROW
+    },
+    Command {
+        name: "tracking",
+        arity: -3,
+        flags: NOSCRIPT | LOADING | STALE | SENTINEL,
+        acl: CONNECTION,
+        group: Group::Connection,
+        since: "6.0.0",
+        summary: "Begins or ends messages about keys that change, for a cache of the client's own.",
+        run: Run::Host(Host::ClientTracking),
         ..ROW
     },
     Command {

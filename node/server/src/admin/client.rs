@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use acl::Users;
 use commands::{Args, Error, Outcome, error};
-use resp::{Proto, parse_integer};
+use resp::parse_integer;
 
 use super::{Call, connection};
 use crate::client::{Answers, Client, Closing, describe};
@@ -301,29 +301,5 @@ pub fn unblock(call: &mut Call<'_>) -> Outcome {
         call.core.give_up_waiting(session, with_error.then_some(&error));
     }
     call.client.reply.integer(i64::from(session.is_some()));
-    Ok(())
-}
-
-/// CLIENT GETREDIR: tracking is not there yet, so it is off.
-pub fn getredir(call: &mut Call<'_>) -> Outcome {
-    call.client.reply.integer(-1);
-    Ok(())
-}
-
-/// CLIENT TRACKINGINFO: tracking is not there yet, so it is off.
-pub fn trackinginfo(call: &mut Call<'_>) -> Outcome {
-    let reply = &mut call.client.reply;
-    reply.map(3);
-    reply.bulk(b"flags");
-    if reply.proto == Proto::Resp3 {
-        reply.set(1)
-    } else {
-        reply.array(1)
-    }
-    reply.bulk(b"off");
-    reply.bulk(b"redirect");
-    reply.integer(-1);
-    reply.bulk(b"prefixes");
-    reply.array(0);
     Ok(())
 }

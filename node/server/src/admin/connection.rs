@@ -148,6 +148,7 @@ pub fn reset(call: &mut Call<'_>) -> Outcome {
     super::transaction::drop_transaction(call);
     call.core.forget_subscriptions(call.client);
     call.core.forget_monitor(call.client);
+    call.core.stop_tracking(call.client);
     let client = &mut *call.client;
     client.reply.proto = Proto::Resp2;
     client.name = bytes::Bytes::new();

@@ -21,6 +21,7 @@ pub mod scripting;
 mod server;
 mod slot_stats;
 mod slowlog;
+mod tracking;
 mod transaction;
 
 pub use slowlog::without_secrets;
@@ -93,9 +94,10 @@ pub fn run(
         Host::Asking => connection::asking(call),
         Host::Auth => connection::auth(call),
         Host::Bgsave => persistence::bgsave(call),
+        Host::ClientCaching => tracking::caching(call),
         Host::ClientCapa => client::capa(call),
         Host::ClientGetname => client::getname(call),
-        Host::ClientGetredir => client::getredir(call),
+        Host::ClientGetredir => tracking::getredir(call),
         Host::ClientId => client::id(call),
         Host::ClientInfo => client::info(call),
         Host::ClientKill => client::kill(call),
@@ -106,7 +108,8 @@ pub fn run(
         Host::ClientReply => client::reply(call),
         Host::ClientSetinfo => client::setinfo(call),
         Host::ClientSetname => client::setname(call),
-        Host::ClientTrackinginfo => client::trackinginfo(call),
+        Host::ClientTracking => tracking::tracking(call),
+        Host::ClientTrackinginfo => tracking::trackinginfo(call),
         Host::ClientUnblock => client::unblock(call),
         Host::ClientUnpause => client::unpause(call),
         Host::ClusterAddslots

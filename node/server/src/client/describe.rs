@@ -7,6 +7,7 @@ use commands::table::Found;
 use super::{Client, Closing, Door};
 use crate::core::Core;
 use crate::pubsub::Kind;
+use crate::tracking::{Mode, Wishes};
 use resp::Proto;
 
 /// The line of `client`, a connection of `core`: every field of the command page of CLIENT LIST, without the
@@ -34,7 +35,7 @@ pub fn describe(client: &Client, core: &Core) -> String {
     field("name", &String::from_utf8_lossy(&client.name));
     field("age", &seconds_since(client.created_ms));
     field("idle", &seconds_since(client.active_ms));
-    field("flags", &flags(client, core.watch.is_dirty(session)));
+    field("flags", &flags(client, core.watch.is_dirty(session), core.tracking.of(client.index)));
     field("db", &0);
     field("sub", &core.pubsub.number(client.index, Kind::Channel));
     field("psub", &core.pubsub.number(client.index, Kind::Pattern));
@@ -56,7 +57,7 @@ pub fn describe(client: &Client, core: &Core) -> String {
     let last = client.last_row.and_then(Found::by_id);
     field("cmd", &last.map_or_else(|| "NULL".to_owned(), |found| found.full_name()));
     field("user", &String::from_utf8_lossy(client.user.name()));
-    field("redir", &-1);
+    field("redir", &core.tracking.redirection(client.index));
     field("resp", &if client.proto() == Proto::Resp3 { 3 } else { 2 });
     field("lib-name", &String::from_utf8_lossy(&client.lib_name));
     field("lib-ver", &String::from_utf8_lossy(&client.lib_version));
@@ -66,13 +67,17 @@ pub fn describe(client: &Client, core: &Core) -> String {
     line
 }
 
-/// The letters of what is special about a connection, `N` for nothing. `watch_broken`: a watched key changed.
-fn flags(client: &Client, watch_broken: bool) -> String {
+/// The letters of what is special about a connection, `N` for nothing. `watch_broken`: a watched key changed;
+/// `wishes`: what it tracks.
+fn flags(client: &Client, watch_broken: bool, wishes: Option<&Wishes>) -> String {
     let letters = [
         (client.monitor, 'O'),
         (client.subscriber, 'P'),
         (client.in_multi(), 'x'),
         (client.blocked || client.paused, 'b'),
+        (wishes.is_some(), 't'),
+        (wishes.is_some_and(|wishes| wishes.broken), 'R'),
+        (wishes.is_some_and(|wishes| wishes.mode == Mode::Broadcast), 'B'),
         (watch_broken, 'd'),
         (client.closing == Closing::AfterReply, 'c'),
         (client.closing == Closing::Now, 'A'),

@@ -67,7 +67,7 @@ pub enum Closing {
 
 /// One connection.
 pub struct Client {
-    /// Unique in the process's life on this core, ascending.
+    /// Unique in the process, ascending on each core.
     pub id: u64,
     /// Where it stands in the core's table, and which incarnation.
     pub index: u32,
@@ -144,6 +144,8 @@ pub struct Client {
     pub pending: Option<Box<Pending>>,
     /// Has subscriptions.
     pub subscriber: bool,
+    /// Tracks what it reads (CLIENT TRACKING).
+    pub tracks_reads: bool,
     /// Said MONITOR.
     pub monitor: bool,
 }
@@ -198,6 +200,7 @@ impl Client {
             paused: false,
             pending: None,
             subscriber: false,
+            tracks_reads: false,
             monitor: false,
         }
     }

@@ -15,7 +15,7 @@ use resp::Proto;
 use crate::core::Runner;
 
 /// A client of some core of the process, also if it is gone meanwhile.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SessionId {
     /// The core that holds the connection.
     pub core: u16,

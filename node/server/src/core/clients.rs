@@ -8,6 +8,8 @@ pub struct Clients {
     slots: Vec<Slot>,
     free: Vec<u32>,
     next_id: u64,
+    /// Number of cores: no two clients of a process have the same number.
+    id_step: u64,
     count: usize,
 }
 
@@ -22,6 +24,11 @@ struct Slot {
 const GENERATION_MASK: u32 = (1 << 24) - 1;
 
 impl Clients {
+    /// No connections yet; they get every `step`-th number behind `first`.
+    pub fn numbered(first: u64, step: u64) -> Clients {
+        Clients { next_id: first + 1, id_step: step, ..Clients::default() }
+    }
+
     /// Number of connections.
     pub fn len(&self) -> usize {
         self.count
@@ -34,8 +41,8 @@ impl Clients {
             self.slots.len() as u32 - 1
         });
         let slot = &mut self.slots[index as usize];
-        self.next_id += 1;
         client.id = self.next_id;
+        self.next_id += self.id_step;
         client.index = index;
         client.generation = slot.generation;
         slot.client = Some(client);

@@ -97,6 +97,7 @@ impl Core {
         self.end_pause();
         self.drive_cluster();
         self.save_if_due();
+        self.limit_tracking();
         let ms = since.as_millis() as u64;
         self.stats.ops.sample(self.stats.commands, ms);
         self.stats.input_rate.sample(self.stats.net_input_bytes, ms);

@@ -27,7 +27,7 @@ impl Core {
         self.stats.expired_keys += 1;
         self.effects.reset();
         self.effects.expire(key);
-        self.tell_touched();
+        self.tell_touched(None);
         self.propagate_expired(key);
     }
 
@@ -37,7 +37,7 @@ impl Core {
         self.effects.reset();
         self.effects.modified(key);
         self.effects.notify(key, Class::Evicted, "evicted");
-        self.tell_touched();
+        self.tell_touched(None);
         let lazy = self.config.keyspace.lazyfree_lazy_eviction;
         self.propagate(&[if lazy { b"UNLINK" } else { &b"DEL"[..] }, key]);
     }
@@ -59,7 +59,7 @@ impl Core {
         if empty {
             self.effects.notify(key, Class::Generic, "del");
         }
-        self.tell_touched();
+        self.tell_touched(None);
         let words: Vec<&[u8]> =
             [b"HDEL", key].into_iter().chain(fields.iter().map(|field| &field[..])).collect();
         self.propagate(&words);

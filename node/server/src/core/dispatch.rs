@@ -10,7 +10,7 @@ use acl::UserId;
 use base::Slot;
 use commands::table::{self, Flags, Found, Host, Run};
 use commands::{Args, Ctx, Db, Error, Outcome};
-use resp::{Proto, Reply};
+use resp::Reply;
 
 use crate::admin;
 use crate::client::{Answers, Client, Door};
@@ -18,13 +18,13 @@ use crate::clock::Moment;
 use crate::core::Core;
 use crate::core::access::Access;
 use crate::core::blocking::{Blocked, SessionId};
+use crate::core::listener::listener_forbids;
 use crate::core::request::Read;
 use crate::core::transaction::Queued;
 use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
 
 const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
 const NO_REPLICAS: Error = Error::new("NOREPLICAS Not enough good replicas to write.");
-const MONITOR_AND_KEYS: Error = Error::new("ERR Replica can't interact with the keyspace");
 const SAVING_FAILS: Error = Error::new(
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \
      may modify the data set are disabled, because this instance is configured to report errors during writes if \
@@ -45,6 +45,8 @@ pub struct Runner {
     pub no_touch: bool,
     /// Whose permissions hold; none when nothing is to be asked.
     pub user: Option<UserId>,
+    /// Whether what it reads is remembered (CLIENT TRACKING).
+    pub tracks: bool,
 }
 
 impl Core {
@@ -73,6 +75,12 @@ impl Core {
 
     /// Runs one request; its reply, if it is made now, is written unless CLIENT REPLY says no.
     fn run_answered(&mut self, client: &mut Client, args: &Args<'_>, read: Read) {
+        self.late.begin(client);
+        self.make_room();
+        if !self.late.is_empty() {
+            // What had to give way was evicted before the command: so is the word of it.
+            self.deliver_late(client);
+        }
         let mark = client.reply.mark();
         let before = client.reply.len();
         let asking = client.asking;
@@ -85,6 +93,9 @@ impl Core {
         if asking && !client.in_multi() {
             client.asking =
                 read.is_some_and(|(found, _)| matches!(found.command.run, Run::Host(Host::Asking)));
+        }
+        if client.tracks_reads {
+            self.end_caching(client, read.map(|(found, _)| found));
         }
         match client.answers {
             Answers::On => {}
@@ -139,7 +150,6 @@ impl Core {
             Keys::Across => return self.refuse(found, CROSS_SLOT),
         };
         let flags = self.flags_of(found, args);
-        self.make_room();
         if self.out_of_memory && client.in_multi() && !passes_multi(found) {
             return self.refuse(found, OUT_OF_MEMORY);
         }
@@ -350,6 +360,9 @@ impl Core {
             self.count(found, args, start, outcome.is_err(), None);
         }
         self.spread_effects(found, args, slot, runner, reply.proto, start);
+        if runner.tracks && found.command.has(table::READONLY) {
+            self.remember_read(found, args, runner.session);
+        }
         if self.effects.recording {
             self.propagate_effects(found, args);
         }
@@ -372,7 +385,7 @@ impl Core {
         self.stats.hits += effects.hits;
         self.stats.misses += effects.misses;
         self.stats.expired_keys += effects.expired.len() as u64;
-        self.tell_touched();
+        self.tell_touched(Some(runner.session));
         let effects = &mut self.effects;
         if effects.flush {
             return self.flush_all();
@@ -390,29 +403,6 @@ impl Core {
                 self.update_listening();
             }
         }
-    }
-
-    /// Tells whoever watches, waits for or is subscribed to keys what happened to them.
-    pub fn tell_touched(&mut self) {
-        for key in &self.effects.expired {
-            self.watch.expired(key);
-        }
-        let touched = std::mem::take(&mut self.effects.touched);
-        for touch in &touched {
-            if touch.modified {
-                self.watch.written(&touch.key);
-                self.waiting.written(&touch.key);
-            }
-            if let Some((class, event)) = touch.event {
-                self.notify(class, event, &touch.key);
-            }
-        }
-        self.effects.touched = touched;
-    }
-
-    /// Effects are recorded key by key only while somebody wants to know.
-    pub fn update_listening(&mut self) {
-        self.effects.listening = !self.watch.is_empty() || !self.waiting.is_empty() || self.wants_events();
     }
 
     /// Counts a run in the statistics and the slow log.
@@ -451,41 +441,6 @@ impl Core {
     pub fn session(&self, client: &Client) -> SessionId {
         SessionId { core: self.index, index: client.index, generation: client.generation }
     }
-}
-
-/// Why a client that is sent messages must not run `found`.
-fn listener_forbids(client: &Client, found: Found) -> Option<Error> {
-    if client.subscriber && client.proto() == Proto::Resp2 && !suits_subscribers(found) {
-        return Some(not_for_subscribers(found));
-    }
-    let touches_keys = found.command.flags & (table::WRITE | table::READONLY | table::MAY_REPLICATE) != 0;
-    (client.monitor && touches_keys).then_some(MONITOR_AND_KEYS)
-}
-
-/// Whether a RESP2 client with subscriptions may run `found`: it cannot tell replies from messages.
-fn suits_subscribers(found: Found) -> bool {
-    matches!(
-        found.command.run,
-        Run::Host(
-            Host::Subscribe
-                | Host::Ssubscribe
-                | Host::Psubscribe
-                | Host::Unsubscribe
-                | Host::Sunsubscribe
-                | Host::Punsubscribe
-                | Host::Ping
-                | Host::Quit
-                | Host::Reset
-        )
-    )
-}
-
-fn not_for_subscribers(found: Found) -> Error {
-    Error::text(format!(
-        "ERR Can't execute '{}': only (P|S)SUBSCRIBE / (P|S)UNSUBSCRIBE / PING / QUIT / RESET are allowed in this \
-         context",
-        found.full_name()
-    ))
 }
 
 /// Commands that run at once, also between MULTI and EXEC.

@@ -24,7 +24,7 @@ use crate::core::eviction::Eviction;
 use crate::core::latency::Latency;
 use crate::core::pause::Pause;
 use crate::core::propagate::Unit;
-use crate::core::push::{Late, close_full};
+use crate::core::push::{Late, Woken, close_full};
 use crate::core::script::Scripting;
 use crate::core::slot_stats::SlotStats;
 use crate::core::slowlog::SlowLog;
@@ -42,6 +42,7 @@ use crate::replication::Replication;
 use crate::settings::data_settings;
 use crate::start::random_u64;
 use crate::tls;
+use crate::tracking::Tracking;
 
 impl Core {
     /// Core `index` of `process`.
@@ -63,7 +64,7 @@ impl Core {
             core_ids,
             process,
             keys: Keyspace::new(),
-            clients: Clients::default(),
+            clients: Clients::numbered(u64::from(index), mesh.cores() as u64),
             settings: data_settings(&config),
             tls: None,
             config: config.clone(),
@@ -81,6 +82,7 @@ impl Core {
             watch: Watch::default(),
             waiting: Waiting::default(),
             pubsub: PubSub::default(),
+            tracking: Tracking::default(),
             monitors: Monitors::default(),
             siblings_want: vec![Wants::default(); mesh.cores()],
             told_wants: Wants::default(),
@@ -102,6 +104,7 @@ impl Core {
             client_bytes: 0,
             out_of_memory: false,
             late: Late::default(),
+            woken: Woken::default(),
             read_ahead: Vec::new(),
             spare_buffers: Vec::new(),
         };
@@ -132,13 +135,15 @@ impl Core {
         self.config = config;
         self.update_recording();
         self.update_listening();
+        self.limit_tracking();
     }
 
     /// How a client's own commands run.
     pub fn runner(&self, client: &Client) -> Runner {
         let user = (client.access != Access::Everything).then(|| client.user.id());
         let session = self.session(client);
-        Runner { session, ticket: 0, may_block: true, no_touch: client.no_touch, user }
+        let tracks = client.tracks_reads && self.tracking.remembers(client.index);
+        Runner { session, ticket: 0, may_block: true, no_touch: client.no_touch, user, tracks }
     }
 
     /// Notes a slow command.
@@ -182,6 +187,7 @@ impl Core {
         self.forget_session(session);
         self.forget_subscriptions(&mut client);
         self.forget_monitor(&mut client);
+        self.stop_tracking(&mut client);
         if let Some(core) = client.transaction.as_ref().and_then(|t| t.remote) {
             self.forget_remote(&client, core);
         }
@@ -196,6 +202,7 @@ impl Core {
 
     /// Deletes all keys; they are freed in slices.
     pub fn flush_all(&mut self) {
+        self.invalidate_all();
         let (keys, now_ms) = (&self.keys, self.now_ms);
         self.watch.written_if(|key, slot| {
             let live = |at_ms: u64| at_ms > now_ms;
@@ -233,7 +240,7 @@ impl Core {
 
     /// Whether replies or messages wait for the client loop to send them.
     pub fn has_work_for_clients(&self) -> bool {
-        !self.outbox.is_empty() || self.mesh.has_outgoing()
+        !self.outbox.is_empty() || self.mesh.has_outgoing() || self.tracking.has_news()
     }
 
     /// Wakes this core's own client loop, should it be parked.

@@ -21,11 +21,13 @@ pub mod cron;
 mod departure;
 mod dispatch;
 mod life;
+mod listener;
 mod node;
 mod push;
 mod request;
 mod serve;
 pub mod slot_stats;
+mod touched;
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -47,6 +49,7 @@ use crate::persist::{Saves, Snapshots};
 use crate::process::{Place, Process};
 use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
+use crate::tracking::Tracking;
 
 use blocking::Waiting;
 use clients::Clients;
@@ -120,6 +123,8 @@ pub struct Core {
     pub waiting: Waiting,
     /// Subscriptions.
     pub pubsub: PubSub,
+    /// CLIENT TRACKING.
+    pub tracking: Tracking,
     /// MONITOR.
     pub monitors: Monitors,
     /// What clients of each sibling want to hear of this core, by core.
@@ -154,6 +159,8 @@ pub struct Core {
     pub outbox: Vec<u32>,
     /// Messages for the client whose command runs now.
     late: push::Late,
+    /// The same for a client that waited and whose command runs again.
+    woken: push::Woken,
     read_ahead: Vec<request::Ahead>,
     spare_buffers: Vec<Vec<u8>>,
     /// What was removed and is still to be freed.

@@ -57,6 +57,7 @@ impl Core {
             }
             Effect::Close { link } => self.bus.close(link),
             Effect::DeleteKeys(slots) => {
+                self.invalidate_slots(&slots);
                 for slot in slots {
                     self.snapshots.before_slot_change(&self.keys, slot);
                     let gone = self.keys.take_slot(slot);

@@ -2,8 +2,9 @@
 //!
 //! A message may be for any client, also for the one whose command runs now: that one is out of the table
 //! meanwhile, and half of its reply may be written. What it gets is kept here and follows its reply, as in Redis;
-//! inside EXEC or a script, the reply of the whole. A client that does not read is closed when what waits for it
-//! is over its output limits; were that looked at only between commands, one command could fill the memory.
+//! inside EXEC or a script, the reply of the whole. The same holds for a client that waited and whose command runs
+//! again at the end of another's (`woken`). A client that does not read is closed when what waits for it is over
+//! its output limits; were that looked at only between commands, one command could fill the memory.
 
 use resp::Reply;
 
@@ -13,7 +14,7 @@ use crate::core::Core;
 use crate::core::blocking::SessionId;
 use crate::log::warning;
 
-/// Messages for the client whose command runs now.
+/// Messages for a client whose command runs now.
 #[derive(Default)]
 pub struct Late {
     reply: Reply,
@@ -21,6 +22,13 @@ pub struct Late {
     class: usize,
     /// Its limit was passed: it is to be closed.
     overflow: bool,
+}
+
+/// Messages for a client that waited and whose command runs again.
+#[derive(Default)]
+pub struct Woken {
+    client: Option<u32>,
+    late: Late,
 }
 
 impl Late {
@@ -51,6 +59,9 @@ impl Core {
     pub fn push_to_client(&mut self, session: SessionId, write: impl FnOnce(&mut Reply)) {
         debug_assert_eq!(session.core, self.index);
         let limits = &self.config.limits.client_output_buffer_limit;
+        if self.woken.client == Some(session.index) {
+            return self.woken.late.write(limits, write);
+        }
         if self.clients.is_taken(session.index, session.generation) {
             return self.late.write(limits, write);
         }
@@ -76,15 +87,33 @@ impl Core {
 
     /// Writes the messages that came for `client` while its command ran behind the command's reply.
     pub fn deliver_late(&mut self, client: &mut Client) {
-        let late = std::mem::take(&mut self.late.reply);
-        client.push(|reply| reply.append(&late));
-        self.give_buffer(late.into_buffer());
-        if std::mem::take(&mut self.late.overflow) {
+        let late = std::mem::take(&mut self.late);
+        client.push(|reply| reply.append(&late.reply));
+        if late.overflow {
             close_full(client);
             self.stats.output_buffer_disconnections += 1;
         }
+        self.give_buffer(late.reply.into_buffer());
+        self.late.begin(client);
         // One of them may have told it of a shard channel's end.
         client.subscriber = self.pubsub.of(client.index).is_some();
+    }
+
+    /// The command of a client that waited is about to run again.
+    pub fn begin_woken(&mut self, session: SessionId) {
+        if session.core == self.index
+            && let Some(client) = self.clients.get(session.index)
+        {
+            self.woken.client = Some(session.index);
+            self.woken.late.begin(client);
+        }
+    }
+
+    /// Writes the messages that came for a client that waited behind its reply, if it got one.
+    pub fn end_woken(&mut self) {
+        let Woken { client, late } = std::mem::take(&mut self.woken);
+        let Some(index) = client.filter(|_| !late.is_empty()) else { return };
+        self.push_to_client(self.session_at(index), |reply| reply.append(&late.reply));
     }
 }
 

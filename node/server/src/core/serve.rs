@@ -34,6 +34,7 @@ impl Core {
         let mut reply = Reply::new(proto);
         let interrupted = self.slot_stats.begin(blocked.bytes);
         let args = Args::new(&words);
+        self.begin_woken(session);
         let outcome = match self.permit_session(session, runner.user, found, &args) {
             Ok(()) => self.run_data(&mut reply, found, &args, Some(slot), runner),
             Err(error) => self.refuse(found, error),
@@ -45,6 +46,7 @@ impl Core {
         if !reply.is_empty() {
             self.end_wait(session, &reply, true);
         }
+        self.end_woken();
         self.slot_stats.resume(interrupted);
     }
 

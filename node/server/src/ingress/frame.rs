@@ -8,10 +8,15 @@
 //! request: kind u8 | proto u8 | row u16 | slot u16 | words u16.. | index u32 | generation u32 | ticket u32
 //!          | user u32, then `words` times: length u32, bytes
 //! reply:   index u32 | generation u32 | ticket u32 | length u32 | RESP bytes
+//! news:    index u32 | generation u32, highest bit set | kind u32 | length u32, then keys: length u32, bytes
 //! ```
+//!
+//! The second byte of a request, `proto`, also says whether what it reads is tracked. News are invalidations for a
+//! tracking client: among the replies, as they must not overtake them.
 
 use acl::UserId;
 use base::Slot;
+use bytes::Bytes;
 use commands::Args;
 use resp::Proto;
 use smallvec::SmallVec;
@@ -52,6 +57,34 @@ pub struct Header {
     pub ticket: u32,
     /// Whose permissions hold.
     pub user: UserId,
+    /// What it reads is remembered for client-side caching.
+    pub tracks: bool,
+}
+
+/// Why a client hears of a key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum News {
+    /// It read the key.
+    Read = 0,
+    /// It read the key, and wrote it itself.
+    Own = 1,
+    /// It broadcasts.
+    Broadcast = 2,
+}
+
+/// The second byte of a request.
+const RESP3: u8 = 1;
+const TRACKS: u8 = 2;
+/// Generations of sessions have 24 bits.
+const IS_NEWS: u32 = 1 << 31;
+
+/// What [`read_reply`] finds.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Answer<'a> {
+    /// The reply to the command with this ticket.
+    Reply(u32, &'a [u8]),
+    /// News.
+    News(News, Vec<Bytes>),
 }
 
 /// Words of nearly all commands fit without an allocation.
@@ -61,7 +94,7 @@ pub type Words<'a> = SmallVec<[&'a [u8]; 12]>;
 pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
     let mut fixed = [0u8; 26];
     fixed[0] = header.kind as u8;
-    fixed[1] = u8::from(header.proto == Proto::Resp3);
+    fixed[1] = if header.proto == Proto::Resp3 { RESP3 } else { 0 } | if header.tracks { TRACKS } else { 0 };
     fixed[2..4].copy_from_slice(&header.row.to_le_bytes());
     fixed[4..6].copy_from_slice(&header.slot.number().to_le_bytes());
     fixed[6..10].copy_from_slice(&(args.len() as u32).to_le_bytes());
@@ -100,7 +133,9 @@ pub fn read_request<'a>(rest: &mut &'a [u8], core: u16) -> (Header, Words<'a>) {
         5 => Kind::Refused,
         _ => Kind::Forget,
     };
-    let proto = if take::<1>(rest)[0] == 1 { Proto::Resp3 } else { Proto::Resp2 };
+    let [flags] = take(rest);
+    let proto = if flags & RESP3 != 0 { Proto::Resp3 } else { Proto::Resp2 };
+    let tracks = flags & TRACKS != 0;
     let row = u16::from_le_bytes(take(rest));
     let slot = Slot::new(u16::from_le_bytes(take(rest))).expect("a sibling sends slots");
     let count = u32::from_le_bytes(take(rest));
@@ -108,7 +143,8 @@ pub fn read_request<'a>(rest: &mut &'a [u8], core: u16) -> (Header, Words<'a>) {
     let ticket = u32::from_le_bytes(take(rest));
     let user = UserId::new(u32::from_le_bytes(take(rest))).expect("a sibling sends users");
     let words = (0..count).map(|_| take_bytes(rest)).collect();
-    (Header { kind, proto, row, slot, session: SessionId { core, index, generation }, ticket, user }, words)
+    let session = SessionId { core, index, generation };
+    (Header { kind, proto, row, slot, session, ticket, user, tracks }, words)
 }
 
 /// Appends a reply's header; its `len` bytes are to follow.
@@ -119,11 +155,34 @@ pub fn begin_reply(out: &mut Vec<u8>, session: SessionId, ticket: u32, len: usiz
     }
 }
 
-/// Takes a reply off the front: index, generation, ticket, RESP bytes.
-pub fn read_reply<'a>(rest: &mut &'a [u8]) -> (u32, u32, u32, &'a [u8]) {
+/// Appends news of `keys`.
+pub fn write_news(out: &mut Vec<u8>, session: SessionId, news: News, keys: &[Bytes]) {
+    let len = keys.iter().map(|key| 4 + key.len()).sum();
+    begin_reply(out, SessionId { generation: session.generation | IS_NEWS, ..session }, news as u32, len);
+    for key in keys {
+        out.extend_from_slice(&(key.len() as u32).to_le_bytes());
+        out.extend_from_slice(key);
+    }
+}
+
+/// Takes a reply or news off the front, for the client with this index and generation.
+pub fn read_reply<'a>(rest: &mut &'a [u8]) -> (u32, u32, Answer<'a>) {
     let (index, generation) = (u32::from_le_bytes(take(rest)), u32::from_le_bytes(take(rest)));
-    let ticket = u32::from_le_bytes(take(rest));
-    (index, generation, ticket, take_bytes(rest))
+    let number = u32::from_le_bytes(take(rest));
+    let mut bytes = take_bytes(rest);
+    if generation & IS_NEWS == 0 {
+        return (index, generation, Answer::Reply(number, bytes));
+    }
+    let news = match number {
+        0 => News::Read,
+        1 => News::Own,
+        _ => News::Broadcast,
+    };
+    let mut keys = Vec::new();
+    while !bytes.is_empty() {
+        keys.push(Bytes::copy_from_slice(take_bytes(&mut bytes)));
+    }
+    (index, generation & !IS_NEWS, Answer::News(news, keys))
 }
 
 #[cfg(test)]
@@ -134,7 +193,7 @@ mod tests {
     fn round_trips() {
         let session = SessionId { core: 3, index: 7, generation: 9 };
         let (kind, proto, slot, user) = (Kind::Run, Proto::Resp3, Slot::ZERO, UserId::new(4).unwrap());
-        let header = Header { kind, proto, row: 12, slot, session, ticket: 5, user };
+        let header = Header { kind, proto, row: 12, slot, session, ticket: 5, user, tracks: true };
         let mut out = Vec::new();
         write_request(&mut out, &header, &Args::new(&[b"get", b""]));
         write_request(&mut out, &Header { kind: Kind::Watch, ..header }, &Args::new(&[]));
@@ -151,6 +210,11 @@ mod tests {
         let mut out = Vec::new();
         begin_reply(&mut out, session, 5, 3);
         out.extend_from_slice(b"+x\n");
-        assert_eq!(read_reply(&mut &out[..]), (7, 9, 5, &b"+x\n"[..]));
+        let keys = [Bytes::from_static(b"a"), Bytes::new()];
+        write_news(&mut out, session, News::Own, &keys);
+        let mut rest = &out[..];
+        assert_eq!(read_reply(&mut rest), (7, 9, Answer::Reply(5, b"+x\n")));
+        assert_eq!(read_reply(&mut rest), (7, 9, Answer::News(News::Own, keys.to_vec())));
+        assert!(rest.is_empty());
     }
 }

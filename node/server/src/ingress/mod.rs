@@ -103,7 +103,8 @@ impl Core {
     ) {
         let session = self.session(client);
         let (proto, user) = (client.proto(), client.user.id());
-        let header = Header { kind, proto, row: found.id, slot, session, ticket, user };
+        let tracks = client.tracks_reads && self.tracking.remembers(client.index);
+        let header = Header { kind, proto, row: found.id, slot, session, ticket, user, tracks };
         self.stats.forwarded += 1;
         if let Some(out) = self.mesh.requests(core) {
             frame::write_request(out, &header, args);

@@ -7,7 +7,7 @@ use commands::table::{Found, Host, Run};
 use commands::{Args, Error, Outcome};
 use resp::Reply;
 
-use super::frame::{self, Header, Kind};
+use super::frame::{self, Answer, Header, Kind};
 use crate::admin::scripting;
 use crate::core::blocking::SessionId;
 use crate::core::script::{Caller, Rest};
@@ -42,6 +42,9 @@ impl Core {
                 Message::Published(published) => self.hear_published(*published),
                 Message::Wants(wants) => self.hear_wants(core, wants),
                 Message::Monitored { line, here } => self.show_line(&line, here),
+                Message::Broadcast(broadcast) => self.broadcast_to_sibling(&broadcast),
+                Message::EndBroadcast(session) => self.end_broadcast_to_sibling(session),
+                Message::AllStale => self.hear_all_stale(),
                 Message::SlotsGone(slots) => self.end_shard_channels(&slots, true),
             }
         }
@@ -126,7 +129,7 @@ impl Core {
             return Err(error);
         }
         let (session, ticket, user) = (header.session, header.ticket, Some(header.user));
-        let runner = Runner { session, ticket, may_block, no_touch: false, user };
+        let runner = Runner { session, ticket, may_block, no_touch: false, user, tracks: header.tracks };
         if let Run::Host(_) = found.command.run {
             return self.run_script(Caller { runner, permits: Permits::default() }, found, args, reply);
         }
@@ -194,7 +197,14 @@ impl Core {
 
     fn take_replies(&mut self, mut frames: &[u8]) {
         while !frames.is_empty() {
-            let (index, generation, ticket, resp) = frame::read_reply(&mut frames);
+            let (index, generation, answer) = frame::read_reply(&mut frames);
+            let (ticket, resp) = match answer {
+                Answer::Reply(ticket, resp) => (ticket, resp),
+                Answer::News(news, keys) => {
+                    self.hear_news(SessionId { core: self.index, index, generation }, news, &keys);
+                    continue;
+                }
+            };
             let Some(client) = self.clients.get(index).filter(|c| c.generation == generation) else {
                 continue;
             };

@@ -68,7 +68,7 @@ pub(super) const CLIENTS: &[Field] = &[
     ("client_recent_max_input_buffer", |g| g.clients.longest_input.into()),
     ("client_recent_max_output_buffer", |g| g.clients.longest_output.into()),
     ("blocked_clients", |g| (g.core.waiting.len() as u64 + g.clients.paused).into()),
-    ("tracking_clients", |_| 0.into()),
+    ("tracking_clients", |g| g.core.tracking.clients().into()),
     ("pubsub_clients", |g| g.core.pubsub.clients().into()),
     ("watching_clients", |g| g.core.watch.sessions().into()),
     ("clients_in_timeout_table", |g| g.core.waiting.timed_out(u64::MAX).len().into()),

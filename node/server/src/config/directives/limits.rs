@@ -1,6 +1,5 @@
 //! What clients and data may use up.
 
-use super::parts::TRACKING;
 use crate::config::kind::{Kind, Unit};
 use crate::config::row::{INT_MAX, LONG_MAX, UINT_MAX, ULONG_MAX, group, memory, number, one_of, special};
 use crate::config::value::{BUFFER_CLASSES, BufferLimit, MaxmemoryPolicy};
@@ -45,7 +44,7 @@ group! {
     lfu_decay_time: u32 = number("lfu-decay-time", 0, INT_MAX, "1");
     /// Most keys remembered for clients that track; 0 is no limit
     tracking_table_max_keys: u64 =
-        number("tracking-table-max-keys", 0, LONG_MAX, "1000000").not_yet(TRACKING);
+        number("tracking-table-max-keys", 0, LONG_MAX, "1000000");
     /// Milliseconds after which a script or a module command makes other clients get BUSY
     busy_reply_threshold: i64 =
         number("busy-reply-threshold", 0, LONG_MAX, "5000").alias("lua-time-limit");

@@ -55,5 +55,4 @@ mod parts {
     pub const PERSISTENCE: &str = "snapshots and the append-only file are not built yet";
     pub const REPLICATION: &str = "replication is not built yet";
     pub const TLS: &str = "TLS is not built yet";
-    pub const TRACKING: &str = "client tracking is not built yet";
 }
