@@ -13,6 +13,9 @@ const LIMIT: Duration = Duration::from_secs(30);
 /// How long a server may take to end after SIGTERM.
 const END_LIMIT: Duration = Duration::from_secs(10);
 
+/// Characters of a server's log that a failed test shows.
+const LOG_SHOWN: usize = 2000;
+
 /// A running server; it ends with this value.
 pub struct Process {
     child: Child,
@@ -162,6 +165,11 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
+        if std::thread::panicking() {
+            let log = self.log();
+            let from = log.char_indices().rev().nth(LOG_SHOWN).map_or(0, |(at, _)| at);
+            eprintln!("the log of the server on port {} ends:\n{}", self.port, &log[from..]);
+        }
         let _ = self.child.kill();
         let _ = self.child.wait();
         let _ = fs::remove_dir_all(&self.folder);

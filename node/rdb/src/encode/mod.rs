@@ -65,7 +65,7 @@ enum Place {
 impl Encoder {
     /// Writes about `limit` bytes of the value, more only when a single part is longer; whether it is whole now.
     pub fn step(&mut self, entry: EntryRef<'_>, limit: usize, out: &mut Writer) -> bool {
-        let end = out.len() + limit.max(1);
+        let end = out.len().saturating_add(limit.max(1));
         while !matches!(self.0, Place::End) && out.len() < end {
             self.0 = self.write_some(entry, end, out);
         }
