@@ -19,6 +19,8 @@ pub struct Settings {
     pub lfu: Option<Lfu>,
     /// `lazyfree-lazy-user-del`: DEL frees as UNLINK does. Replies are the same either way.
     pub lazy_user_del: bool,
+    /// `rdbcompression`: DUMP compresses strings.
+    pub compress_dumps: bool,
 }
 
 /// The constants of the access-frequency counter (`lfu-log-factor`, `lfu-decay-time` in minutes).
@@ -32,7 +34,13 @@ pub struct Lfu {
 
 impl Default for Settings {
     fn default() -> Settings {
-        Settings { limits: Limits::default(), string_max: 512 << 20, lfu: None, lazy_user_del: false }
+        Settings {
+            limits: Limits::default(),
+            string_max: 512 << 20,
+            lfu: None,
+            lazy_user_del: false,
+            compress_dumps: true,
+        }
     }
 }
 

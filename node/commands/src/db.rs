@@ -226,6 +226,14 @@ impl<'a> Db<'a> {
         Some(result)
     }
 
+    /// Says how `key` was used before it came here.
+    pub fn set_used(&mut self, key: &[u8], used: Used) {
+        let clock = used.clock(self.now_ms, self.lfu);
+        if let (Some(clock), Some(entry)) = (clock, self.live(key)) {
+            entry.set_clock(clock);
+        }
+    }
+
     /// Deletes `key`; whether it was there. Notifying is the caller's.
     pub fn remove(&mut self, key: &[u8]) -> bool {
         self.take(key).map(|entry| discard(self.garbage, entry)).is_some()
@@ -333,6 +341,28 @@ fn touch(entry: &Entry, now_ms: u64, lfu: Option<Lfu>, chance: f64) {
     // Most keys of a busy core were used this second already: nothing is written then.
     if entry.clock() != clock {
         entry.set_clock(clock);
+    }
+}
+
+/// What is known of a key's use that comes from elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Used {
+    /// It was used so many seconds ago.
+    Ago(u64),
+    /// This is its access counter.
+    Often(u8),
+}
+
+impl Used {
+    /// The clock of a key that was used so; `None` where the policy does not go by that.
+    pub fn clock(self, now_ms: u64, lfu: Option<Lfu>) -> Option<u32> {
+        match (self, lfu) {
+            (Used::Ago(seconds), None) => {
+                Some(((now_ms / 1000).wrapping_sub(seconds.min(LRU_MASK)) & LRU_MASK) as u32)
+            }
+            (Used::Often(counter), Some(_)) => Some(lfu_minutes(now_ms) << 8 | u32::from(counter)),
+            _ => None,
+        }
     }
 }
 

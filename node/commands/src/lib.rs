@@ -33,6 +33,6 @@ mod whole;
 
 pub use args::Args;
 pub use ctx::{Ctx, Lfu, Settings};
-pub use db::{Create, Db, Expire, discard, idle_seconds, lfu_counter};
+pub use db::{Create, Db, Expire, Used, discard, idle_seconds, lfu_counter};
 pub use effects::{Block, Class, Effects, Outcome, Touch, Unblocked};
 pub use error::Error;

@@ -3,15 +3,23 @@
 //! A pure crate: bytes in, bytes out. It knows no file and no socket, and time is an argument.
 //!
 //! Writing, from the bottom up: [`crc64`] and [`lzf`], [`writer`] (numbers and strings), [`encode`] (values),
-//! [`file`](mod@file) (what stands around them), [`snapshot`] (which values, and when).
+//! [`file`](mod@file) (what stands around them), [`snapshot`] (which values, and when). Reading: [`reader`],
+//! [`decode`] (values), [`load`] (files). [`dump`] is one value by itself.
 
 pub mod crc64;
+pub mod decode;
+pub mod dump;
 pub mod encode;
 pub mod file;
 pub mod format;
+pub mod load;
 pub mod lzf;
+pub mod reader;
 pub mod snapshot;
 pub mod writer;
+
+#[cfg(test)]
+mod tests;
 
 pub use file::{File, Usage};
 pub use snapshot::{Format, Image, Snapshot};

@@ -35,6 +35,7 @@ pub fn data_settings(config: &Config) -> Settings {
         string_max: config.limits.proto_max_bulk_len,
         lfu,
         lazy_user_del: config.keyspace.lazyfree_lazy_user_del,
+        compress_dumps: config.persistence.rdbcompression,
     }
 }
 

@@ -3,6 +3,7 @@
 mod copy;
 mod expire;
 pub(crate) mod object;
+mod restore;
 mod scan;
 
 use store::EntryRef;
@@ -16,6 +17,7 @@ pub(crate) use copy::copy;
 pub(crate) use expire::{
     Conditions, expire, expireat, expiretime, persist, pexpire, pexpireat, pexpiretime, pttl, ttl,
 };
+pub(crate) use restore::{dump, restore};
 pub(crate) use scan::{keys, scan};
 
 const NO_MOVE: Error = Error::new("ERR MOVE is not allowed in cluster mode");

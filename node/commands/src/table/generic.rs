@@ -30,6 +30,18 @@ pub(super) const ROWS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "dump",
+        arity: 2,
+        flags: READONLY,
+        keys: &[one(1, RO | ACCESS)],
+        acl: KEYSPACE,
+        since: "2.6.0",
+        summary: "Returns a value as bytes that RESTORE takes.",
+        tips: &["nondeterministic_output"],
+        run: Run::Data(generic::dump),
+        ..ROW
+    },
+    Command {
         name: "exists",
         arity: -2,
         flags: READONLY | FAST,
@@ -191,6 +203,17 @@ pub(super) const ROWS: &[Command] = &[
         since: "1.0.0",
         summary: "Gives a key another name if no key has it.",
         run: Run::Data(generic::renamenx),
+        ..ROW
+    },
+    Command {
+        name: "restore",
+        arity: -4,
+        flags: WRITE | DENYOOM,
+        keys: &[one(1, OW | UPDATE)],
+        acl: KEYSPACE | DANGEROUS,
+        since: "2.6.0",
+        summary: "Sets a key to the value in DUMP's bytes.",
+        run: Run::Data(generic::restore),
         ..ROW
     },
     Command {

@@ -1,5 +1,6 @@
 //! Rows of the server commands.
 
+use crate::generic;
 use crate::table::keys::*;
 use crate::table::*;
 use crate::whole;
@@ -146,6 +147,18 @@ pub(super) const ROWS: &[Command] = &[
         since: "1.0.0",
         summary: "Shows every command that runs.",
         run: Run::Host(Host::Monitor),
+        ..ROW
+    },
+    Command {
+        name: "restore-asking",
+        arity: -4,
+        flags: WRITE | DENYOOM | ASKING,
+        keys: &[one(1, OW | UPDATE)],
+        acl: KEYSPACE | DANGEROUS,
+        group: Group::Server,
+        since: "3.0.0",
+        summary: "RESTORE of a key whose slot is being imported.",
+        run: Run::Data(generic::restore),
         ..ROW
     },
     Command {

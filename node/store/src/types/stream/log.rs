@@ -87,21 +87,9 @@ impl Log {
         nodes: impl IntoIterator<Item = (StreamId, Listpack)>,
         counters: Counters,
     ) -> Result<Log, Corrupt> {
-        let mut log = Log { counters: Counters { length: 0, ..counters }, ..Log::default() };
-        let mut last = None;
-        for (base, listpack) in nodes {
-            let node = Node::from_listpack(base, &listpack).ok_or(Corrupt)?;
-            if last.is_some_and(|last| base <= last) {
-                return Err(Corrupt);
-            }
-            last = node.entries(base).rev().find(|entry| !entry.is_deleted()).map(|entry| entry.id).or(last);
-            log.counters.length += node.live() as u64;
-            log.node_bytes += node.memory_bytes();
-            log.nodes.insert(base, node);
-        }
-        log.find_first();
-        let is_sound = log.counters.length == counters.length && last.is_none_or(|id| id <= counters.last_id);
-        if is_sound { Ok(log) } else { Err(Corrupt) }
+        let mut log = LogBuilder::default();
+        nodes.into_iter().try_for_each(|(base, listpack)| log.push(base, &listpack))?;
+        log.finish(counters)
     }
 
     /// The counters.
@@ -382,6 +370,45 @@ impl Log {
     fn find_first(&mut self) {
         let first = self.range(StreamId::MIN, StreamId::MAX).next().map(|entry| entry.id);
         self.counters.first_id = first.unwrap_or(StreamId::MIN);
+    }
+}
+
+/// A log whose nodes come one by one from outside.
+#[derive(Default)]
+pub struct LogBuilder {
+    log: Log,
+    last: Option<StreamId>,
+}
+
+impl LogBuilder {
+    /// Adds a node behind those before.
+    ///
+    /// # Errors
+    /// [`Corrupt`] for a malformed node, or IDs out of order.
+    pub fn push(&mut self, base: StreamId, listpack: &Listpack) -> Result<(), Corrupt> {
+        let node = Node::from_listpack(base, listpack).ok_or(Corrupt)?;
+        if self.last.is_some_and(|last| base <= last) {
+            return Err(Corrupt);
+        }
+        let top = node.entries(base).rev().find(|entry| !entry.is_deleted()).map(|entry| entry.id);
+        self.last = top.or(self.last);
+        self.log.counters.length += node.live() as u64;
+        self.log.node_bytes += node.memory_bytes();
+        self.log.nodes.insert(base, node);
+        Ok(())
+    }
+
+    /// The log of these nodes and counters; see [`Log::restore`].
+    ///
+    /// # Errors
+    /// [`Corrupt`] for a wrong length, or a last ID below an entry.
+    pub fn finish(self, counters: Counters) -> Result<Log, Corrupt> {
+        let LogBuilder { mut log, last } = self;
+        let length = log.counters.length;
+        log.counters = counters;
+        log.find_first();
+        let is_sound = length == counters.length && last.is_none_or(|id| id <= counters.last_id);
+        if is_sound { Ok(log) } else { Err(Corrupt) }
     }
 }
 

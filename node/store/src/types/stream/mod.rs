@@ -18,7 +18,7 @@ mod tests;
 
 pub use group::{Consumer, ConsumerId, Group, Pending};
 pub use id::{NewId, StreamId};
-pub use log::{AddError, Corrupt, Counters, Log, SetIdError, Trim};
+pub use log::{AddError, Corrupt, Counters, Log, LogBuilder, SetIdError, Trim};
 pub use node::Entry;
 
 use std::collections::BTreeMap;
