@@ -266,7 +266,9 @@ fn read_between(key: &mut Key, version: u16, reader: &mut Reader<'_>) -> Read<St
         op::RESIZEDB => return Ok(between(Event::Sizes(reader.length()?, reader.length()?))),
         op::FUNCTION2 => return Ok(between(Event::Function(reader.text()?.into_vec()))),
         op::SLOT_INFO if version >= VERSION_REDIS_MAX => {
-            (reader.length()?, reader.length()?, reader.length()?);
+            for _slot_keys_expires in 0..3 {
+                reader.length()?;
+            }
         }
         op::SLOT_IMPORT if version >= VERSION_VALKEY_MIN => skip_slot_import(reader)?,
         op::FUNCTION_PRE_GA => return Err(Fault::Bad("functions of a release candidate")),
@@ -290,5 +292,6 @@ fn skip_slot_import(reader: &mut Reader<'_>) -> Read<()> {
     if ranges > SLOT_COUNT as u64 {
         return Err(Fault::Bad("more ranges than slots"));
     }
-    (0..ranges).try_for_each(|_| Ok((reader.length()?, reader.length()?)).map(drop))
+    // The first and the last slot of each.
+    (0..2 * ranges).try_for_each(|_| reader.length().map(drop))
 }
