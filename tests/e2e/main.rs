@@ -7,6 +7,7 @@ mod ingress;
 mod memory;
 mod monitor;
 mod pubsub;
+mod replication;
 mod slots;
 mod start;
 mod tls;

@@ -111,6 +111,11 @@ impl Cluster {
         self.log_notice(format!("Manual failover requested by replica {label}."));
     }
 
+    /// Whether a manual failover is under way that this node takes part in.
+    pub fn is_failing_over(&self) -> bool {
+        self.manual.in_progress()
+    }
+
     /// The driver has paused writing clients, and this is the offset since then.
     pub fn clients_paused(&mut self, replication: Replication, now: u64) {
         self.replication = replication;

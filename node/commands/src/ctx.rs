@@ -17,10 +17,24 @@ pub struct Settings {
     pub string_max: usize,
     /// How an access marks its key, for OBJECT FREQ and IDLETIME.
     pub lfu: Option<Lfu>,
+    /// What becomes of keys whose time is over.
+    pub overdue: Overdue,
     /// `lazyfree-lazy-user-del`: DEL frees as UNLINK does. Replies are the same either way.
     pub lazy_user_del: bool,
     /// `rdbcompression`: DUMP compresses strings.
     pub compress_dumps: bool,
+}
+
+/// What becomes of a key whose time is over when a command comes upon it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Overdue {
+    /// It is deleted.
+    #[default]
+    Delete,
+    /// It is as if not there, but stays: on a replica the master deletes it, in a pause nobody does.
+    Hide,
+    /// It is there: the command is the master's, who knows best.
+    Keep,
 }
 
 /// The constants of the access-frequency counter (`lfu-log-factor`, `lfu-decay-time` in minutes).
@@ -38,6 +52,7 @@ impl Default for Settings {
             limits: Limits::default(),
             string_max: 512 << 20,
             lfu: None,
+            overdue: Overdue::Delete,
             lazy_user_del: false,
             compress_dumps: true,
         }
@@ -65,6 +80,12 @@ impl<'a> Ctx<'a> {
     /// Unix time in milliseconds, the same for the whole command.
     pub fn now_ms(&self) -> u64 {
         self.db.now_ms
+    }
+
+    /// The time by which fields of hashes are over, unix ms: that of the command, but nothing is over for a command
+    /// of the master, whose times are absolute.
+    pub fn field_time_ms(&self) -> u64 {
+        if self.settings.overdue == Overdue::Keep { 0 } else { self.db.now_ms }
     }
 
     /// The slot of all the command's keys.

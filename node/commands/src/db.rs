@@ -8,7 +8,7 @@ use base::Slot;
 use store::types::{Hash, List, Set, Stream, Zset};
 use store::{Entry, EntryMut, EntryRef, Garbage, KeyLookup, Keyspace, Kind, StrRef, Type, Value};
 
-use crate::ctx::{Lfu, Settings};
+use crate::ctx::{Lfu, Overdue, Settings};
 use crate::effects::{Class, Effects};
 use crate::error::{Error, WRONG_TYPE};
 
@@ -36,6 +36,7 @@ pub struct Db<'a> {
     /// What was removed and is worth freeing in slices.
     pub garbage: &'a mut Garbage,
     lfu: Option<Lfu>,
+    overdue: Overdue,
     no_touch: bool,
 }
 
@@ -87,7 +88,8 @@ impl<'a> Db<'a> {
         garbage: &'a mut Garbage,
         settings: &Settings,
     ) -> Db<'a> {
-        Db { keyspace, slot, now_ms, effects, garbage, lfu: settings.lfu, no_touch: false }
+        let (lfu, overdue) = (settings.lfu, settings.overdue);
+        Db { keyspace, slot, now_ms, effects, garbage, lfu, overdue, no_touch: false }
     }
 
     /// Whether reads leave no mark on keys (CLIENT NO-TOUCH).
@@ -99,16 +101,19 @@ impl<'a> Db<'a> {
     /// Whether a key that expires at `at_ms` is gone.
     #[inline]
     pub fn is_over(&self, at_ms: u64) -> bool {
-        at_ms <= self.now_ms
+        at_ms <= self.now_ms && self.overdue != Overdue::Keep
     }
 
-    /// The key, if it is there; one whose time is over is deleted on the way.
+    /// The key, if it is there; one whose time is over is usually deleted on the way.
     #[inline]
     fn live(&mut self, key: &[u8]) -> Option<EntryMut<'_>> {
+        let overdue = self.overdue;
         let KeyLookup::Found(entry) = self.keyspace.lookup(self.slot, key) else { return None };
-        if entry.expire_at().is_some_and(|at_ms| at_ms <= self.now_ms) {
-            self.effects.expire(key);
-            discard(self.garbage, entry.remove());
+        if overdue != Overdue::Keep && entry.expire_at().is_some_and(|at_ms| at_ms <= self.now_ms) {
+            if overdue == Overdue::Delete {
+                self.effects.expire(key);
+                discard(self.garbage, entry.remove());
+            }
             return None;
         }
         Some(entry)
@@ -123,15 +128,17 @@ impl<'a> Db<'a> {
     #[inline]
     pub fn find(&mut self, key: &[u8]) -> Option<EntryRef<'_>> {
         let (now_ms, lfu, no_touch) = (self.now_ms, self.lfu, self.no_touch);
-        let chance = self.effects.chance();
+        let (chance, overdue) = (self.effects.chance(), self.overdue);
         let KeyLookup::Found(entry) = self.keyspace.lookup(self.slot, key) else {
             self.effects.miss(key);
             return None;
         };
-        if entry.expire_at().is_some_and(|at_ms| at_ms <= now_ms) {
-            self.effects.expire(key);
+        if entry.expire_at().is_some_and(|at_ms| at_ms <= now_ms) && overdue != Overdue::Keep {
+            if overdue == Overdue::Delete {
+                self.effects.expire(key);
+                discard(self.garbage, entry.remove());
+            }
             self.effects.miss(key);
-            discard(self.garbage, entry.remove());
             return None;
         }
         self.effects.hits += 1;
@@ -192,14 +199,14 @@ impl<'a> Db<'a> {
         match self.keyspace.lookup(self.slot, key) {
             KeyLookup::Found(mut entry) => {
                 let old = entry.expire_at();
-                let over = old.is_some_and(|at_ms| at_ms <= self.now_ms);
+                let over = self.overdue != Overdue::Keep && old.is_some_and(|at_ms| at_ms <= self.now_ms);
                 let expire_ms = match expire {
                     Expire::Clear => None,
                     Expire::Keep if over => None,
                     Expire::Keep => old,
                     Expire::At(at_ms) => Some(at_ms),
                 };
-                if over {
+                if over && self.overdue == Overdue::Delete {
                     self.effects.expire(key);
                     self.effects.notify(key, Class::New, "new");
                 }

@@ -132,6 +132,11 @@ impl Reply {
         self.bytes.extend_from_slice(resp);
     }
 
+    /// Appends bytes that are RESP already and may be sent from where they lie.
+    pub fn shared(&mut self, resp: Bytes) {
+        if resp.len() < BLOB_MIN { self.raw(&resp) } else { self.push_blob(resp) }
+    }
+
     /// Appends another buffer's replies, sharing its big values.
     pub fn append(&mut self, other: &Reply) {
         for segment in other.segments() {

@@ -170,6 +170,7 @@ async fn read(core: Rc<RefCell<Core>>, link: LinkId, mut stream: Stream) {
             return; // The brain closed it.
         }
         let now = core.bus_now();
+        core.tell_brain();
         if len > 0 {
             core.cluster.handle_data(link, &buffer[..len], now);
         } else {

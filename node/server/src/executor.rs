@@ -190,6 +190,15 @@ impl Stream {
         (text(self.socket(|s| s.peer_addr())), text(self.socket(|s| s.local_addr())))
     }
 
+    /// The connection for the client ring, which waits for it itself.
+    pub fn hand_over(&self) -> io::Result<OwnedFd> {
+        self.socket(|socket| {
+            let copy = socket.try_clone()?;
+            copy.set_nonblocking(false)?;
+            Ok(OwnedFd::from(copy))
+        })
+    }
+
     /// Reads some bytes; 0 at the end.
     pub async fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         self.0.read(buffer).await

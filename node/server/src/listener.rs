@@ -200,7 +200,7 @@ impl Listeners {
 }
 
 /// The addresses of both ends as CLIENT LIST shows them, and whether the peer is another machine.
-fn addresses(socket: &OwnedFd, door: Door) -> (String, String, bool) {
+pub fn addresses(socket: &OwnedFd, door: Door) -> (String, String, bool) {
     let socket = SockRef::from(socket);
     let text = |address: io::Result<SockAddr>| {
         let address = address.ok().and_then(|a| a.as_socket());

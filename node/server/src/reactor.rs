@@ -9,7 +9,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use crate::client::{Client, Closing};
+use crate::client::{Client, Closing, Role};
 use crate::clock;
 use crate::core::Core;
 use crate::executor::{self, Parking};
@@ -93,6 +93,8 @@ impl Reactor {
         if core.tracking.has_news() {
             core.broadcast();
         }
+        self.welcome(&mut core);
+        core.push_stream();
         self.flush(&mut core);
         core.send_messages(&mut self.ring);
         match (events, messages) {
@@ -138,6 +140,15 @@ impl Reactor {
         leave(core, client);
     }
 
+    /// Begins to receive from connections that the core made itself.
+    fn welcome(&mut self, core: &mut Core) {
+        while let Some(index) = core.arrivals.pop() {
+            if let Some(client) = core.clients.get(index) {
+                self.arm_recv(client);
+            }
+        }
+    }
+
     fn arm_recv(&mut self, client: &mut Client) {
         client.receiving = true;
         self.ring.recv(client.token(Op::Recv), client.fd());
@@ -153,6 +164,10 @@ impl Reactor {
             None => self.sends += usize::from(client.sending.is_some()),
         }
         core.count_client(&mut client);
+        if client.role == Role::Replica {
+            core.replica_took(&client);
+            return leave(core, client);
+        }
         // Replies written meanwhile, a goodbye that waited for the last byte, or nothing.
         if client.has_to_send() || client.closing != Closing::No {
             leave(core, client);
@@ -177,6 +192,10 @@ impl Reactor {
                     core.run_input(&mut client);
                     core.clients.put(client);
                 }
+            }
+            let Some(client) = core.clients.get(index) else { continue };
+            if client.role == Role::Replica {
+                core.fill_replica(index);
             }
             let Some(client) = core.clients.get(index) else { continue };
             let sending = client.sending.is_some();

@@ -1,6 +1,6 @@
 //! What each part of a core needs of the configuration, in that part's own words.
 
-use commands::{Lfu, Settings};
+use commands::{Lfu, Overdue, Settings};
 use store::types::Limits;
 
 use crate::config::{Config, EndpointType, MaxmemoryPolicy};
@@ -34,6 +34,7 @@ pub fn data_settings(config: &Config) -> Settings {
         limits,
         string_max: config.limits.proto_max_bulk_len,
         lfu,
+        overdue: Overdue::default(),
         lazy_user_del: config.keyspace.lazyfree_lazy_user_del,
         compress_dumps: config.persistence.rdbcompression,
     }

@@ -20,20 +20,19 @@ const STEPS_PER_COUNT: usize = 10;
 /// `KEYS pattern`.
 pub(crate) fn keys(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let pattern = args[1];
-    let now_ms = ctx.now_ms();
-    let (keyspace, reply) = (&*ctx.db.keyspace, &mut *ctx.reply);
+    let (db, reply) = (&ctx.db, &mut *ctx.reply);
     let all = pattern == b"*";
     let (header, mut count) = (reply.defer(), 0);
     let mut each = |entry: EntryRef<'_>| {
-        let is_over = entry.expire_at().is_some_and(|at_ms| at_ms <= now_ms);
+        let is_over = entry.expire_at().is_some_and(|at_ms| db.is_over(at_ms));
         if !is_over && (all || matches(pattern, entry.key(), Case::Sensitive)) {
             reply.bulk(entry.key());
             count += 1;
         }
     };
     match pattern_slot(pattern) {
-        Some(slot) => keyspace.slot(slot).iter().for_each(each),
-        None => keyspace.iter().for_each(|(_, entry)| each(entry)),
+        Some(slot) => db.keyspace.slot(slot).iter().for_each(each),
+        None => db.keyspace.iter().for_each(|(_, entry)| each(entry)),
     }
     ctx.reply.set_array(header, count);
     Ok(())

@@ -41,13 +41,13 @@ pub(crate) fn hpexpireat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// `HTTL key FIELDS numfields field [field ...]`: seconds.
 pub(crate) fn httl(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     tell(ctx, args, |at| to_seconds(at.saturating_sub(now)))
 }
 
 /// `HPTTL key FIELDS numfields field [field ...]`: milliseconds.
 pub(crate) fn hpttl(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     tell(ctx, args, |at| at.saturating_sub(now))
 }
 
@@ -64,7 +64,7 @@ pub(crate) fn hpexpiretime(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 /// `HPERSIST key FIELDS numfields field [field ...]`.
 pub(crate) fn hpersist(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let fields = plain_fields(args)?;
-    let (key, now) = (args[1], ctx.now_ms());
+    let (key, now) = (args[1], ctx.field_time_ms());
     let mut hash = ctx.db.write::<Hash>(key)?;
     let mut changed = Vec::new();
     ctx.reply.array(fields.len());
@@ -92,7 +92,7 @@ fn set(ctx: &mut Ctx<'_>, args: &Args<'_>, timing: Timing, command: &str) -> Out
     let fields_at = fields_keyword(args, 3).ok_or(FIELD_COUNT)?;
     let conditions = Conditions::parse(&Args::new(&args[..fields_at]))?;
     let fields = counted_fields(args, fields_at, 1)?;
-    let (key, now) = (args[1], ctx.now_ms());
+    let (key, now) = (args[1], ctx.field_time_ms());
     let at = unix_ms(args, 2, timing, now, command)?;
     let mut hash = ctx.db.write::<Hash>(key)?;
     let mut changed = Vec::new();
@@ -175,7 +175,7 @@ fn tell(ctx: &mut Ctx<'_>, args: &Args<'_>, show: impl Fn(u64) -> u64) -> Outcom
     }
     let fields =
         counted_fields(args, 2, 1).map_err(|error| if error == FIELD_COUNT { SYNTAX } else { error })?;
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     let hash = ctx.db.read::<Hash>(args[1])?;
     ctx.reply.array(fields.len());
     for field in fields {

@@ -20,7 +20,7 @@ const INFINITE_RESULT: Error = Error::new("ERR increment would produce NaN or In
 /// `HINCRBY key field increment`. Keeps the field's expiry.
 pub(crate) fn hincrby(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let (key, field, by) = (args[1], args[2], args.integer(3)?);
-    let (now, limits) = (ctx.now_ms(), &ctx.settings.limits);
+    let (now, limits) = (ctx.field_time_ms(), &ctx.settings.limits);
     let hash = ctx.db.write_or_create::<Hash>(key)?;
     let before = hash.get(field, now);
     let old = before.map_or(Ok(0), |found| found.value.as_int().ok_or(VALUE_NOT_INTEGER))?;
@@ -42,7 +42,7 @@ pub(crate) fn hincrby(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 pub(crate) fn hincrbyfloat(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let (key, field, by) = (args[1], args[2], LongDouble::parse(args[3]).ok_or(NOT_FLOAT)?);
     let by = LongDouble::ZERO.checked_add(by).ok_or(INFINITE_INCREMENT)?;
-    let (now, limits) = (ctx.now_ms(), &ctx.settings.limits);
+    let (now, limits) = (ctx.field_time_ms(), &ctx.settings.limits);
     let hash = ctx.db.write_or_create::<Hash>(key)?;
     let before = hash.get(field, now);
     let old = match before {

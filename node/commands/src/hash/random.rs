@@ -13,7 +13,7 @@ use crate::set::pick::{Picks, picks};
 
 /// `HRANDFIELD key [count [WITHVALUES]]`: count different fields, or, when negative, that many draws.
 pub(crate) fn hrandfield(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     if args.len() == 2 {
         match ctx.db.read::<Hash>(args[1])?.and_then(|hash| hash.random(now, ctx.random)) {
             Some(found) => reply_item(ctx.reply, found.field),

@@ -17,7 +17,7 @@ const NO_NOSCORES: Error = Error::new("ERR NOSCORES option can only be used in Z
 
 /// `HGET key field`.
 pub(crate) fn hget(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     let found = ctx.db.read::<Hash>(args[1])?.and_then(|hash| hash.get(args[2], now));
     reply_value(ctx.reply, found);
     Ok(())
@@ -25,7 +25,7 @@ pub(crate) fn hget(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// `HMGET key field [field ...]`.
 pub(crate) fn hmget(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     let hash = ctx.db.read::<Hash>(args[1])?;
     ctx.reply.array(args.len() - 2);
     for field in &args[2..] {
@@ -36,7 +36,7 @@ pub(crate) fn hmget(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// `HGETALL key`.
 pub(crate) fn hgetall(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     let Some(hash) = ctx.db.read::<Hash>(args[1])? else {
         ctx.reply.map(0);
         return Ok(());
@@ -60,7 +60,7 @@ pub(crate) fn hvals(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 }
 
 fn list(ctx: &mut Ctx<'_>, args: &Args<'_>, part: impl Fn(FieldRef<'_>) -> Item<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     let Some(hash) = ctx.db.read::<Hash>(args[1])? else {
         ctx.reply.array(0);
         return Ok(());
@@ -79,7 +79,7 @@ pub(crate) fn hlen(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// `HSTRLEN key field`.
 pub(crate) fn hstrlen(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     let found = ctx.db.read::<Hash>(args[1])?.and_then(|hash| hash.get(args[2], now));
     ctx.reply.integer(found.map_or(0, |found| found.value.text_len() as i64));
     Ok(())
@@ -87,7 +87,7 @@ pub(crate) fn hstrlen(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// `HEXISTS key field`.
 pub(crate) fn hexists(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     let found = ctx.db.read::<Hash>(args[1])?.and_then(|hash| hash.get(args[2], now));
     ctx.reply.integer(i64::from(found.is_some()));
     Ok(())
@@ -95,7 +95,7 @@ pub(crate) fn hexists(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// `HSCAN key cursor [MATCH pattern] [COUNT count] [NOVALUES]`.
 pub(crate) fn hscan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     let cursor = parse_cursor(args[2])?;
     let Some(hash) = ctx.db.read::<Hash>(args[1])? else {
         scan::reply_end(ctx.reply);

@@ -101,7 +101,7 @@ pub(crate) fn hgetex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let fields_at = fields_keyword(args, 2).ok_or(FIELD_COUNT)?;
     let options = Options::parse(args, fields_at, Of::Get)?;
     let fields = counted_fields(args, fields_at, 1)?;
-    let (key, now) = (args[1], ctx.now_ms());
+    let (key, now) = (args[1], ctx.field_time_ms());
     let mut hash = ctx.db.write::<Hash>(key)?;
     let at = options.expiry_ms(args, now, "hgetex")?;
     let over = at.is_some_and(|at| at <= now);
@@ -152,7 +152,7 @@ pub(crate) fn hsetex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let options = Options::parse(args, fields_at, Of::Set)?;
     let words = counted_fields(args, fields_at, 2)?;
     let pairs = words.as_chunks::<2>().0;
-    let (key, now) = (args[1], ctx.now_ms());
+    let (key, now) = (args[1], ctx.field_time_ms());
     let hash = ctx.db.write::<Hash>(key)?;
     // In this order, as in Valkey: a key that is not as demanded hides a wrong expiry.
     if !options.allow_key(hash.is_some()) {
@@ -174,7 +174,7 @@ pub(crate) fn hsetex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// Sets fields to a time that is over: they are deleted.
 fn set_over(ctx: &mut Ctx<'_>, key: &[u8], pairs: &[[&[u8]; 2]]) -> Outcome {
-    let now = ctx.now_ms();
+    let now = ctx.field_time_ms();
     let hash = ctx.db.write::<Hash>(key)?;
     let was_there = hash.is_some();
     let deleted: Vec<&[u8]> = match hash {
@@ -203,7 +203,7 @@ fn set_alive(
     options: &Options,
     at: Option<u64>,
 ) -> Outcome {
-    let (now, limits) = (ctx.now_ms(), &ctx.settings.limits);
+    let (now, limits) = (ctx.field_time_ms(), &ctx.settings.limits);
     let expiry = match at {
         Some(at) => Expiry::At(at),
         None if options.keep_ttl => Expiry::Keep,

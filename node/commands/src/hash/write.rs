@@ -29,7 +29,7 @@ fn set_pairs(ctx: &mut Ctx<'_>, args: &Args<'_>, command: &str) -> Result<i64, E
     if !rest.is_empty() {
         return Err(wrong_arity(command));
     }
-    let (key, now, limits) = (args[1], ctx.now_ms(), &ctx.settings.limits);
+    let (key, now, limits) = (args[1], ctx.field_time_ms(), &ctx.settings.limits);
     let hash = ctx.db.write_or_create::<Hash>(key)?;
     hash.expect(pairs.len(), limits);
     let (mut created, mut expired) = (0, false);
@@ -46,7 +46,7 @@ fn set_pairs(ctx: &mut Ctx<'_>, args: &Args<'_>, command: &str) -> Result<i64, E
 
 /// `HSETNX key field value`: 1 when it was set, else 0.
 pub(crate) fn hsetnx(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let (key, field, now, limits) = (args[1], args[2], ctx.now_ms(), &ctx.settings.limits);
+    let (key, field, now, limits) = (args[1], args[2], ctx.field_time_ms(), &ctx.settings.limits);
     let hash = ctx.db.write_or_create::<Hash>(key)?;
     if hash.get(field, now).is_some() {
         ctx.reply.integer(0);
@@ -67,7 +67,7 @@ pub(crate) fn hsetnx(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 
 /// `HDEL key field [field ...]`: the number of fields deleted.
 pub(crate) fn hdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
-    let (key, now) = (args[1], ctx.now_ms());
+    let (key, now) = (args[1], ctx.field_time_ms());
     let deleted = match ctx.db.write::<Hash>(key)? {
         Some(hash) => args[2..].iter().filter(|field| hash.remove(field, now)).count(),
         None => 0,
@@ -83,7 +83,7 @@ pub(crate) fn hdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 /// `HGETDEL key FIELDS numfields field [field ...]`: the values, their fields deleted.
 pub(crate) fn hgetdel(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let fields = plain_fields(args)?;
-    let (key, now) = (args[1], ctx.now_ms());
+    let (key, now) = (args[1], ctx.field_time_ms());
     let mut hash = ctx.db.write::<Hash>(key)?;
     let mut words: Vec<&[u8]> = vec![b"HDEL", key];
     ctx.reply.array(fields.len());

@@ -18,6 +18,7 @@ mod keys;
 mod list;
 mod lookup;
 mod pubsub;
+mod replication;
 mod scripting;
 mod server;
 mod set;
@@ -193,6 +194,7 @@ pub const TABLE: &[&[Command]] = &[
     hyperloglog::ROWS,
     list::ROWS,
     pubsub::ROWS,
+    replication::ROWS,
     scripting::ROWS,
     server::ROWS,
     set::ROWS,

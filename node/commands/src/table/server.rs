@@ -162,17 +162,6 @@ pub(super) const ROWS: &[Command] = &[
         ..ROW
     },
     Command {
-        name: "role",
-        arity: 1,
-        flags: NOSCRIPT | LOADING | STALE | FAST | SENTINEL,
-        acl: ADMINISTRATES | DANGEROUS,
-        group: Group::Server,
-        since: "2.8.12",
-        summary: "Returns the node's role in replication.",
-        run: Run::Host(Host::Role),
-        ..ROW
-    },
-    Command {
         name: "save",
         arity: 1,
         flags: ADMIN | NOSCRIPT | NO_ASYNC_LOADING | NO_MULTI,

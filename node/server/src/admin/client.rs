@@ -7,7 +7,7 @@ use commands::{Args, Error, Outcome, error};
 use resp::parse_integer;
 
 use super::{Call, connection};
-use crate::client::{Answers, Client, Closing, describe};
+use crate::client::{Answers, Client, Closing, Role, describe};
 use crate::core::pause::What;
 
 const NO_SUCH_CLIENT: Error = Error::new("ERR No such client");
@@ -62,16 +62,17 @@ fn parse_ids(args: &Args<'_>) -> Result<Vec<u64>, Error> {
 enum ClientType {
     Normal,
     Subscriber,
-    /// Of replication; none of those is among the clients yet.
-    Replication,
+    Replica,
+    Master,
 }
 
 impl ClientType {
     fn is_of(self, client: &Client) -> bool {
         match self {
-            ClientType::Normal => !client.subscriber,
+            ClientType::Normal => !client.subscriber && client.role == Role::Client,
             ClientType::Subscriber => client.subscriber,
-            ClientType::Replication => false,
+            ClientType::Replica => client.role == Role::Replica,
+            ClientType::Master => client.role == Role::Master,
         }
     }
 }
@@ -81,7 +82,8 @@ fn parse_type(args: &Args<'_>, index: usize) -> Result<ClientType, Error> {
     match args[index].to_ascii_lowercase().as_slice() {
         b"normal" => Ok(ClientType::Normal),
         b"pubsub" => Ok(ClientType::Subscriber),
-        b"master" | b"primary" | b"replica" | b"slave" => Ok(ClientType::Replication),
+        b"master" | b"primary" => Ok(ClientType::Master),
+        b"replica" | b"slave" => Ok(ClientType::Replica),
         _ => Err(Error::text(format!("ERR Unknown client type '{}'", String::from_utf8_lossy(args[index])))),
     }
 }
@@ -273,6 +275,7 @@ pub fn pause(call: &mut Call<'_>) -> Outcome {
     let until =
         now_ms.checked_add(Duration::from_millis(ms).as_millis() as u64).filter(|t| *t < i64::MAX as u64);
     call.core.pause.start(until.ok_or(BAD_PAUSE)?, what, now_ms);
+    call.core.update_overdue();
     call.client.reply.ok();
     Ok(())
 }
@@ -280,6 +283,7 @@ pub fn pause(call: &mut Call<'_>) -> Outcome {
 /// CLIENT UNPAUSE
 pub fn unpause(call: &mut Call<'_>) -> Outcome {
     call.core.pause.stop();
+    call.core.update_overdue();
     call.core.resume_paused();
     call.client.reply.ok();
     Ok(())
@@ -298,7 +302,11 @@ pub fn unblock(call: &mut Call<'_>) -> Outcome {
     let session = waiting.map(|client| call.core.session(client));
     if let Some(session) = session {
         let error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-        call.core.give_up_waiting(session, with_error.then_some(&error));
+        if !with_error && call.core.answer_wait(session) {
+            // WAIT answers as when its time is over.
+        } else {
+            call.core.give_up_waiting(session, with_error.then_some(&error));
+        }
     }
     call.client.reply.integer(i64::from(session.is_some()));
     Ok(())

@@ -17,6 +17,7 @@ mod memory;
 mod monitor;
 mod persistence;
 mod pubsub;
+mod replication;
 pub mod scripting;
 mod server;
 mod slot_stats;
@@ -157,6 +158,7 @@ pub fn run(
             scripting::eval(call)
         }
         Host::Exec => transaction::exec(call),
+        Host::Failover => replication::failover(call),
         Host::FunctionDelete
         | Host::FunctionFlush
         | Host::FunctionKill
@@ -188,6 +190,7 @@ pub fn run(
         Host::Monitor => monitor::monitor(call),
         Host::Multi => transaction::multi(call),
         Host::Ping => connection::ping(call),
+        Host::Psync => replication::psync(call),
         Host::Psubscribe => pubsub::subscribe(call, Kind::Pattern),
         Host::Publish => pubsub::publish(call, Kind::Channel),
         Host::PubsubChannels => pubsub::channels(call, Kind::Channel),
@@ -199,11 +202,14 @@ pub fn run(
         Host::Quit => connection::quit(call),
         Host::Readonly => connection::readonly(call),
         Host::Readwrite => connection::readwrite(call),
+        Host::Replconf => replication::replconf(call),
+        Host::Replicaof => replication::replicaof(call),
         Host::Reset => connection::reset(call),
-        Host::Role => server::role(call),
+        Host::Role => replication::role(call),
         Host::Save => persistence::save(call),
         Host::Select => connection::select(call),
         Host::Shutdown => server::shutdown(call),
+        Host::Slaveof => replication::replicaof(call),
         Host::SlowlogGet => slowlog::get(call),
         Host::SlowlogLen => slowlog::len(call),
         Host::SlowlogReset => slowlog::reset(call),
@@ -212,9 +218,11 @@ pub fn run(
         Host::Subscribe => pubsub::subscribe(call, Kind::Channel),
         Host::Sunsubscribe => pubsub::unsubscribe(call, Kind::Shard),
         Host::Swapdb => server::swapdb(call),
+        Host::Sync => replication::sync(call),
         Host::Time => server::time(call),
         Host::Unsubscribe => pubsub::unsubscribe(call, Kind::Channel),
         Host::Unwatch => transaction::unwatch(call),
+        Host::Wait => replication::wait(call),
         Host::Watch => transaction::watch(call),
     }
 }

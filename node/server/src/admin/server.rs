@@ -17,15 +17,6 @@ pub fn time(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-/// ROLE
-pub fn role(call: &mut Call<'_>) -> Outcome {
-    call.client.reply.array(3);
-    call.client.reply.bulk(b"master");
-    call.client.reply.integer(0);
-    call.client.reply.array(0);
-    Ok(())
-}
-
 /// SWAPDB: a cluster node has one database.
 pub fn swapdb(_call: &mut Call<'_>) -> Outcome {
     Err(NO_SWAPDB)

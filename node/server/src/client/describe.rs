@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use commands::table::Found;
 
-use super::{Client, Closing, Door};
+use super::{Client, Closing, Door, Role};
 use crate::core::Core;
 use crate::pubsub::Kind;
 use crate::tracking::{Mode, Wishes};
@@ -71,6 +71,8 @@ pub fn describe(client: &Client, core: &Core) -> String {
 /// `wishes`: what it tracks.
 fn flags(client: &Client, watch_broken: bool, wishes: Option<&Wishes>) -> String {
     let letters = [
+        (client.role == Role::Replica, 'S'),
+        (client.role == Role::Master, 'M'),
         (client.monitor, 'O'),
         (client.subscriber, 'P'),
         (client.in_multi(), 'x'),

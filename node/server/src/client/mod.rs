@@ -15,6 +15,7 @@ use acl::User;
 use bytes::Bytes;
 use cluster::Asker;
 use resp::{Proto, Reply};
+use socket2::SockRef;
 
 pub use describe::describe;
 pub use input::{Input, Next};
@@ -53,6 +54,18 @@ pub enum Answers {
     Skip,
 }
 
+/// Who is at the other end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Role {
+    /// A client.
+    #[default]
+    Client,
+    /// A replica of this node.
+    Replica,
+    /// The master of this node.
+    Master,
+}
+
 /// How a connection ends.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default)]
 pub enum Closing {
@@ -78,6 +91,8 @@ pub struct Client {
     pub secure: Option<Box<Secure>>,
     /// Where it came in.
     pub door: Door,
+    /// Who is at the other end.
+    pub role: Role,
     /// `ip:port` of the peer and of our end, or the unix socket's path.
     pub peer: Box<str>,
     /// See `peer`.
@@ -124,6 +139,8 @@ pub struct Client {
     pub bytes_out: u64,
     /// See `bytes_in`.
     pub commands: u64,
+    /// Where the stream to replicas ended after its last command: what WAIT waits for.
+    pub write_offset: u64,
     /// When the output buffer went over its soft limit, unix ms; 0 when it is not.
     pub soft_limit_ms: u64,
     /// Its part of the core's sum for `maxmemory-clients`, in bytes.
@@ -167,6 +184,7 @@ impl Client {
             socket,
             secure: None,
             door,
+            role: Role::Client,
             peer,
             local,
             created_ms: now_ms,
@@ -190,6 +208,7 @@ impl Client {
             bytes_in: 0,
             bytes_out: 0,
             commands: 0,
+            write_offset: 0,
             soft_limit_ms: 0,
             counted_bytes: 0,
             input: None,
@@ -245,6 +264,12 @@ impl Client {
         unsafe { libc::shutdown(self.fd(), libc::SHUT_RDWR) };
     }
 
+    /// Whether small sends leave at once.
+    pub fn set_nodelay(&self, nodelay: bool) {
+        // A unix socket has no such option: nothing to change there.
+        let _ = SockRef::from(&self.socket).set_tcp_nodelay(nodelay);
+    }
+
     /// Whether the ring holds nothing of it any more.
     pub fn is_quiet(&self) -> bool {
         !self.receiving && self.sending.is_none()
@@ -253,7 +278,11 @@ impl Client {
     /// Its class of output limits, an index of [`crate::config::BUFFER_CLASSES`].
     #[inline]
     pub fn class(&self) -> usize {
-        if self.subscriber { 2 } else { 0 }
+        match self.role {
+            Role::Replica => 1,
+            _ if self.subscriber => 2,
+            _ => 0,
+        }
     }
 
     /// Adds a message that answers no request. It does not overtake answers that are there but wait for earlier

@@ -7,7 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::client::Closing;
+use crate::client::{Closing, Role};
 use crate::clock;
 use crate::core::Core;
 use crate::core::eviction::Room;
@@ -53,7 +53,11 @@ async fn expire(core: &Rc<RefCell<Core>>, round: Instant) {
         let (worth, budget) = {
             let mut core = core.borrow_mut();
             // What expires on a replica is its master's to delete.
-            if !core.active_expire || !core.keys.may_expire() || core.cluster.myself().is_replica() {
+            if !core.active_expire
+                || !core.deletes_overdue()
+                || !core.keys.may_expire()
+                || core.cluster.myself().is_replica()
+            {
                 return;
             }
             let effort = core.config.keyspace.active_expire_effort;
@@ -87,13 +91,16 @@ async fn free(core: &Rc<RefCell<Core>>) {
 impl Core {
     /// Whether something is to happen at a set moment soon.
     fn expects_moment(&self) -> bool {
-        self.pause.until_ms(self.now_ms).is_some() || self.waiting.next_deadline_ms().is_some()
+        self.pause.until_ms(self.now_ms).is_some()
+            || self.waiting.next_deadline_ms().is_some()
+            || !self.replication.waits.is_empty()
     }
 
     /// The work of one round that is never long; `since` is the time since the last.
     fn tick(&mut self, since: Duration) {
         self.now_ms = clock::unix_ms();
         self.end_timed_out();
+        self.answer_waits();
         self.end_pause();
         self.drive_cluster();
         self.save_if_due();
@@ -108,6 +115,7 @@ impl Core {
             // Should a wake-up of the ring ever be lost, it costs a client a second, not its connection.
             self.wake_self();
             self.close_idle_clients();
+            self.replication_second();
         }
     }
 
@@ -117,8 +125,10 @@ impl Core {
         let now_ms = self.now_ms;
         let mut over = Vec::new();
         for client in self.clients.iter_mut() {
-            let idle =
-                timeout_ms > 0 && !client.blocked && now_ms.saturating_sub(client.active_ms) >= timeout_ms;
+            let idle = client.role == Role::Client
+                && timeout_ms > 0
+                && !client.blocked
+                && now_ms.saturating_sub(client.active_ms) >= timeout_ms;
             if idle && client.closing == Closing::No {
                 client.shut();
             }
@@ -134,6 +144,7 @@ impl Core {
         if self.pause.until_ms(self.now_ms).is_some() {
             return;
         }
+        self.update_overdue();
         self.resume_paused();
     }
 

@@ -65,6 +65,19 @@ impl Core {
         self.propagate(&words);
     }
 
+    /// Deletes all keys of `slot`, which another node serves now.
+    pub fn delete_slot(&mut self, slot: Slot) {
+        if self.effects.recording {
+            let mut keys = Vec::new();
+            self.keys.keys_in_slot(slot, usize::MAX, |entry| keys.push(entry.key().to_vec()));
+            let lazy = self.config.keyspace.lazyfree_lazy_server_del;
+            keys.iter().for_each(|key| self.propagate(&[if lazy { b"UNLINK" } else { &b"DEL"[..] }, key]));
+        }
+        self.snapshots.before_slot_change(&self.keys, slot);
+        let gone = self.keys.take_slot(slot);
+        self.garbage.push_slot(gone);
+    }
+
     /// One slice of active expiry, at most about `limit` long; whether another is worth its time.
     pub fn expire_slice(&mut self, limit: Duration) -> bool {
         let start = Instant::now();

@@ -13,7 +13,7 @@ use commands::{Args, Ctx, Db, Error, Outcome};
 use resp::Reply;
 
 use crate::admin;
-use crate::client::{Answers, Client, Door};
+use crate::client::{Answers, Client, Door, Role};
 use crate::clock::Moment;
 use crate::core::Core;
 use crate::core::access::Access;
@@ -24,7 +24,6 @@ use crate::core::transaction::Queued;
 use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
 
 const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
-const NO_REPLICAS: Error = Error::new("NOREPLICAS Not enough good replicas to write.");
 const SAVING_FAILS: Error = Error::new(
     "MISCONF Redis is configured to save RDB snapshots, but it's currently unable to persist to disk. Commands that \
      may modify the data set are disabled, because this instance is configured to report errors during writes if \
@@ -156,7 +155,7 @@ impl Core {
         if let Some(error) = self.state_forbids(found, flags) {
             return self.refuse_by_state(client, found, error);
         }
-        if (client.subscriber || client.monitor)
+        if (client.subscriber || client.monitor || client.role == Role::Replica)
             && let Some(error) = listener_forbids(client, found)
         {
             return self.refuse(found, error);
@@ -200,16 +199,10 @@ impl Core {
         if self.out_of_memory && flags & table::DENYOOM != 0 {
             return Some(OUT_OF_MEMORY);
         }
-        // This version has no replicas, so none of those asked for can be there.
-        let replication = &self.config.replication;
-        let lacks = replication.min_replicas_to_write > 0 && replication.min_replicas_max_lag > 0;
-        if lacks && flags & table::WRITE != 0 {
-            return Some(NO_REPLICAS);
-        }
         if self.saving_fails() && (flags & table::WRITE != 0 || found.command.name == "ping") {
             return Some(SAVING_FAILS);
         }
-        self.busy_forbids(flags)
+        self.role_forbids(flags).or_else(|| self.busy_forbids(flags))
     }
 
     /// Counts a command that is refused before it runs.
@@ -282,6 +275,9 @@ impl Core {
         client.commands += 1;
         let outcome = self.call_once(client, found, args, slot, runner);
         client.blocked |= !self.waiting.is_empty() && self.waiting.get(runner.session).is_some();
+        if self.effects.recording {
+            client.write_offset = self.replication.offset();
+        }
         self.serve_waiting();
         outcome
     }

@@ -14,7 +14,7 @@ use store::{Garbage, Keyspace};
 
 use crate::admin::without_secrets;
 use crate::bus::Bus;
-use crate::client::{Client, Closing};
+use crate::client::{Client, Closing, Role};
 use crate::clock;
 use crate::config::Config;
 use crate::core::access::Access;
@@ -72,7 +72,7 @@ impl Core {
             bus: Bus::default(),
             effects: Effects::default(),
             unit: Unit::default(),
-            replication: Replication::default(),
+            replication: Replication::new(clock::unix_ms()),
             random: Random::new(random_u64()),
             stats: Stats::default(),
             slot_stats: SlotStats::default(),
@@ -98,6 +98,7 @@ impl Core {
             busy: false,
             cron_paused: false,
             active_expire: true,
+            arrivals: Vec::new(),
             outbox: Vec::new(),
             garbage: Garbage::new(),
             eviction: Eviction::default(),
@@ -136,6 +137,7 @@ impl Core {
         self.update_recording();
         self.update_listening();
         self.limit_tracking();
+        self.update_overdue();
     }
 
     /// How a client's own commands run.
@@ -178,6 +180,7 @@ impl Core {
     pub fn forget_session(&mut self, session: SessionId) {
         self.watch.forget(session);
         self.waiting.remove(session);
+        self.replication.waits.remove(session);
         self.update_listening();
     }
 
@@ -188,6 +191,7 @@ impl Core {
         self.forget_subscriptions(&mut client);
         self.forget_monitor(&mut client);
         self.stop_tracking(&mut client);
+        self.forget_replica(&client);
         if let Some(core) = client.transaction.as_ref().and_then(|t| t.remote) {
             self.forget_remote(&client, core);
         }
@@ -221,8 +225,13 @@ impl Core {
     pub fn check_output(&mut self, index: u32) {
         let now_ms = self.now_ms;
         let Some(client) = self.clients.get(index) else { return };
-        let limit = self.config.limits.client_output_buffer_limit[client.class()];
-        let unsent = client.unsent() as u64;
+        let (mut unsent, class, role) = (client.unsent() as u64, client.class(), client.role);
+        let mut limit = self.config.limits.client_output_buffer_limit[class];
+        if role == Role::Replica {
+            unsent = self.stream_backlog(index);
+            limit = self.replica_limit();
+        }
+        let Some(client) = self.clients.get(index) else { return };
         let over_soft = limit.soft_bytes > 0 && unsent > limit.soft_bytes;
         client.soft_limit_ms = match (over_soft, client.soft_limit_ms) {
             (false, _) => 0,
@@ -231,7 +240,7 @@ impl Core {
         };
         let soft_ms = limit.soft_seconds * 1000;
         let too_long = over_soft && now_ms.saturating_sub(client.soft_limit_ms) >= soft_ms;
-        let over_hard = limit.is_over_hard(client.unsent());
+        let over_hard = limit.is_over_hard(unsent as usize);
         if (over_hard || too_long) && client.closing != Closing::Now {
             close_full(client);
             self.stats.output_buffer_disconnections += 1;
@@ -240,7 +249,10 @@ impl Core {
 
     /// Whether replies or messages wait for the client loop to send them.
     pub fn has_work_for_clients(&self) -> bool {
-        !self.outbox.is_empty() || self.mesh.has_outgoing() || self.tracking.has_news()
+        !self.outbox.is_empty()
+            || self.mesh.has_outgoing()
+            || self.tracking.has_news()
+            || self.replication.has_news()
     }
 
     /// Wakes this core's own client loop, should it be parked.

@@ -1,12 +1,12 @@
-//! What a client may still ask that is sent messages: a subscriber, a monitor.
+//! What a client may still ask that is sent messages: a subscriber, a monitor, a replica.
 
 use commands::Error;
 use commands::table::{self, Found, Host, Run};
 use resp::Proto;
 
-use crate::client::Client;
+use crate::client::{Client, Role};
 
-const MONITOR_AND_KEYS: Error = Error::new("ERR Replica can't interact with the keyspace");
+const STREAM_AND_KEYS: Error = Error::new("ERR Replica can't interact with the keyspace");
 
 /// Why a client that is sent messages must not run `found`.
 pub fn listener_forbids(client: &Client, found: Found) -> Option<Error> {
@@ -14,7 +14,7 @@ pub fn listener_forbids(client: &Client, found: Found) -> Option<Error> {
         return Some(not_for_subscribers(found));
     }
     let touches_keys = found.command.flags & (table::WRITE | table::READONLY | table::MAY_REPLICATE) != 0;
-    (client.monitor && touches_keys).then_some(MONITOR_AND_KEYS)
+    ((client.monitor || client.role == Role::Replica) && touches_keys).then_some(STREAM_AND_KEYS)
 }
 
 /// Whether a RESP2 client with subscriptions may run `found`: it cannot tell replies from messages.

@@ -56,6 +56,6 @@ impl Core {
 
     /// Bytes of this core that eviction does not count (`mem_not_counted_for_evict`).
     pub fn not_counted_for_eviction(&self) -> u64 {
-        0
+        self.replication.held_back(self.config.replication.repl_backlog_size)
     }
 }

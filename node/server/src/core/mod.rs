@@ -155,6 +155,8 @@ pub struct Core {
     pub cron_paused: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
+    /// Connections that did not come in at a door: the loop is to receive from them.
+    pub arrivals: Vec<u32>,
     /// Clients that have replies to send or are going, by index.
     pub outbox: Vec<u32>,
     /// Messages for the client whose command runs now.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use cluster::{Effect, Level as ClusterLevel, Replication, SiblingMessage};
+use cluster::{Effect, Level as ClusterLevel, SiblingMessage};
 
 use crate::config::{Config, write_atomically};
 use crate::core::Core;
@@ -17,6 +17,7 @@ impl Core {
     /// Lets the brain's timers run and does what it wants.
     pub fn drive_cluster(&mut self) {
         let now = self.bus_now();
+        self.tell_brain();
         if self.cluster.next_deadline() <= now {
             self.cluster.tick(now);
         }
@@ -58,27 +59,25 @@ impl Core {
             Effect::Close { link } => self.bus.close(link),
             Effect::DeleteKeys(slots) => {
                 self.invalidate_slots(&slots);
-                for slot in slots {
-                    self.snapshots.before_slot_change(&self.keys, slot);
-                    let gone = self.keys.take_slot(slot);
-                    self.garbage.push_slot(gone);
-                }
+                slots.into_iter().for_each(|slot| self.delete_slot(slot));
             }
             Effect::FlushData => self.flush_all(),
             Effect::PauseClients { until } => {
                 self.pause.start(until, What::Writes, self.now_ms);
+                self.update_overdue();
                 let now = self.bus_now();
-                self.cluster.clients_paused(Replication::default(), now);
+                let facts = self.replication_facts();
+                self.cluster.clients_paused(facts, now);
             }
             Effect::ResumeClients => {
                 self.pause.stop();
+                self.update_overdue();
                 self.resume_paused();
             }
-            Effect::BecomeReplicaOf { ip, port, .. } => {
-                warning!("This version does not replicate: the data of master {ip}:{port} is not copied")
-            }
-            // What a master does beside serving, and modules, are not there yet.
-            Effect::BecomeMaster | Effect::Module { .. } => {}
+            Effect::BecomeReplicaOf { ip, port, full_sync, .. } => self.follow(ip, port, full_sync),
+            Effect::BecomeMaster => self.unfollow(),
+            // Modules are not there yet.
+            Effect::Module { .. } => {}
             Effect::SlotsReleased(slots) => {
                 self.slot_stats.forget(&slots);
                 self.slots_released(&slots);

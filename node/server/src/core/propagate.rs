@@ -87,6 +87,11 @@ impl Core {
         }
     }
 
+    /// Whether what runs now is part of something larger: EXEC, a script.
+    pub fn in_unit(&self) -> bool {
+        self.unit.is_open()
+    }
+
     /// Adds a command to the unit, or sends it at once when none is open.
     pub fn propagate(&mut self, words: &[&[u8]]) {
         if !self.effects.recording {
@@ -127,9 +132,7 @@ impl Core {
         let unit = &mut self.unit;
         let whole = [MULTI, &unit.bytes[..], EXEC];
         let parts = if unit.commands > 1 && !unit.apart { &whole[..] } else { &whole[1..2] };
-        if let Some(backlog) = &mut self.replication.backlog {
-            backlog.append(parts);
-        }
+        self.replication.feed(parts);
         unit.commands = 0;
         unit.apart = false;
         unit.bytes.clear();
@@ -138,6 +141,6 @@ impl Core {
 
     /// Commands are recorded only while a sink takes them.
     pub fn update_recording(&mut self) {
-        self.effects.recording = self.replication.backlog.is_some();
+        self.effects.recording = self.replication.takes_commands();
     }
 }

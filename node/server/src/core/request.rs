@@ -13,7 +13,7 @@ use commands::table::Found;
 use resp::{Limits, Parsed, Parser, ProtocolError};
 use smallvec::SmallVec;
 
-use crate::client::{Client, Closing, Input, Next, Secure};
+use crate::client::{Client, Closing, Input, Next, Role, Secure};
 use crate::core::Core;
 use crate::core::access::Access;
 use crate::log::verbose;
@@ -49,6 +49,9 @@ enum End {
 impl Core {
     /// Takes bytes that arrived for `client` and runs what is whole.
     pub fn receive(&mut self, client: &mut Client, data: &[u8]) {
+        if client.role == Role::Master {
+            return self.receive_stream(client, data);
+        }
         client.active_ms = self.now_ms;
         client.bytes_in += data.len() as u64;
         self.stats.net_input_bytes += data.len() as u64;

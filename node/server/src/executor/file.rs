@@ -55,6 +55,16 @@ impl File {
         if written < len { Err(io::Error::from_raw_os_error(libc::ENOSPC)) } else { Ok(()) }
     }
 
+    /// Reads at most `len` bytes; none at the end.
+    ///
+    /// # Errors
+    /// The system's.
+    pub async fn read(&mut self, len: usize) -> io::Result<Vec<u8>> {
+        let bytes = self.file.read_at(self.at, len).await.map_err(io::Error::from)?.to_vec();
+        self.at += bytes.len() as u64;
+        Ok(bytes)
+    }
+
     /// Waits until what was written is on the disk.
     ///
     /// # Errors

@@ -21,4 +21,4 @@ mod saves;
 mod snapshots;
 
 pub use saves::{IN_PROGRESS, Saves};
-pub use snapshots::Snapshots;
+pub use snapshots::{OnFlush, Pull, SnapshotId, SnapshotOptions, Snapshots};

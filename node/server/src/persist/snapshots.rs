@@ -39,7 +39,6 @@ pub enum OnFlush {
     /// It is of no use any more: the next pull answers [`Pull::Cancelled`].
     Cancel,
     /// It goes on without the keys not written yet: its reader gets the FLUSHALL too, after the image.
-    #[expect(dead_code, reason = "full syncs are to ask for it")]
     Shorten,
 }
 

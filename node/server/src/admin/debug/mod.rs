@@ -21,7 +21,6 @@ use crate::log::warning;
 const BAD_THRESHOLD: Error =
     Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
 const NO_FILES: Error = Error::new("ERR This version keeps no files: there is nothing to load the data from");
-const NO_REPLICATION: Error = Error::new("ERR This version does not replicate: there is no replication ID");
 
 /// A subcommand.
 struct Row {
@@ -40,8 +39,8 @@ const ROWS: &[Row] = &[
         name: "change-repl-id",
         words: 0..=0,
         usage: "",
-        summary: "Refused: there is no replication yet.",
-        run: |_| Err(NO_REPLICATION),
+        summary: "Gives the stream new replication IDs, so that no replica can go on with it.",
+        run: change_repl_id,
     },
     Row {
         name: "close-cluster-link-on-packet-drop",
@@ -227,6 +226,12 @@ fn active_expire(call: &mut Call<'_>) -> Outcome {
 
 fn lift_denial(call: &mut Call<'_>) -> Outcome {
     call.core.scripting.lifts_denial = flag(call);
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn change_repl_id(call: &mut Call<'_>) -> Outcome {
+    call.core.replication.rename();
     call.client.reply.ok();
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! The smaller sections: Server, Clients, Persistence, Replication, CPU, Cluster.
+//! The smaller sections: Server, Clients, Persistence, CPU, Cluster.
 
 use std::fs;
 
@@ -67,7 +67,9 @@ pub(super) const CLIENTS: &[Field] = &[
     ("maxclients", |g| g.core.config.limits.maxclients.into()),
     ("client_recent_max_input_buffer", |g| g.clients.longest_input.into()),
     ("client_recent_max_output_buffer", |g| g.clients.longest_output.into()),
-    ("blocked_clients", |g| (g.core.waiting.len() as u64 + g.clients.paused).into()),
+    ("blocked_clients", |g| {
+        ((g.core.waiting.len() + g.core.replication.waits.len()) as u64 + g.clients.paused).into()
+    }),
     ("tracking_clients", |g| g.core.tracking.clients().into()),
     ("pubsub_clients", |g| g.core.pubsub.clients().into()),
     ("watching_clients", |g| g.core.watch.sessions().into()),
@@ -120,19 +122,6 @@ fn save_progress(glance: &Glance<'_>) -> (u64, u64) {
 fn seconds(duration: Option<u64>) -> i64 {
     duration.map_or(-1, |seconds| seconds as i64)
 }
-
-/// Section Replication: the role, and that nothing is replicated yet.
-pub(super) const REPLICATION: &[Field] = &[
-    ("role", |g| if g.core.cluster.myself().is_replica() { "slave" } else { "master" }.into()),
-    ("connected_slaves", |_| 0.into()),
-    ("master_failover_state", |_| "no-failover".into()),
-    ("master_repl_offset", |_| 0.into()),
-    ("second_repl_offset", |_| (-1).into()),
-    ("repl_backlog_active", |_| 0.into()),
-    ("repl_backlog_size", |g| g.core.config.replication.repl_backlog_size.into()),
-    ("repl_backlog_first_byte_offset", |_| 0.into()),
-    ("repl_backlog_histlen", |_| 0.into()),
-];
 
 /// Section CPU. The thread is this core's.
 pub(super) const CPU: &[Field] = &[

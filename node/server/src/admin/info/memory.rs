@@ -36,9 +36,9 @@ pub(super) const MEMORY: &[Field] = &[
     ("mem_fragmentation_ratio", |g| g.fragmentation().into()),
     ("mem_fragmentation_bytes", |g| g.fragmentation_bytes().into()),
     ("mem_not_counted_for_evict", |g| g.core.not_counted_for_eviction().into()),
-    ("mem_replication_backlog", |_| 0.into()),
-    ("mem_total_replication_buffers", |_| 0.into()),
-    ("mem_clients_slaves", |_| 0.into()),
+    ("mem_replication_backlog", |g| (stream(g) - held_back(g)).into()),
+    ("mem_total_replication_buffers", |g| stream(g).into()),
+    ("mem_clients_slaves", |g| held_back(g).into()),
     ("mem_clients_normal", |g| g.clients.memory.into()),
     ("mem_cluster_links", |g| Glance::bus_bytes(g).into()),
     ("mem_aof_buffer", |_| 0.into()),
@@ -50,4 +50,14 @@ pub(super) const MEMORY: &[Field] = &[
 
 fn or_absent(bytes: Option<u64>, show: fn(u64) -> Value) -> Value {
     bytes.map_or(Value::Absent, show)
+}
+
+/// Bytes of the stream that are kept.
+fn stream(glance: &Glance<'_>) -> u64 {
+    glance.core.replication.backlog.as_ref().map_or(0, |backlog| backlog.len() as u64)
+}
+
+/// Those that only a slow replica needs.
+fn held_back(glance: &Glance<'_>) -> u64 {
+    glance.core.replication.held_back(glance.core.config.replication.repl_backlog_size)
 }

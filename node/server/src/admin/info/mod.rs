@@ -13,6 +13,7 @@ mod fields;
 mod glance;
 mod lists;
 mod memory;
+mod replication;
 mod stats;
 mod value;
 
@@ -41,6 +42,8 @@ pub enum Body {
     Fields(&'static [Field]),
     /// Lines as they come.
     Lines(fn(&Glance<'_>, &mut String)),
+    /// Lines between fields.
+    Between(&'static [Field], fn(&Glance<'_>, &mut String), &'static [Field]),
 }
 
 /// All sections, in the order in which they are shown.
@@ -50,7 +53,11 @@ pub const SECTIONS: &[Section] = &[
     Section { title: "Memory", usual: true, body: Body::Fields(memory::MEMORY) },
     Section { title: "Persistence", usual: true, body: Body::Fields(fields::PERSISTENCE) },
     Section { title: "Stats", usual: true, body: Body::Fields(stats::STATS) },
-    Section { title: "Replication", usual: true, body: Body::Fields(fields::REPLICATION) },
+    Section {
+        title: "Replication",
+        usual: true,
+        body: Body::Between(replication::BEFORE, replication::replicas, replication::AFTER),
+    },
     Section { title: "CPU", usual: true, body: Body::Fields(fields::CPU) },
     Section { title: "Modules", usual: true, body: Body::Fields(&[]) },
     Section { title: "Commandstats", usual: false, body: Body::Lines(lists::commands) },
@@ -87,15 +94,22 @@ impl Section {
     fn write(&self, glance: &Glance<'_>, text: &mut String) {
         let _ = write!(text, "# {}\r\n", self.title);
         match self.body {
-            Body::Lines(write) => write(glance, text),
-            Body::Fields(fields) => {
-                for (name, value) in fields {
-                    match value(glance) {
-                        Value::Absent => {}
-                        value => drop(write!(text, "{name}:{value}\r\n")),
-                    }
-                }
+            Body::Lines(lines) => lines(glance, text),
+            Body::Fields(fields) => write_fields(fields, glance, text),
+            Body::Between(before, lines, after) => {
+                write_fields(before, glance, text);
+                lines(glance, text);
+                write_fields(after, glance, text);
             }
+        }
+    }
+}
+
+fn write_fields(fields: &[Field], glance: &Glance<'_>, text: &mut String) {
+    for (name, value) in fields {
+        match value(glance) {
+            Value::Absent => {}
+            value => drop(write!(text, "{name}:{value}\r\n")),
         }
     }
 }
@@ -129,9 +143,13 @@ mod tests {
     fn no_field_stands_twice() {
         let mut names = HashSet::new();
         for section in SECTIONS {
-            if let Body::Fields(fields) = section.body {
-                assert!(fields.iter().all(|(name, _)| names.insert(*name)), "{}", section.title);
-            }
+            let tables = match section.body {
+                Body::Fields(fields) => [fields, &[]],
+                Body::Between(before, _, after) => [before, after],
+                Body::Lines(_) => [&[][..], &[]],
+            };
+            let mut fields = tables.into_iter().flatten();
+            assert!(fields.all(|(name, _)| names.insert(*name)), "{}", section.title);
         }
     }
 }

@@ -1,0 +1,51 @@
+//! Full synchronisation under writes, and what follows a cut link.
+
+use kit::{Client, Process, wait_until};
+
+use super::writer::{Writer, fill};
+use super::{Make, ask, attach, info, same_data};
+
+/// A master of make `master` with data, and a replica of make `replica` that came while it was written to.
+fn pair(master: Make, replica: Make) -> (Process, Process) {
+    let (master, replica) = (master.master(), replica.empty());
+    ask(&master, "CONFIG SET repl-diskless-sync-delay 0");
+    fill(&mut Client::connect(master.port));
+    let writer = Writer::start(master.port);
+    attach(&replica, &master);
+    let rounds = writer.rounds();
+    wait_until("writes go on", || writer.rounds() > rounds + 20);
+    writer.stop();
+    same_data(&master, &replica);
+    (master, replica)
+}
+
+/// Cuts the link under writes: the replica goes on from where it was.
+fn cut(master: &Process, replica: &Process) {
+    let (full, partial) = (info(master, "sync_full"), info(master, "sync_partial_ok"));
+    let writer = Writer::start(master.port);
+    for _ in 0..3 {
+        let rounds = writer.rounds();
+        wait_until("writes go on", || writer.rounds() > rounds + 10);
+        ask(master, "CLIENT KILL TYPE replica");
+        let before: u64 = info(master, "sync_partial_ok").parse().unwrap();
+        wait_until("the replica is back", || {
+            info(master, "sync_partial_ok").parse::<u64>().unwrap() > before
+        });
+    }
+    writer.stop();
+    same_data(master, replica);
+    assert_eq!(info(master, "sync_full"), full, "no full synchronisation was needed");
+    assert_ne!(info(master, "sync_partial_ok"), partial);
+}
+
+#[test]
+fn ours_to_redis() {
+    let (master, replica) = pair(Make::Ours, Make::Redis);
+    cut(&master, &replica);
+}
+
+#[test]
+fn ours_to_valkey() {
+    let (master, replica) = pair(Make::Ours, Make::Valkey);
+    cut(&master, &replica);
+}
