@@ -1,8 +1,84 @@
-//! What clients see of master and replica.
+//! What clients see of master and replica: roles, reads, refusals, WAIT.
 
-use kit::{Client, wait_until};
+use kit::{Client, Value, wait_until};
 
-use super::{Make, info};
+use super::{Make, ask, attach, info, same_data};
+
+#[test]
+fn a_replica_reads_and_refuses_writes() {
+    let (master, replica) = (Make::Ours.master(), Make::Ours.empty());
+    ask(&master, "CONFIG SET repl-diskless-sync-delay 0");
+    ask(&master, "SET k v");
+    attach(&replica, &master);
+    same_data(&master, &replica);
+    let mut client = Client::connect(replica.port);
+    assert!(client.line("GET k").text().starts_with("MOVED "), "without READONLY");
+    assert_eq!(client.line("READONLY").text(), "OK");
+    assert_eq!(client.line("GET k").text(), "v");
+    assert!(client.line("SET k w").text().starts_with("MOVED"));
+    assert!(client.line("FLUSHALL").text().starts_with("READONLY You can't write"));
+    assert!(client.line("REPLICAOF NO ONE").text().contains("not allowed in cluster mode"));
+    assert!(client.line("WAIT 1 0").text().starts_with("ERR WAIT cannot be used with replica"));
+    let Value::Array(role) = client.line("ROLE") else { panic!("ROLE is an array") };
+    assert_eq!((role[0].text().as_str(), role[3].text().as_str()), ("slave", "connected"));
+    let Value::Array(role) = Client::connect(master.port).line("ROLE") else { panic!("ROLE is an array") };
+    assert!(matches!(&role[2], Value::Array(replicas) if replicas.len() == 1));
+    assert!(ask(&master, "CLIENT LIST TYPE replica").contains("flags=S"));
+    assert!(ask(&replica, "CLIENT LIST TYPE master").contains("flags=M"));
+    assert!(info(&master, "slave0").contains("state=online"));
+}
+
+/// A key whose time is over is hidden on the replica and deleted when the master says so.
+#[test]
+fn expiry_is_the_masters() {
+    let (master, replica) = (Make::Ours.master(), Make::Ours.empty());
+    ask(&master, "CONFIG SET repl-diskless-sync-delay 0");
+    ask(&master, "DEBUG SET-ACTIVE-EXPIRE 0");
+    attach(&replica, &master);
+    ask(&master, "SET k v PX 1");
+    same_data(&master, &replica);
+    let mut client = Client::connect(replica.port);
+    client.line("READONLY");
+    wait_until("its time is over", || client.line("GET k") == Value::Null);
+    assert_eq!(client.line("DBSIZE"), Value::Integer(1), "it is still there");
+    assert_eq!(ask(&master, "GET k"), "Null");
+    wait_until("the master's deletion came", || client.line("DBSIZE") == Value::Integer(0));
+}
+
+#[test]
+fn wait_counts_replicas() {
+    let master = Make::Ours.master();
+    ask(&master, "CONFIG SET repl-diskless-sync-delay 0");
+    let mut client = Client::connect(master.port);
+    assert_eq!(client.line("WAIT 0 0"), Value::Integer(0));
+    assert_eq!(client.line("WAIT 1 50"), Value::Integer(0), "there is none");
+    let replicas = [Make::Ours.empty(), Make::Redis.empty()];
+    replicas.iter().for_each(|replica| attach(replica, &master));
+    for i in 0..20 {
+        client.line(&format!("SET k {i}"));
+        assert_eq!(client.line("WAIT 2 5000"), Value::Integer(2));
+    }
+    let start = std::time::Instant::now();
+    client.line("SET k x");
+    assert_eq!(client.line("WAIT 3 200"), Value::Integer(2), "the time is over");
+    assert!(start.elapsed().as_millis() >= 200);
+    client.line("MULTI");
+    client.line("SET k y");
+    client.line("WAIT 2 0");
+    let Value::Array(replies) = client.line("EXEC") else { panic!("EXEC is an array") };
+    assert!(matches!(replies[1], Value::Integer(0..=2)), "in a transaction nothing waits");
+}
+
+#[test]
+fn writes_need_good_replicas() {
+    let (master, replica) = (Make::Ours.master(), Make::Ours.empty());
+    ask(&master, "CONFIG SET repl-diskless-sync-delay 0 min-replicas-to-write 1");
+    assert!(ask(&master, "SET k v").starts_with("NOREPLICAS"));
+    attach(&replica, &master);
+    wait_until("the replica counts", || ask(&master, "SET k v") == "OK");
+    drop(replica);
+    wait_until("it counts no more", || ask(&master, "SET k v").starts_with("NOREPLICAS"));
+}
 
 /// A replica that reads nothing is cut by its output limit; the master and its other replicas go on.
 #[test]

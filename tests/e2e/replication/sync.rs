@@ -39,6 +39,12 @@ fn cut(master: &Process, replica: &Process) {
 }
 
 #[test]
+fn ours_to_ours() {
+    let (master, replica) = pair(Make::Ours, Make::Ours);
+    cut(&master, &replica);
+}
+
+#[test]
 fn ours_to_redis() {
     let (master, replica) = pair(Make::Ours, Make::Redis);
     cut(&master, &replica);
@@ -48,4 +54,41 @@ fn ours_to_redis() {
 fn ours_to_valkey() {
     let (master, replica) = pair(Make::Ours, Make::Valkey);
     cut(&master, &replica);
+}
+
+#[test]
+fn redis_to_ours() {
+    let (master, replica) = pair(Make::Redis, Make::Ours);
+    cut(&master, &replica);
+}
+
+#[test]
+fn valkey_to_ours() {
+    let (master, replica) = pair(Make::Valkey, Make::Ours);
+    cut(&master, &replica);
+}
+
+/// Images that go by way of files, at both ends, and straight into memory.
+#[test]
+fn by_file_and_by_socket() {
+    let master = Make::Ours.master();
+    fill(&mut Client::connect(master.port));
+    for (diskless, load) in [("no", "disabled"), ("no", "swapdb"), ("yes", "on-empty-db"), ("yes", "swapdb")]
+    {
+        for make in [Make::Ours, Make::Redis] {
+            ask(&master, &format!("CONFIG SET repl-diskless-sync {diskless} repl-diskless-sync-delay 0"));
+            let replica = make.empty();
+            ask(&replica, &format!("CONFIG SET repl-diskless-load {load}"));
+            let writer = Writer::start(master.port);
+            attach(&replica, &master);
+            writer.stop();
+            same_data(&master, &replica);
+            ask(&master, "FLUSHALL");
+            fill(&mut Client::connect(master.port));
+            same_data(&master, &replica);
+            let id = ask(&replica, "CLUSTER MYID");
+            drop(replica);
+            ask(&master, &format!("CLUSTER FORGET {id}"));
+        }
+    }
 }

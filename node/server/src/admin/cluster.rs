@@ -30,10 +30,6 @@ pub fn change(call: &mut Call<'_>) -> Outcome {
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
     let description = call.client.peer.to_string();
     let client = cluster::Client { description: &description, is_master: false };
-    if words.first().is_some_and(|word| word.eq_ignore_ascii_case("replicate")) {
-        // A replica that copies nothing would be believed in, and promoted.
-        return Err(Error::new("ERR this version cannot be a replica"));
-    }
     let core = &mut *call.core;
     let answer = core.cluster.command(&words, &CoreKeys(&core.keys), client, core.process.clock.now_ms());
     core.cluster_changed();

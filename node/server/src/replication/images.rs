@@ -175,10 +175,12 @@ impl Core {
             ("repl-offset", offset),
             ("aof-base", b"0".to_vec()),
         ];
+        let libraries = self.scripting.engine.libraries().filter(|_| !filter.no_functions);
+        let functions = libraries.map(|library| library.code.clone()).collect();
         self.begin_snapshot(SnapshotOptions {
             slots: filter.no_keys.then(SlotSet::new),
             aux,
-            functions: Vec::new(),
+            functions,
             on_flush: OnFlush::Shorten,
         })
     }

@@ -225,8 +225,10 @@ impl Core {
     /// What the brain should know of this node's data.
     pub fn replication_facts(&self) -> cluster::Replication {
         let upstream = self.replication.upstream.as_ref();
+        // What is of another history counts for nothing.
+        let offset = if upstream.is_none_or(Upstream::counts) { self.replication.offset() } else { 0 };
         cluster::Replication {
-            offset: self.replication.offset() as i64,
+            offset: offset as i64,
             master_last_seen: upstream.map_or(0, Upstream::last_seen_ms),
         }
     }

@@ -88,6 +88,11 @@ impl Upstream {
         self.link == Link::Up(client.index, client.generation)
     }
 
+    /// Whether what this node has is a part of the master's history, as far as it knows.
+    pub fn counts(&self) -> bool {
+        self.resume
+    }
+
     /// When the master was last heard as far as the age of data counts: now and then while the link is up, the
     /// moment it went down after that.
     pub fn last_seen_ms(&self) -> u64 {

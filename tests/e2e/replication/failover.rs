@@ -1,0 +1,140 @@
+//! A master dies, or hands over: its replica takes its slots, with the data, and the others follow it without a new
+//! copy of everything.
+
+use kit::{Client, Process, run, wait_until};
+
+use super::{Make, ask, attach, info, same_data};
+
+/// Three masters of these makes that share all slots, and replicas of the first. Timeouts are short.
+fn cluster(masters: [Make; 3], replicas: &[Make]) -> (Vec<Process>, Vec<Process>) {
+    let masters: Vec<Process> = masters.iter().map(|make| make.empty()).collect();
+    let replicas: Vec<Process> = replicas.iter().map(|make| make.empty()).collect();
+    for node in masters.iter().chain(&replicas) {
+        ask(node, "CONFIG SET cluster-node-timeout 2000");
+        ask(node, "CONFIG SET repl-diskless-sync-delay 0");
+    }
+    let addresses: Vec<String> = masters.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
+    let words = ["--cluster", "create"].into_iter().chain(addresses.iter().map(String::as_str));
+    let output = run("redis-cli", &words.chain(["--cluster-yes"]).collect::<Vec<_>>());
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
+    replicas.iter().for_each(|replica| attach(replica, &masters[0]));
+    let count = masters.len() + replicas.len();
+    for node in masters.iter().chain(&replicas) {
+        wait_until("all know all", || {
+            let info = ask(node, "CLUSTER INFO");
+            info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{count}"))
+        });
+    }
+    let id = ask(&masters[0], "CLUSTER MYID");
+    for node in masters.iter().chain(&replicas) {
+        wait_until("all know who follows whom", || {
+            let follows = |line: &&str| line.contains("slave") && line.contains(&id);
+            ask(node, "CLUSTER NODES").lines().filter(follows).count() == replicas.len()
+        });
+    }
+    (masters, replicas)
+}
+
+/// Keys of the first master's slots.
+fn write_keys(port: u16, from: u32) -> Vec<String> {
+    let mut client = Client::connect(port);
+    let keys = (from..from + 300).map(|i| format!("key:{i}"));
+    keys.filter(|key| client.call(&["SET", key, key]).text() == "OK").collect()
+}
+
+fn check_keys(port: u16, keys: &[String]) {
+    let mut client = Client::connect(port);
+    for key in keys {
+        assert_eq!(client.call(&["GET", key]).text(), *key);
+    }
+}
+
+fn is_master(node: &Process) -> bool {
+    info(node, "role") == "master"
+}
+
+/// Waits until the others agree that `node` serves what `old` did.
+fn agreed(nodes: &[&Process], node: &Process) {
+    let id = ask(node, "CLUSTER MYID");
+    for other in nodes {
+        wait_until("all see the new master", || {
+            let text = ask(other, "CLUSTER NODES");
+            let line = text.lines().find(|line| line.starts_with(&id)).unwrap_or_default();
+            line.contains("master")
+                && line.contains('-')
+                && ask(other, "CLUSTER INFO").contains("cluster_state:ok")
+        });
+    }
+}
+
+/// The master dies; one of its replicas takes over and the other goes on with it.
+fn master_dies(masters: [Make; 3], replicas: [Make; 2]) {
+    let masters_are_silent = masters.contains(&Make::Redis);
+    let (mut masters, replicas) = cluster(masters, &replicas);
+    let keys = write_keys(masters[0].port, 0);
+    assert!(!keys.is_empty());
+    replicas.iter().for_each(|replica| same_data(&masters[0], replica));
+    masters[0].kill();
+    wait_until("a replica takes over", || replicas.iter().any(is_master));
+    let (new, other) =
+        if is_master(&replicas[0]) { (&replicas[0], &replicas[1]) } else { (&replicas[1], &replicas[0]) };
+    agreed(&[&masters[1], &masters[2], other], new);
+    check_keys(new.port, &keys);
+    let more = write_keys(new.port, 1000);
+    assert!(!more.is_empty());
+    wait_until("the other follows it", || info(new, "connected_slaves") == "1");
+    same_data(new, other);
+    // Redis 7.0 tells nobody of shards: its replicas cannot know that they are of one history.
+    if !masters_are_silent {
+        assert_eq!(info(new, "sync_full"), "0", "the stream went on: {}", new.log());
+        assert_ne!(info(new, "sync_partial_ok"), "0");
+    }
+}
+
+#[test]
+fn ours_take_over_from_ours() {
+    master_dies([Make::Ours; 3], [Make::Ours; 2]);
+}
+
+#[test]
+fn ours_take_over_from_redis() {
+    master_dies([Make::Redis, Make::Redis, Make::Ours], [Make::Ours; 2]);
+}
+
+#[test]
+fn valkey_takes_over_from_ours() {
+    master_dies([Make::Ours, Make::Valkey, Make::Ours], [Make::Valkey; 2]);
+}
+
+/// An operator swaps the roles: nothing is copied anew, and no write is lost.
+#[test]
+fn roles_are_swapped() {
+    for (master, replica) in [
+        (Make::Ours, Make::Ours),
+        (Make::Ours, Make::Redis),
+        (Make::Valkey, Make::Ours),
+        (Make::Ours, Make::Valkey),
+    ] {
+        let (masters, replicas) = cluster([master, Make::Ours, Make::Ours], &[replica]);
+        let keys = write_keys(masters[0].port, 0);
+        assert_eq!(ask(&replicas[0], "CLUSTER FAILOVER"), "OK");
+        wait_until("the replica is master", || is_master(&replicas[0]));
+        wait_until("the master is replica", || !is_master(&masters[0]));
+        agreed(&[&masters[1], &masters[2], &masters[0]], &replicas[0]);
+        check_keys(replicas[0].port, &keys);
+        write_keys(replicas[0].port, 1000);
+        same_data(&replicas[0], &masters[0]);
+        assert_eq!(info(&replicas[0], "sync_full"), "0", "{}", replicas[0].log());
+    }
+}
+
+/// TAKEOVER needs nobody's consent; the old master comes back as a replica.
+#[test]
+fn a_dead_master_returns_as_replica() {
+    let (masters, replicas) = cluster([Make::Ours; 3], &[Make::Ours]);
+    assert!(!write_keys(masters[0].port, 0).is_empty());
+    assert_eq!(ask(&replicas[0], "CLUSTER FAILOVER TAKEOVER"), "OK");
+    wait_until("the replica is master", || is_master(&replicas[0]));
+    wait_until("the master is replica", || !is_master(&masters[0]));
+    same_data(&replicas[0], &masters[0]);
+}
