@@ -272,8 +272,10 @@ impl Core {
         slot: Option<Slot>,
     ) -> Outcome {
         let runner = self.runner(client);
-        client.commands += 1;
+        let before = self.stats.commands;
         let outcome = self.call_once(client, found, args, slot, runner);
+        // With those of a transaction or a script, and without one that begins to wait.
+        client.commands += self.stats.commands.saturating_sub(before);
         client.blocked |= !self.waiting.is_empty() && self.waiting.get(runner.session).is_some();
         if self.effects.recording {
             client.write_offset = self.replication.offset();

@@ -74,7 +74,10 @@ impl Core {
                 self.update_overdue();
                 self.resume_paused();
             }
-            Effect::BecomeReplicaOf { ip, port, full_sync, .. } => self.follow(ip, port, full_sync),
+            Effect::BecomeReplicaOf { ip, port, full_sync, .. } => {
+                self.follow(ip, port, full_sync);
+                self.shard_changed();
+            }
             Effect::BecomeMaster => self.unfollow(),
             // Modules are not there yet.
             Effect::Module { .. } => {}

@@ -86,6 +86,7 @@ impl Core {
             return;
         };
         client.blocked = false;
+        client.commands += 1;
         client.reply.append(reply);
         self.mark_outgoing(session.index);
     }

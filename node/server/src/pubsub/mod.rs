@@ -221,6 +221,11 @@ impl PubSub {
         self.of(client).is_some_and(|subscriptions| subscriptions.ingress)
     }
 
+    /// The slots whose shard channels have subscribers.
+    pub fn shard_slots(&self) -> impl Iterator<Item = Slot> {
+        self.shards.keys().copied()
+    }
+
     /// The shard channels of a slot, each with its subscribers.
     pub fn shard_channels(&self, slot: Slot) -> impl Iterator<Item = (&Bytes, &BTreeSet<u32>)> {
         self.shards.get(&slot).into_iter().flatten()

@@ -137,6 +137,13 @@ impl Core {
         self.publish_here(kind, &channel, &message, audience);
     }
 
+    /// This core may be of another shard now: channels of slots that are not its shard's end.
+    pub fn shard_changed(&mut self) {
+        let slots = self.pubsub.shard_slots();
+        let foreign: Vec<Slot> = slots.filter(|slot| !self.cluster.is_mine_or_my_masters(*slot)).collect();
+        self.slots_released(&foreign);
+    }
+
     /// Slots left this core's shard: their channels end here, and for clients of the ingress everywhere, unless a
     /// sibling has the slot now.
     pub fn slots_released(&mut self, slots: &[Slot]) {
