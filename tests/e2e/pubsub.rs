@@ -60,6 +60,25 @@ fn a_subscriber_in_either_protocol() {
 }
 
 #[test]
+fn a_subscriber_whose_user_loses_the_channel_is_closed() {
+    let server = ringmaster(2, &["--bootstrap", "yes"]);
+    let mut admin = Client::connect(server.port);
+    assert_eq!(admin.line("ACL SETUSER bob on nopass +@all resetchannels &a &b").text(), "OK");
+    let mut clients = [("a", 0), ("b", 1)].map(|(channel, core)| {
+        let mut client = Client::connect(server.port + core);
+        assert_eq!(client.line("AUTH bob x").text(), "OK");
+        assert_eq!(
+            text(Some(client.line(&format!("SUBSCRIBE {channel}")))),
+            format!("subscribe {channel} 1")
+        );
+        client
+    });
+    admin.line("ACL SETUSER bob resetchannels &a");
+    assert_eq!(clients[1].read(), None);
+    assert_eq!(text(Some(clients[0].line("PING"))), "pong ");
+}
+
+#[test]
 fn one_that_does_not_read_is_closed() {
     let server = ringmaster(1, &["--bootstrap", "yes"]);
     let mut publisher = Client::connect(server.port);

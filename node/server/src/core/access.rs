@@ -219,12 +219,12 @@ impl Core {
     pub fn adopt_users(&mut self, running: Option<&mut Client>) {
         (self.users, self.users_version) = self.process.users.newest();
         for client in self.clients.iter_mut() {
-            if !renew(client, &self.users) {
+            if !renew(client, &self.users) || !self.pubsub.permits(client.index, &client.user) {
                 client.shut();
             }
         }
         if let Some(client) = running
-            && !renew(client, &self.users)
+            && (!renew(client, &self.users) || !self.pubsub.permits(client.index, &client.user))
         {
             client.closing = Closing::AfterReply;
         }
