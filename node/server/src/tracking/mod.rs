@@ -24,6 +24,7 @@ use bytes::Bytes;
 use commands::Args;
 use commands::table::Found;
 use resp::{Proto, Reply};
+use store::EntryRef;
 
 use crate::client::Client;
 use crate::core::Core;
@@ -272,11 +273,14 @@ impl Core {
         drop(gone);
     }
 
-    /// The keys of these slots left this core.
+    /// The keys of these slots are about to leave this core.
     pub fn invalidate_slots(&mut self, slots: &[Slot]) {
-        for key in self.tracking.table.keys_where(|key| slots.contains(&key_slot(key))) {
-            self.invalidate(&key, None, true);
+        let mut gone = self.tracking.table.keys_where(|key| slots.contains(&key_slot(key)));
+        if !self.tracking.prefixes.is_empty() {
+            let mut add = |entry: EntryRef<'_>| gone.push(Bytes::copy_from_slice(entry.key()));
+            slots.iter().for_each(|slot| self.keys.keys_in_slot(*slot, usize::MAX, &mut add));
         }
+        gone.iter().for_each(|key| self.invalidate(key, None, true));
     }
 
     /// Sends an invalidation to a client of this core that tracks, or to the connection it named.
