@@ -48,6 +48,10 @@ impl Core {
         client.active_ms = self.now_ms;
         client.bytes_in += data.len() as u64;
         self.stats.net_input_bytes += data.len() as u64;
+        let now = self.bus_now();
+        if let Some(upstream) = &mut self.replication.upstream {
+            upstream.heard_ms = now;
+        }
         let mut inbound = std::mem::take(&mut self.replication.inbound);
         // Usually whole commands arrive, and nothing is kept of them.
         if inbound.bytes.is_empty() {

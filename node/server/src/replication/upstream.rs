@@ -62,8 +62,8 @@ pub struct Upstream {
     resume: bool,
     /// The connection, as long as it is the task's.
     socket: Option<Stream>,
-    /// When the master was last heard, and since when the link is down (0 while it is up, or never was); both as
-    /// the brain counts.
+    /// When the master was last heard, and the same of a link that is down (0 while it is up, or never was); both
+    /// as the brain counts.
     pub heard_ms: u64,
     /// See `heard_ms`.
     pub down_since_ms: u64,
@@ -172,14 +172,14 @@ impl Core {
 
     /// Ends the link, or the attempt to get one.
     fn cut_link(&mut self) {
-        let now = self.bus_now();
         let Some(upstream) = &mut self.replication.upstream else { return };
         upstream.attempt += 1;
         if let Some(socket) = upstream.socket.take() {
             socket.shut();
         }
         if let Link::Up(index, _) = std::mem::replace(&mut upstream.link, Link::Down) {
-            upstream.down_since_ms = now;
+            // The loss may be noticed late; how old the data are counts from the last word.
+            upstream.down_since_ms = upstream.heard_ms;
             if let Some(client) = self.clients.get(index) {
                 client.shut();
             }
