@@ -4,6 +4,7 @@
 //! hosted by one task. What follows from that, measured in `docs/adr/2026-11-22-runtime.md`:
 //! - a loop that only yields starves glommio's timers unless the preempt timer is short;
 //! - a core parks by reading an eventfd through glommio; the client ring signals it only while armed;
+//! - its executor may go to sleep with tasks ready to run ([`Pulse`]);
 //! - ring memory counts against memlock and is released late, so starting is tried again for a while.
 
 mod file;
@@ -13,6 +14,9 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt};
@@ -96,6 +100,38 @@ pub async fn yield_if_needed() {
 /// Lets other tasks run now.
 pub async fn yield_now() {
     glommio::executor().yield_task_queue_now().await;
+}
+
+/// The sign of life of a core, watched by another thread.
+///
+/// When the preemption timer fires before the first task of a pass runs, glommio 0.9 takes the pass for an empty one and
+/// sleeps until the next timer or I/O (`run_task_queues` breaks with nothing run, `run` then parks). On a crowded machine
+/// that happens; and if it does while the task that waits for the next timer is itself among those ready to run, nothing
+/// would ever wake the core again. So one task of each core beats, and who misses its beat wakes that task from outside.
+#[derive(Default)]
+pub struct Pulse {
+    beats: AtomicU64,
+    task: OnceLock<Waker>,
+}
+
+impl Pulse {
+    /// Beats; to be called by always the same task, often.
+    pub async fn beat(&self) {
+        self.beats.fetch_add(1, Ordering::Relaxed);
+        if self.task.get().is_none() {
+            let waker = std::future::poll_fn(|context| Poll::Ready(context.waker().clone())).await;
+            self.task.get_or_init(|| waker);
+        }
+    }
+
+    /// Wakes the core if it has not beaten since the last look, when it had beaten `seen` times; how often it has now.
+    pub fn look(&self, seen: u64) -> u64 {
+        let beats = self.beats.load(Ordering::Relaxed);
+        if beats == seen {
+            self.task.get().inspect(|task| task.wake_by_ref());
+        }
+        beats
+    }
 }
 
 /// An event descriptor: written by anyone, it wakes the core that waits in [`Parking::park`].

@@ -11,7 +11,7 @@ use acl::Users;
 use cluster::ProcessId;
 
 use crate::clock::SteadyClock;
-use crate::executor;
+use crate::executor::{self, Pulse};
 use crate::users::SharedUsers;
 
 /// What all cores may know of each other and of the process.
@@ -47,6 +47,8 @@ pub struct Place {
     pub cpu: Option<usize>,
     /// Wakes it when it is parked.
     pub event_fd: OwnedFd,
+    /// Its sign of life.
+    pub pulse: Pulse,
     /// Bytes of memory it holds, as it last said; negative when it freed what others had allocated.
     pub held_bytes: AtomicI64,
 }

@@ -22,7 +22,7 @@ use crate::client::Door;
 use crate::clock;
 use crate::config::{Config, Cores, Loaded, LogLevel};
 use crate::core::{Core, cron};
-use crate::executor::{self, Parking};
+use crate::executor::{self, Parking, Pulse};
 use crate::listener::{self, Listeners};
 use crate::log::{self, Level, notice, warning};
 use crate::mesh::{self, Mesh};
@@ -35,6 +35,8 @@ use crate::users;
 
 /// The file of a core's cluster state when it has a folder of its own.
 const OWN_FOLDER_CONFIG: &str = "nodes.conf";
+/// Time between two looks at the cores' pulses: longer than a beat of an idle core (`cron`).
+const PULSE_NANOSECONDS: libc::c_long = 250_000_000;
 /// Descriptors a core needs beside its clients'.
 const SPARE_DESCRIPTORS: u64 = 64;
 
@@ -70,7 +72,7 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     let running = start_cores(&process, &config, seeds)?;
     notice!("Server initialized");
     notice!("Ready to accept connections tcp");
-    wait_for_signal();
+    wait_for_signal(&process);
     notice!("User requested shutdown...");
     process.stop();
     let clean = running.into_iter().map(executor::Running::join).fold(true, |all, one| all & one);
@@ -173,10 +175,17 @@ fn ending_signals() -> libc::sigset_t {
     }
 }
 
-fn wait_for_signal() {
-    let (set, mut signal) = (ending_signals(), 0);
-    // SAFETY: both pointers are to live values.
-    while unsafe { libc::sigwait(&set, &mut signal) } != 0 {}
+/// Waits for the signal to end; feels the cores' pulses meanwhile.
+fn wait_for_signal(process: &Process) {
+    let set = ending_signals();
+    let time = libc::timespec { tv_sec: 0, tv_nsec: PULSE_NANOSECONDS };
+    let mut seen = vec![0; process.cores.len()];
+    // SAFETY: the pointers are to live values; what the signal says of itself is not asked for.
+    while unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &time) } < 0 {
+        for (core, seen) in process.cores.iter().zip(&mut seen) {
+            *seen = core.pulse.look(*seen);
+        }
+    }
 }
 
 /// Ports, folders and CPUs of all cores.
@@ -205,7 +214,8 @@ fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, 
             let (port, tls_port) = (nth(config.network.port), nth(config.tls.port));
             // More cores than CPUs share them as the system sees fit.
             let cpu = (count <= cpus.len()).then(|| cpus[i]);
-            Ok(Place { port, tls_port, bus_port, folder, cpu, event_fd, held_bytes: AtomicI64::new(0) })
+            let (pulse, held_bytes) = (Pulse::default(), AtomicI64::new(0));
+            Ok(Place { port, tls_port, bus_port, folder, cpu, event_fd, pulse, held_bytes })
         })
         .collect()
 }

@@ -24,7 +24,9 @@ const EXPIRE_SHARE_PERCENT: u32 = 25;
 /// Runs the background work of a core until the process ends.
 pub async fn run(core: Rc<RefCell<Core>>) {
     let mut last = Instant::now();
-    while !core.borrow().process.is_stopping() {
+    let (process, index) = (core.borrow().process.clone(), usize::from(core.borrow().index));
+    while !process.is_stopping() {
+        process.cores[index].pulse.beat().await;
         let round = Instant::now();
         if !core.borrow().cron_paused {
             core.borrow_mut().tick(last.elapsed());

@@ -69,12 +69,8 @@ impl Core {
 
     fn begin_save(&mut self) -> SnapshotId {
         let aux = vec![("aof-base", b"0".to_vec())];
-        self.begin_snapshot(SnapshotOptions {
-            slots: None,
-            aux,
-            functions: Vec::new(),
-            on_flush: OnFlush::Cancel,
-        })
+        let functions = self.scripting.engine.libraries().map(|library| library.code.clone()).collect();
+        self.begin_snapshot(SnapshotOptions { slots: None, aux, functions, on_flush: OnFlush::Cancel })
     }
 
     /// Begins a background save; only when none runs.

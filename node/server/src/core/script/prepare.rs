@@ -104,6 +104,8 @@ impl Core {
         let running = Running::new(&code, origin, is_read_only, caller, args, keys);
         let (keys, rest) = args[3..].split_at(keys);
         self.begin_unit();
+        // Time does not pass for a script, not even that which this round began with.
+        self.now_ms = running.started_us / 1000;
         self.scripting.frozen_us = Some(running.started_us);
         self.scripting.running = Some(running);
         let step = self.begin_script(&code, keys, rest, reply);
