@@ -45,7 +45,7 @@ pub struct Event {
     pub object: Vec<u8>,
     /// The user.
     pub username: Vec<u8>,
-    /// The client, as CLIENT LIST shows it.
+    /// The client, as CLIENT LIST shows it; empty until [`Log::sign`] tells.
     pub client: String,
 }
 
@@ -70,11 +70,14 @@ pub struct Log {
     /// Newest first.
     entries: VecDeque<Entry>,
     next_id: u64,
+    /// Some entry has no client yet.
+    is_unsigned: bool,
 }
 
 impl Log {
     /// Notes a refusal; of all entries `max` are kept.
     pub fn add(&mut self, event: Event, now_ms: u64, max: usize) {
+        self.is_unsigned |= event.client.is_empty();
         if max > 0 {
             let is_same = |entry: &Entry| {
                 let (old, new) = (&entry.event, &event);
@@ -99,6 +102,19 @@ impl Log {
     /// The entries, newest first.
     pub fn entries(&self) -> impl ExactSizeIterator<Item = &Entry> {
         self.entries.iter()
+    }
+
+    /// Whether an entry has no client yet.
+    pub fn is_unsigned(&self) -> bool {
+        self.is_unsigned
+    }
+
+    /// Notes the client of entries that have none yet.
+    pub fn sign(&mut self, client: &str) {
+        self.is_unsigned = false;
+        for entry in self.entries.iter_mut().filter(|entry| entry.event.client.is_empty()) {
+            entry.event.client = client.to_owned();
+        }
     }
 
     /// Forgets all entries.
@@ -137,6 +153,9 @@ mod tests {
         assert_eq!(shown(&log), "2:ax1 0:ax3 1:bx1");
         log.add(event("c"), 2000, 2);
         assert_eq!(shown(&log), "3:cx1 2:ax1");
+        assert!(log.is_unsigned());
+        log.sign("c");
+        assert!(!log.is_unsigned() && log.entries().all(|entry| entry.event.client == "c"));
         log.clear();
         log.add(event("d"), 2000, 2);
         assert_eq!(shown(&log), "4:dx1");

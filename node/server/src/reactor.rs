@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use crate::client::{Client, Closing, Role};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::core::Core;
 use crate::executor::{self, Parking};
 use crate::listener::Listeners;
@@ -81,6 +81,7 @@ impl Reactor {
     fn round(&mut self) -> Round {
         let core = self.core.clone();
         let mut core = core.borrow_mut();
+        let (start, commands) = (Moment::now(), core.stats.commands);
         core.now_ms = clock::unix_ms();
         core.follow_users();
         let mut events = 0;
@@ -97,6 +98,10 @@ impl Reactor {
         core.push_stream();
         self.flush(&mut core);
         core.send_messages(&mut self.ring);
+        if events > 0 || messages {
+            let commands = core.stats.commands.saturating_sub(commands);
+            core.stats.rounds.ended(start.elapsed_ns(), commands);
+        }
         match (events, messages) {
             (1.., _) => Round::Clients,
             (0, true) => Round::Siblings,
@@ -120,6 +125,7 @@ impl Reactor {
         };
         client.receiving = completion.more;
         if completion.result > 0 {
+            core.stats.reads += 1;
             if client.reply.capacity() == 0 {
                 client.reply.adopt_buffer(core.take_buffer());
             }
@@ -158,6 +164,7 @@ impl Reactor {
         let token = completion.token;
         self.slow_sends = self.slow_sends.saturating_sub(1);
         let Some(mut client) = core.clients.take(token.index, token.generation) else { return };
+        core.stats.writes += 1;
         core.stats.net_output_bytes += completion.result.max(0) as u64;
         match client.finish_send(completion.result, &mut self.ring) {
             Some(buffer) => core.give_buffer(buffer),

@@ -40,7 +40,11 @@ pub fn list(call: &mut Call<'_>) -> Outcome {
         _ => return Err(error::SYNTAX),
     }
     let wanted = |client: &Client| {
-        of_type.is_none_or(|t| t.is_of(client)) && ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
+        // One that was shut goes as soon as the ring lets go of it.
+        let is_here = client.closing != Closing::Now;
+        is_here
+            && of_type.is_none_or(|t| t.is_of(client))
+            && ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
     };
     let mut lines: Vec<(u64, String)> = Vec::new();
     for client in call.core.clients.iter().chain([&*call.client]).filter(|client| wanted(client)) {

@@ -98,6 +98,15 @@ fn apply(change: Change) -> Result<Config, SetError> {
 
 /// CONFIG REWRITE
 pub fn rewrite(call: &mut Call<'_>) -> Outcome {
+    rewrite_file(call, false)
+}
+
+/// DEBUG CONFIG-REWRITE-FORCE-ALL: every directive, also those at their default.
+pub fn rewrite_all(call: &mut Call<'_>) -> Outcome {
+    rewrite_file(call, true)
+}
+
+fn rewrite_file(call: &mut Call<'_>, force_all: bool) -> Outcome {
     let Some(path) = &call.core.process.config_file else {
         return Err(Error::new("ERR The server is running without a config file"));
     };
@@ -111,7 +120,7 @@ pub fn rewrite(call: &mut Call<'_>) -> Outcome {
         true => call.core.users.iter().map(|user| user.describe()).collect(),
         false => Vec::new(),
     };
-    write_atomically(path, &config::rewrite(&old, &call.core.config, &users, false)).map_err(failed)?;
+    write_atomically(path, &config::rewrite(&old, &call.core.config, &users, force_all)).map_err(failed)?;
     notice!("CONFIG REWRITE executed with success.");
     call.client.reply.ok();
     Ok(())

@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 use commands::table::Found;
 
 use super::{Client, Closing, Door, Role};
+use crate::config::REPLY_BUFFER;
 use crate::core::Core;
 use crate::pubsub::Kind;
 use crate::tracking::{Mode, Wishes};
@@ -22,6 +23,7 @@ pub fn describe(client: &Client, core: &Core) -> String {
         core.waiting.get(session).map_or(0, |blocked| blocked.args.iter().map(|arg| arg.len()).sum());
     let (input, input_memory) = client.input.as_ref().map_or((0, 0), |input| (input.len(), input.memory()));
     let sending = client.sending.as_ref().map_or(0, |sending| sending.len());
+    let beyond = client.unsent().saturating_sub(REPLY_BUFFER);
     let mut line = String::with_capacity(400);
     // Each field is written apart, so that name and value stand side by side.
     let mut field = |name: &str, value: &dyn std::fmt::Display| {
@@ -49,9 +51,9 @@ pub fn describe(client: &Client, core: &Core) -> String {
     // A reply buffer is new with every batch: its peak is what is in it.
     field("rbs", &client.reply.capacity());
     field("rbp", &client.reply.len());
-    field("obl", &client.reply.len());
-    field("oll", &usize::from(sending > 0));
-    field("omem", &sending);
+    field("obl", &(client.unsent() - beyond));
+    field("oll", &beyond.div_ceil(REPLY_BUFFER));
+    field("omem", &beyond);
     field("tot-mem", &client.memory());
     field("events", &if sending > 0 { "rw" } else { "r" });
     let last = client.last_row.and_then(Found::by_id);

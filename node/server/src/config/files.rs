@@ -2,7 +2,7 @@
 //!
 //! [`Files`] stands between, so that loading can be tested and fuzzed without a disk.
 
-use super::glob;
+use commands::glob::{self, Case};
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -77,7 +77,7 @@ fn expand(path: &Path, part: &str) -> Vec<PathBuf> {
     // As shells do: a leading dot must be asked for.
     let wanted = |name: &String| {
         name.starts_with('.') == part.starts_with('.')
-            && glob::matches(part.as_bytes(), name.as_bytes(), false)
+            && glob::matches(part.as_bytes(), name.as_bytes(), Case::Sensitive)
     };
     names.filter(wanted).map(|name| path.join(name)).collect()
 }

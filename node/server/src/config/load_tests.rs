@@ -1,6 +1,7 @@
 //! Loading, from texts in memory: files, includes, options, errors, and random bytes.
 
 use super::{Config, Files, Loaded, load};
+use commands::glob::{self, Case};
 use std::collections::HashMap;
 use std::io;
 
@@ -22,7 +23,7 @@ impl Files for Memory {
         self.read("-")
     }
     fn glob(&mut self, pattern: &str) -> Vec<String> {
-        let matching = |path: &&String| super::glob::matches(pattern.as_bytes(), path.as_bytes(), false);
+        let matching = |path: &&String| glob::matches(pattern.as_bytes(), path.as_bytes(), Case::Sensitive);
         let mut found: Vec<String> = self.0.keys().filter(matching).cloned().collect();
         found.sort();
         found

@@ -18,7 +18,6 @@
 mod checks;
 mod directives;
 mod files;
-mod glob;
 mod help;
 mod kind;
 mod load;
@@ -52,8 +51,8 @@ pub use run_time::{Change, SetContext, SetError, is_secret};
 pub use special::CORES_MAX;
 pub use value::{
     AclPubsubDefault, Allowed, AppendFsync, BUFFER_CLASSES, BufferLimit, Cores, DisklessLoad, EndpointType,
-    LogLevel, MaxmemoryPolicy, PropagationError, SanitizeDumpPayload, SavePoint, TlsAuthClients, notify,
-    shutdown,
+    LogLevel, MaxmemoryPolicy, PropagationError, REPLY_BUFFER, SanitizeDumpPayload, SavePoint,
+    TlsAuthClients, notify, shutdown,
 };
 
 use std::collections::BTreeMap;

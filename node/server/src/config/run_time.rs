@@ -2,9 +2,9 @@
 
 use super::Config;
 use super::directives;
-use super::glob;
 use super::kind::Source;
 use super::row::Row;
+use commands::glob::{self, Case};
 use std::collections::HashSet;
 use std::fmt;
 
@@ -71,7 +71,8 @@ impl Config {
                 continue;
             }
             for row in directives::rows().filter(|row| !row.hidden) {
-                let matching = row.names().filter(|name| glob::matches(pattern, name.as_bytes(), true));
+                let matching =
+                    row.names().filter(|name| glob::matches(pattern, name.as_bytes(), Case::Insensitive));
                 for name in matching.filter(|name| seen.insert((*name).to_owned())) {
                     found.push((name.to_owned(), row.kind.show(&row.read(self))));
                 }

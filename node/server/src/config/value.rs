@@ -58,8 +58,21 @@ pub struct BufferLimit {
 impl BufferLimit {
     /// Whether so many bytes waiting close the client at once.
     pub fn is_over_hard(&self, waiting: usize) -> bool {
-        self.hard_bytes > 0 && waiting as u64 > self.hard_bytes
+        self.hard_bytes > 0 && beyond_buffer(waiting) > self.hard_bytes
     }
+
+    /// Whether so many bytes waiting close the client when that lasts.
+    pub fn is_over_soft(&self, waiting: usize) -> bool {
+        self.soft_bytes > 0 && beyond_buffer(waiting) > self.soft_bytes
+    }
+}
+
+/// Bytes of replies that a client may always have waiting, as Redis counts: limits are for what is beyond. Else one
+/// below the size of a usual reply would close every client.
+pub const REPLY_BUFFER: usize = 16 << 10;
+
+fn beyond_buffer(waiting: usize) -> u64 {
+    waiting.saturating_sub(REPLY_BUFFER) as u64
 }
 
 /// How many cores to run.

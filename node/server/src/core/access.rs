@@ -13,6 +13,7 @@ use crate::client::{Client, Closing, describe};
 use crate::config::Allowed;
 use crate::core::Core;
 use crate::core::blocking::SessionId;
+use crate::pubsub::{Kind, Subscriptions};
 
 const NO_AUTH: Error = Error::new("NOAUTH Authentication required.");
 const NOT_IN_MULTI: Error = Error::new("ERR Command not allowed inside a transaction");
@@ -115,7 +116,7 @@ impl Core {
     ) -> Result<(), Error> {
         let Some(user) = self.user_of(session, user) else { return Err(NO_AUTH) };
         let Err(denial) = user.check(&found, args) else { return Ok(()) };
-        let line = self.client_of(session).map_or_else(String::new, |client| describe(client, self));
+        let line = self.session_line(session);
         self.note_denial(denial, &user, found, args, Context::TopLevel, line);
         Err(Error::text(format!("NOPERM {}", denial.message(&user, &found))))
     }
@@ -148,7 +149,7 @@ impl Core {
     ) -> Outcome {
         let Some(user) = self.users.by_id(user).cloned() else { return Err(NO_AUTH) };
         let Err(denial) = user.check(&found, args) else { return Ok(()) };
-        let line = self.client_of(session).map_or_else(String::new, |client| describe(client, self));
+        let line = self.session_line(session);
         self.note_denial(denial, &user, found, args, Context::Script, line);
         Err(Error::text(format!("ERR ACL failure in script: {}", denial.message(&user, &found))))
     }
@@ -172,8 +173,17 @@ impl Core {
         }
     }
 
+    /// The client of a session, for the log; empty for the one whose command runs now.
+    fn session_line(&self, session: SessionId) -> String {
+        match self.client_of(session) {
+            Some(client) => describe(client, self),
+            None if session.core == self.index => String::new(),
+            None => format!("client {} of core {}", session.index, session.core),
+        }
+    }
+
     /// The client of a session of this core.
-    fn client_of(&self, session: SessionId) -> Option<&Client> {
+    pub fn client_of(&self, session: SessionId) -> Option<&Client> {
         let own = (session.core == self.index).then_some(session)?;
         self.clients.peek(own.index, own.generation)
     }
@@ -219,12 +229,12 @@ impl Core {
     pub fn adopt_users(&mut self, running: Option<&mut Client>) {
         (self.users, self.users_version) = self.process.users.newest();
         for client in self.clients.iter_mut() {
-            if !renew(client, &self.users) || !self.pubsub.permits(client.index, &client.user) {
+            if !renew(client, &self.users, self.pubsub.of(client.index)) {
                 client.shut();
             }
         }
         if let Some(client) = running
-            && (!renew(client, &self.users) || !self.pubsub.permits(client.index, &client.user))
+            && !renew(client, &self.users, self.pubsub.of(client.index))
         {
             client.closing = Closing::AfterReply;
         }
@@ -232,9 +242,9 @@ impl Core {
 }
 
 /// Gives a client its user as it is now; whether the client may stay.
-fn renew(client: &mut Client, users: &Users) -> bool {
+fn renew(client: &mut Client, users: &Users, subscriptions: Option<&Subscriptions>) -> bool {
     let known = users.get(client.user.name()).filter(|user| user.id() == client.user.id());
-    let stays = known.is_some();
+    let stays = known.is_some_and(|user| keeps_channels(user, &client.user, subscriptions));
     match known {
         Some(user) => client.user = user.clone(),
         None => {
@@ -244,6 +254,18 @@ fn renew(client: &mut Client, users: &Users) -> bool {
     }
     client.access = access(client, users);
     stays
+}
+
+/// Whether a client's subscriptions are still permitted to its user.
+fn keeps_channels(now: &Arc<User>, before: &Arc<User>, subscriptions: Option<&Subscriptions>) -> bool {
+    let Some(subscriptions) = subscriptions else { return true };
+    let allowed = |kind: Kind| {
+        let mut names = subscriptions.names(kind).iter();
+        names.all(|name| now.allows_channel(name, kind == Kind::Pattern))
+    };
+    Arc::ptr_eq(now, before)
+        || now.allows_channels_of(before)
+        || [Kind::Channel, Kind::Pattern, Kind::Shard].into_iter().all(allowed)
 }
 
 /// What has to be asked of a client.

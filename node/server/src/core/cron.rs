@@ -8,7 +8,7 @@ use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 use crate::client::{Closing, Role};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::core::Core;
 use crate::core::eviction::Room;
 use crate::executor;
@@ -51,30 +51,17 @@ pub async fn run(core: Rc<RefCell<Core>>) {
 
 /// Deletes keys whose time is over, as long as that finds many and the share of time allows.
 async fn expire(core: &Rc<RefCell<Core>>, round: Instant) {
+    let mut spent = Duration::ZERO;
     loop {
-        let (worth, budget) = {
-            let mut core = core.borrow_mut();
-            // What expires on a replica is its master's to delete.
-            if !core.active_expire
-                || !core.deletes_overdue()
-                || !core.keys.may_expire()
-                || core.cluster.myself().is_replica()
-            {
-                return;
-            }
-            let effort = core.config.keyspace.active_expire_effort;
-            let share = EXPIRE_SHARE_PERCENT + 2 * effort.saturating_sub(1);
-            (core.expire_slice(SLICE), INTERVAL * share / 100)
-        };
-        if !worth {
-            return;
-        }
+        let budget = core.borrow_mut().expire_some(&mut spent);
+        let Some(budget) = budget else { break };
         if round.elapsed() > budget {
             core.borrow_mut().stats.expire_cycles_cut += 1;
-            return;
+            break;
         }
         executor::yield_now().await;
     }
+    core.borrow_mut().note_event("expire-cycle", spent);
 }
 
 /// Goes on with evicting while no command does.
@@ -91,6 +78,29 @@ async fn free(core: &Rc<RefCell<Core>>) {
 }
 
 impl Core {
+    /// One slice of expiry, whose time adds to `spent`; where another is worth it, how long all may take.
+    fn expire_some(&mut self, spent: &mut Duration) -> Option<Duration> {
+        // What expires on a replica is its master's to delete.
+        if !self.active_expire
+            || !self.deletes_overdue()
+            || !self.keys.may_expire()
+            || self.cluster.myself().is_replica()
+        {
+            return None;
+        }
+        let effort = self.config.keyspace.active_expire_effort;
+        let share = EXPIRE_SHARE_PERCENT + 2 * effort.saturating_sub(1);
+        let start = Instant::now();
+        let worth = self.expire_slice(SLICE);
+        *spent += start.elapsed();
+        worth.then_some(INTERVAL * share / 100)
+    }
+
+    /// Tells the latency monitor of an event.
+    fn note_event(&mut self, event: &'static str, elapsed: Duration) {
+        self.latency.observe(event, elapsed, self.config.insight.latency_monitor_threshold, self.now_ms);
+    }
+
     /// Whether something is to happen at a set moment soon.
     fn expects_moment(&self) -> bool {
         self.pause.until_ms(self.now_ms).is_some()
@@ -100,6 +110,7 @@ impl Core {
 
     /// The work of one round that is never long; `since` is the time since the last.
     fn tick(&mut self, since: Duration) {
+        let start = Moment::now();
         self.now_ms = clock::unix_ms();
         self.end_timed_out();
         self.answer_waits();
@@ -111,6 +122,7 @@ impl Core {
         self.stats.ops.sample(self.stats.commands, ms);
         self.stats.input_rate.sample(self.stats.net_input_bytes, ms);
         self.stats.output_rate.sample(self.stats.net_output_bytes, ms);
+        self.stats.rounds.sample(ms);
         self.publish_memory();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         if self.now_ms / 1000 != (self.now_ms - ms.min(self.now_ms)) / 1000 {
@@ -119,6 +131,7 @@ impl Core {
             self.close_idle_clients();
             self.replication_second();
         }
+        self.stats.rounds.cron_ended(start.elapsed_ns());
     }
 
     /// Closes clients that were idle for `timeout` seconds, and those over a soft output limit for too long.

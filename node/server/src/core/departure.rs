@@ -94,7 +94,10 @@ impl Core {
                     Overdue::Key(entry) => {
                         self.snapshots.removed(slot, entry.view());
                         self.key_expired(entry.key());
-                        self.garbage.push(entry);
+                        // Freed later in slices, or right here (`lazyfree-lazy-expire no`).
+                        if self.config.keyspace.lazyfree_lazy_expire {
+                            self.garbage.push(entry);
+                        }
                     }
                     Overdue::Fields(key) => self.expire_fields(slot, &key, now_ms),
                 }

@@ -293,6 +293,7 @@ impl Core {
         slot: Option<Slot>,
         runner: Runner,
     ) -> Outcome {
+        let first_slow = self.slowlog.next_id();
         self.late.begin(client);
         let outcome = match found.command.run {
             Run::Data(_) => self.run_data(&mut client.reply, found, args, slot, runner),
@@ -303,13 +304,16 @@ impl Core {
                 // A script that is left standing is counted when it is done.
                 if stood || !self.scripting.is_standing() {
                     let failed = outcome.is_err() | std::mem::take(&mut self.failed_quietly);
-                    self.count(found, args, start, failed, Some(client));
+                    self.count(found, args, start, failed, false);
                 }
                 outcome
             }
             Run::Container => Err(commands::error::wrong_arity(found.command.name)),
         };
         self.tell_monitors(client, found, args, self.index);
+        if self.slowlog.next_id() != first_slow {
+            self.slowlog.sign(first_slow, &client.peer, &client.name);
+        }
         outcome
     }
 
@@ -353,9 +357,13 @@ impl Core {
             reads_every_key,
         };
         let outcome = handler(&mut ctx, args);
-        // A command that begins to wait is counted when its wait ends.
-        if self.effects.block.is_none() {
-            self.count(found, args, start, outcome.is_err(), None);
+        let waits = match &outcome {
+            Ok(()) => self.effects.block.is_some(),
+            Err(error) => self.waits_on(runner.session, found, error),
+        };
+        // A command that waits is counted when its wait ends.
+        if !waits {
+            self.count(found, args, start, outcome.is_err(), true);
         }
         self.spread_effects(found, args, slot, runner, reply.proto, start);
         if runner.tracks && found.command.has(table::READONLY) {
@@ -405,18 +413,11 @@ impl Core {
 
     /// Counts a run in the statistics and the slow log.
     #[inline]
-    pub fn count(
-        &mut self,
-        found: Found,
-        args: &Args<'_>,
-        start: Moment,
-        failed: bool,
-        client: Option<&Client>,
-    ) {
+    pub fn count(&mut self, found: Found, args: &Args<'_>, start: Moment, failed: bool, is_data: bool) {
         let elapsed_ns = start.elapsed_ns();
         let us = self.stats.ran(&found, elapsed_ns, failed, self.config.insight.latency_tracking);
         // A data command has a unit of its own; what is deeper is part of a transaction's or a script's time.
-        if self.slot_stats.is_on() && self.unit.depth() <= u32::from(client.is_none()) {
+        if self.slot_stats.is_on() && self.unit.depth() <= u32::from(is_data) {
             self.slot_stats.ran(us);
         }
         let latency_ms = self.config.insight.latency_monitor_threshold;
@@ -425,8 +426,16 @@ impl Core {
             self.latency.observe(event, Duration::from_nanos(elapsed_ns), latency_ms, self.now_ms);
         }
         if elapsed_ns >= self.slow_threshold_ns {
-            self.note_slow(found, args, Duration::from_nanos(elapsed_ns), client);
+            self.note_slow(found, args, Duration::from_nanos(elapsed_ns));
         }
+    }
+
+    /// Whether a session that waits already goes on waiting: one of its keys came, but as another type. Only the
+    /// reader of a group is told, as its stream is gone.
+    pub fn waits_on(&self, session: SessionId, found: Found, error: &Error) -> bool {
+        *error == commands::error::WRONG_TYPE
+            && found.command.name != "xreadgroup"
+            && self.waiting.get(session).is_some()
     }
 
     /// Writes an error and counts it.

@@ -149,15 +149,14 @@ impl Core {
     }
 
     /// Notes a slow command.
-    pub fn note_slow(&mut self, found: Found, args: &Args<'_>, elapsed: Duration, client: Option<&Client>) {
+    pub fn note_slow(&mut self, found: Found, args: &Args<'_>, elapsed: Duration) {
         let max = self.config.insight.slowlog_max_len as usize;
         if max == 0 || found.command.has(commands::table::SKIP_SLOWLOG) {
             return;
         }
         let words = without_secrets(found, args);
         let args = &Args::new(&words);
-        let (peer, name) = client.map_or(("", Bytes::new()), |c| (&c.peer, c.name.clone()));
-        self.slowlog.add(self.now_ms / 1000, elapsed.as_micros() as i64, args, peer, &name, max);
+        self.slowlog.add(self.now_ms / 1000, elapsed.as_micros() as i64, args, max);
     }
 
     /// `session` watches `key` from now on.
@@ -232,7 +231,7 @@ impl Core {
             limit = self.replica_limit();
         }
         let Some(client) = self.clients.get(index) else { return };
-        let over_soft = limit.soft_bytes > 0 && unsent > limit.soft_bytes;
+        let over_soft = limit.is_over_soft(unsent as usize);
         client.soft_limit_ms = match (over_soft, client.soft_limit_ms) {
             (false, _) => 0,
             (true, 0) => now_ms,

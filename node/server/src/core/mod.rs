@@ -25,6 +25,7 @@ mod listener;
 mod node;
 mod push;
 mod request;
+mod rounds;
 mod serve;
 pub mod slot_stats;
 mod touched;

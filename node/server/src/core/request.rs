@@ -61,6 +61,7 @@ impl Core {
             self.read_ahead = ahead;
         } else if client.closing == Closing::No {
             client.input.get_or_insert_default().append(data);
+            self.check_query_buffer(client);
             self.run_input(client);
         }
     }

@@ -7,6 +7,17 @@ use smallvec::SmallVec;
 use crate::core::Core;
 use crate::core::blocking::{Blocked, SessionId};
 
+/// How a wait ended, for the statistics.
+#[derive(Clone, Copy, PartialEq)]
+enum End {
+    /// The command ran and was counted; what it ran in vain before is to be added.
+    Ran,
+    /// Its user may not run it any more.
+    Refused,
+    /// It did not run: the time was over, or somebody said so, as an error or not.
+    GivenUp { failed: bool },
+}
+
 impl Core {
     /// Runs the commands of sessions whose keys were written, until no written key is left. Inside a unit (see
     /// `propagate`) this is left to its end.
@@ -33,18 +44,29 @@ impl Core {
         let words: SmallVec<[&[u8]; 12]> = args.iter().map(|arg| &arg[..]).collect();
         let mut reply = Reply::new(proto);
         let interrupted = self.slot_stats.begin(blocked.bytes);
+        let first_slow = self.slowlog.next_id();
         let args = Args::new(&words);
         self.begin_woken(session);
-        let outcome = match self.permit_session(session, runner.user, found, &args) {
-            Ok(()) => self.run_data(&mut reply, found, &args, Some(slot), runner),
-            Err(error) => self.refuse(found, error),
+        let (outcome, end) = match self.permit_session(session, runner.user, found, &args) {
+            Ok(()) => (self.run_data(&mut reply, found, &args, Some(slot), runner), End::Ran),
+            Err(error) => (self.refuse(found, error), End::Refused),
         };
-        if let Err(error) = outcome {
-            self.stats.error(error.code());
-            reply.error(error.as_str());
+        match outcome {
+            Err(error) if self.waits_on(session, found, &error) => {}
+            Err(error) => {
+                self.stats.error(error.code());
+                reply.error(error.as_str());
+            }
+            Ok(()) => {}
+        }
+        if self.slowlog.next_id() != first_slow
+            && let Some(client) = self.client_of(session)
+        {
+            let (peer, name) = (client.peer.clone(), client.name.clone());
+            self.slowlog.sign(first_slow, &peer, &name);
         }
         if !reply.is_empty() {
-            self.end_wait(session, &reply, true);
+            self.end_wait(session, &reply, end);
         }
         self.end_woken();
         self.slot_stats.resume(interrupted);
@@ -55,24 +77,28 @@ impl Core {
         let Some(blocked) = self.waiting.get(session) else { return };
         let mut reply = Reply::new(blocked.proto);
         match (error, blocked.on_timeout) {
-            (Some(error), _) => reply.error(error.as_str()),
+            (Some(error), _) => {
+                self.stats.error(error.code());
+                reply.error(error.as_str());
+            }
             (None, Unblocked::NullArray) => reply.null_array(),
             (None, Unblocked::Null) => reply.null(),
         }
         let interrupted = self.slot_stats.begin(blocked.bytes);
         self.slot_stats.bill(blocked.slot);
-        self.end_wait(session, &reply, false);
+        self.end_wait(session, &reply, End::GivenUp { failed: error.is_some() });
         self.slot_stats.resume(interrupted);
     }
 
-    /// Hands the reply of a wait to its client, here or at a sibling. `ran` tells that the command has run and was
-    /// counted; only what it ran in vain before is to be added then.
-    fn end_wait(&mut self, session: SessionId, reply: &Reply, ran: bool) {
+    /// Hands the reply of a wait to its client, here or at a sibling.
+    fn end_wait(&mut self, session: SessionId, reply: &Reply, end: End) {
         let Some(Blocked { found, runner, spent_ns, .. }) = self.waiting.remove(session) else { return };
-        let us = if ran {
-            self.stats.ran_in_vain(&found, spent_ns)
-        } else {
-            self.stats.ran(&found, spent_ns, false, self.config.insight.latency_tracking)
+        let us = match end {
+            End::Ran => self.stats.ran_in_vain(&found, spent_ns),
+            End::Refused => 0,
+            End::GivenUp { failed } => {
+                self.stats.ran(&found, spent_ns, failed, self.config.insight.latency_tracking)
+            }
         };
         self.slot_stats.ran(us);
         self.slot_stats.settle(reply.len());
@@ -86,7 +112,7 @@ impl Core {
             return;
         };
         client.blocked = false;
-        client.commands += 1;
+        client.commands += u64::from(end != End::Refused);
         client.reply.append(reply);
         self.mark_outgoing(session.index);
     }

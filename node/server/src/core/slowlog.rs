@@ -34,8 +34,14 @@ pub struct SlowLog {
 }
 
 impl SlowLog {
-    /// Adds an entry; at most `max` are kept.
-    pub fn add(&mut self, at_s: u64, micros: i64, args: &Args<'_>, peer: &str, name: &Bytes, max: usize) {
+    /// The number that the next entry gets.
+    #[inline]
+    pub fn next_id(&self) -> u64 {
+        self.next_id
+    }
+
+    /// Adds an entry, for [`SlowLog::sign`] to say whose it is; at most `max` are kept.
+    pub fn add(&mut self, at_s: u64, micros: i64, args: &Args<'_>, max: usize) {
         let id = self.next_id;
         self.next_id += 1;
         self.entries.push_front(Entry {
@@ -43,10 +49,17 @@ impl SlowLog {
             at_s,
             micros,
             args: shorten(args),
-            peer: peer.into(),
-            name: name.clone(),
+            peer: Box::default(),
+            name: Bytes::new(),
         });
         self.entries.truncate(max);
+    }
+
+    /// Notes whose the entries from `first` on are.
+    pub fn sign(&mut self, first: u64, peer: &str, name: &Bytes) {
+        for entry in self.entries.iter_mut().take_while(|entry| entry.id >= first) {
+            (entry.peer, entry.name) = (peer.into(), name.clone());
+        }
     }
 
     /// Entries, newest first.

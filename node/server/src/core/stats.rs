@@ -5,8 +5,14 @@ use std::collections::BTreeMap;
 use commands::table::Found;
 use hdrhistogram::Histogram;
 
-/// Most different error codes counted; more are a sign of made-up codes.
-const ERROR_CODES_MAX: usize = 128;
+use crate::core::rounds::Rounds;
+
+/// Most different error codes counted, and with how many a script's own go to [`OTHER_CODES`]: it can make up any.
+const ERROR_CODES_MAX: usize = 1024;
+/// See [`ERROR_CODES_MAX`].
+const SCRIPT_CODES_MAX: usize = 128;
+/// Under what further codes are counted together.
+const OTHER_CODES: &str = "ERRORSTATS_OVERFLOW";
 /// Longest run time a histogram tells apart, in microseconds.
 const HISTOGRAM_MAX_US: u64 = 1_000_000_000;
 
@@ -98,6 +104,14 @@ pub struct Stats {
     pub expire_cycles_cut: u64,
     /// Largest memory seen, bytes.
     pub peak_memory: u64,
+    /// Receives from clients, and sends to them.
+    pub reads: u64,
+    /// See `reads`.
+    pub writes: u64,
+    /// Rounds of the loop.
+    pub rounds: Rounds,
+    /// Microseconds that commands ran.
+    pub commands_us: u64,
     /// Rates.
     pub ops: Rate,
     /// See `ops`.
@@ -151,16 +165,28 @@ impl Stats {
     fn whole_us(&mut self, nanoseconds: u64) -> u64 {
         let all = self.rest_ns + nanoseconds;
         self.rest_ns = all % 1000;
+        self.commands_us += all / 1000;
         all / 1000
     }
 
     /// Counts an error answered; `code` is its first word.
     pub fn error(&mut self, code: &str) {
+        self.count_error(code, ERROR_CODES_MAX);
+    }
+
+    /// Counts an error whose words are a script's.
+    pub fn script_error(&mut self, code: &str) {
+        self.count_error(code, SCRIPT_CODES_MAX);
+    }
+
+    /// Counts an error under its code, or with all others where that is new and `most` are known.
+    fn count_error(&mut self, code: &str, most: usize) {
         self.errors += 1;
-        if let Some(count) = self.errors_by_code.get_mut(code) {
-            *count += 1;
-        } else if self.errors_by_code.len() < ERROR_CODES_MAX {
-            self.errors_by_code.insert(code.to_owned(), 1);
+        let is_known = self.errors_by_code.contains_key(code) || self.errors_by_code.len() < most;
+        let code = if is_known { code } else { OTHER_CODES };
+        match self.errors_by_code.get_mut(code) {
+            Some(count) => *count += 1,
+            None => drop(self.errors_by_code.insert(code.to_owned(), 1)),
         }
     }
 

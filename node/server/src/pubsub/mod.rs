@@ -14,12 +14,9 @@ pub use spread::{Published, Wants};
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
-use acl::{Reason, User};
 use base::{Slot, key_slot};
 use bytes::Bytes;
-use commands::Args;
 use commands::glob::{self, Case};
-use commands::table;
 
 /// The three ways to subscribe.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -121,18 +118,6 @@ impl PubSub {
     /// The number that a confirmation to `client` carries.
     pub fn count(&self, client: u32, kind: Kind) -> usize {
         self.of(client).map_or(0, |subscriptions| subscriptions.count(kind))
-    }
-
-    /// Whether a user may listen to all that a client is subscribed to.
-    pub fn permits(&self, client: u32, user: &User) -> bool {
-        let Some(subscriptions) = self.of(client) else { return true };
-        [Kind::Channel, Kind::Pattern, Kind::Shard].into_iter().all(|kind| {
-            let Some(found) = table::find(kind.subscribed()) else { return true };
-            subscriptions.names(kind).iter().all(|name| {
-                let denial = user.check(&found, &Args::new(&[kind.subscribed(), name])).err();
-                denial.is_none_or(|denial| denial.reason != Reason::Channel)
-            })
-        })
     }
 
     /// Number of clients with subscriptions.

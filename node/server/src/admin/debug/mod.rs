@@ -15,7 +15,7 @@ use commands::glob::{self, Case};
 use commands::{Args, Error, Outcome};
 use resp::parse_integer;
 
-use super::{Call, help};
+use super::{Call, config, help};
 use crate::log::warning;
 
 const BAD_THRESHOLD: Error =
@@ -55,6 +55,13 @@ const ROWS: &[Row] = &[
         usage: "KILL <to|from|all> <node-id>",
         summary: "Closes the bus links with a node.",
         run: kill_link,
+    },
+    Row {
+        name: "config-rewrite-force-all",
+        words: 0..=0,
+        usage: "",
+        summary: "CONFIG REWRITE with every directive, also those at their default.",
+        run: config::rewrite_all,
     },
     Row {
         name: "dict-resizing",

@@ -30,10 +30,21 @@ pub use value::{Field, Value};
 pub struct Section {
     /// Its title; in lower case, its name.
     pub title: &'static str,
-    /// Whether INFO shows it without being asked for it.
-    pub usual: bool,
+    /// When INFO shows it without being asked for it by name.
+    pub shown: Shown,
     /// What is in it.
     pub body: Body,
+}
+
+/// When a section is shown without being asked for by its name.
+#[derive(Clone, Copy, PartialEq)]
+pub enum Shown {
+    /// Always, or when asked for the usual ones.
+    Usually,
+    /// When asked for all.
+    WithAll,
+    /// Never.
+    ByName,
 }
 
 /// What is in a section.
@@ -48,23 +59,24 @@ pub enum Body {
 
 /// All sections, in the order in which they are shown.
 pub const SECTIONS: &[Section] = &[
-    Section { title: "Server", usual: true, body: Body::Fields(fields::SERVER) },
-    Section { title: "Clients", usual: true, body: Body::Fields(fields::CLIENTS) },
-    Section { title: "Memory", usual: true, body: Body::Fields(memory::MEMORY) },
-    Section { title: "Persistence", usual: true, body: Body::Fields(fields::PERSISTENCE) },
-    Section { title: "Stats", usual: true, body: Body::Fields(stats::STATS) },
+    Section { title: "Server", shown: Shown::Usually, body: Body::Fields(fields::SERVER) },
+    Section { title: "Clients", shown: Shown::Usually, body: Body::Fields(fields::CLIENTS) },
+    Section { title: "Memory", shown: Shown::Usually, body: Body::Fields(memory::MEMORY) },
+    Section { title: "Persistence", shown: Shown::Usually, body: Body::Fields(fields::PERSISTENCE) },
+    Section { title: "Stats", shown: Shown::Usually, body: Body::Fields(stats::STATS) },
     Section {
         title: "Replication",
-        usual: true,
+        shown: Shown::Usually,
         body: Body::Between(replication::BEFORE, replication::replicas, replication::AFTER),
     },
-    Section { title: "CPU", usual: true, body: Body::Fields(fields::CPU) },
-    Section { title: "Modules", usual: true, body: Body::Fields(&[]) },
-    Section { title: "Commandstats", usual: false, body: Body::Lines(lists::commands) },
-    Section { title: "Errorstats", usual: true, body: Body::Lines(lists::errors) },
-    Section { title: "Latencystats", usual: false, body: Body::Lines(lists::latencies) },
-    Section { title: "Cluster", usual: true, body: Body::Fields(fields::CLUSTER) },
-    Section { title: "Keyspace", usual: true, body: Body::Lines(lists::databases) },
+    Section { title: "CPU", shown: Shown::Usually, body: Body::Fields(fields::CPU) },
+    Section { title: "Modules", shown: Shown::Usually, body: Body::Fields(&[]) },
+    Section { title: "Commandstats", shown: Shown::WithAll, body: Body::Lines(lists::commands) },
+    Section { title: "Errorstats", shown: Shown::Usually, body: Body::Lines(lists::errors) },
+    Section { title: "Latencystats", shown: Shown::WithAll, body: Body::Lines(lists::latencies) },
+    Section { title: "Cluster", shown: Shown::Usually, body: Body::Fields(fields::CLUSTER) },
+    Section { title: "Keyspace", shown: Shown::Usually, body: Body::Lines(lists::databases) },
+    Section { title: "Debug", shown: Shown::ByName, body: Body::Fields(stats::DEBUG) },
 ];
 
 /// INFO [section ...]
@@ -84,11 +96,11 @@ pub fn info(call: &mut Call<'_>) -> Outcome {
 impl Section {
     fn is_asked(&self, args: &Args<'_>) -> bool {
         let is_meant = |i| match () {
-            () if args.is(i, "all") || args.is(i, "everything") => true,
-            () if args.is(i, "default") => self.usual,
-            () => args.is(i, self.title),
+            () if args.is(i, self.title) => true,
+            () if args.is(i, "all") || args.is(i, "everything") => self.shown != Shown::ByName,
+            () => args.is(i, "default") && self.shown == Shown::Usually,
         };
-        if args.len() == 1 { self.usual } else { (1..args.len()).any(is_meant) }
+        if args.len() == 1 { self.shown == Shown::Usually } else { (1..args.len()).any(is_meant) }
     }
 
     fn write(&self, glance: &Glance<'_>, text: &mut String) {
@@ -135,7 +147,8 @@ mod tests {
         assert_eq!(asked("info cpu nosuch KEYSPACE"), "CPU Keyspace");
         assert_eq!(asked("info commandstats default").split(' ').count(), 12);
         assert_eq!(asked("info all"), asked("INFO Everything"));
-        assert_eq!(asked("info all").split(' ').count(), SECTIONS.len());
+        assert_eq!(asked("info all").split(' ').count(), SECTIONS.len() - 1);
+        assert_eq!(asked("info debug"), "Debug");
         assert_eq!(asked("info nosuch"), "");
     }
 

@@ -51,14 +51,31 @@ pub(super) const STATS: &[Field] = &[
     ("unexpected_error_replies", |_| 0.into()),
     ("total_error_replies", |g| g.core.stats.errors.into()),
     ("dump_payload_sanitizations", |_| 0.into()),
+    ("total_reads_processed", |g| g.core.stats.reads.into()),
+    ("total_writes_processed", |g| g.core.stats.writes.into()),
     ("io_threaded_reads_processed", |_| 0.into()),
     ("io_threaded_writes_processed", |_| 0.into()),
     ("client_query_buffer_limit_disconnections", |g| g.core.stats.query_buffer_disconnections.into()),
     ("client_output_buffer_limit_disconnections", |g| g.core.stats.output_buffer_disconnections.into()),
+    ("reply_buffer_shrinks", |_| 0.into()),
+    ("reply_buffer_expands", |_| 0.into()),
+    ("eventloop_cycles", |g| g.core.stats.rounds.count.into()),
+    ("eventloop_duration_sum", |g| (g.core.stats.rounds.nanoseconds / 1000).into()),
+    ("eventloop_duration_cmd_sum", |g| g.core.stats.commands_us.into()),
+    ("instantaneous_eventloop_cycles_per_sec", |g| (g.core.stats.rounds.per_second() as u64).into()),
+    ("instantaneous_eventloop_duration_usec", |g| (g.core.stats.rounds.usual_us() as u64).into()),
     ("acl_access_denied_auth", |g| g.core.stats.denied_log_ins.into()),
     ("acl_access_denied_cmd", |g| g.core.stats.denied_commands.into()),
     ("acl_access_denied_key", |g| g.core.stats.denied_keys.into()),
     ("acl_access_denied_channel", |g| g.core.stats.denied_channels.into()),
     ("ringmaster_forwarded_commands", |g| g.core.stats.forwarded.into()),
     ("ringmaster_commands_for_siblings", |g| g.core.stats.run_for_siblings.into()),
+];
+
+/// Section Debug.
+pub(super) const DEBUG: &[Field] = &[
+    ("eventloop_duration_aof_sum", |_| 0.into()),
+    ("eventloop_duration_cron_sum", |g| (g.core.stats.rounds.cron_ns / 1000).into()),
+    ("eventloop_duration_max", |g| (g.core.stats.rounds.longest_ns / 1000).into()),
+    ("eventloop_cmd_per_cycle_max", |g| g.core.stats.rounds.most_commands.into()),
 ];

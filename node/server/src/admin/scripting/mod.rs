@@ -11,6 +11,7 @@ use commands::{Args, Outcome};
 use resp::Reply;
 
 use super::Call;
+use crate::client::describe;
 use crate::core::Core;
 use crate::core::script::Caller;
 use crate::ingress::Combine;
@@ -22,7 +23,12 @@ pub fn eval(call: &mut Call<'_>) -> Outcome {
         Permits { asking: call.client.asking, readonly: call.client.readonly, asker: call.client.asker() };
     let caller = Caller { runner: call.core.runner(call.client), permits };
     call.core.tell_monitors_first(call.client, call.found, call.args, call.core.index);
-    call.core.run_script(caller, call.found, call.args, &mut call.client.reply)?;
+    let outcome = call.core.run_script(caller, call.found, call.args, &mut call.client.reply);
+    if call.core.acl_log.is_unsigned() {
+        let line = describe(call.client, call.core);
+        call.core.acl_log.sign(&line);
+    }
+    outcome?;
     call.client.blocked |= call.core.scripting.is_standing();
     Ok(())
 }

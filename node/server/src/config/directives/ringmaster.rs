@@ -9,11 +9,11 @@ group! {
     Ringmaster in config.ringmaster;
 
     /// Cores to run, each a master of its own on `port`, `port` + 1, ...; `auto` is one for each CPU
-    cores: Cores = special("cores", Kind::Cores, "1").fixed();
+    cores: Cores = special("cores", Kind::Cores, "1").fixed().hidden();
     /// Let the cores of a fresh folder meet and share all slots out
-    bootstrap: bool = yes_no("bootstrap", "no").fixed();
+    bootstrap: bool = yes_no("bootstrap", "no").fixed().hidden();
     /// Port on which any core accepts and commands are carried to the core that owns the key; 0 is off
-    ingress_port: u16 = number("ingress-port", 0, PORT_MAX, "0").fixed();
+    ingress_port: u16 = number("ingress-port", 0, PORT_MAX, "0").fixed().hidden();
     /// Probe a peer at once when its links are refused or reset, and not only after cluster-node-timeout
     cluster_fast_failure_detection: bool = yes_no("cluster-fast-failure-detection", "yes");
 }

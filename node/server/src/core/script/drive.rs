@@ -102,7 +102,7 @@ impl Core {
     /// Takes note of a script's end and appends its reply.
     pub(super) fn end_script(&mut self, finished: Finished, reply: &mut Reply) {
         for code in &finished.errors {
-            self.stats.error(code);
+            self.stats.script_error(code);
         }
         self.failed_quietly = finished.failed;
         reply.append(&finished.reply);

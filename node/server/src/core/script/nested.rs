@@ -158,7 +158,7 @@ impl Core {
         std::mem::swap(&mut client.reply, reply);
         let start = Moment::now();
         let outcome = admin::run(self, &mut client, host, found, args, false);
-        self.count(found, args, start, outcome.is_err(), None);
+        self.count(found, args, start, outcome.is_err(), false);
         std::mem::swap(&mut client.reply, reply);
         client.transaction = None;
         self.scripting.stand_in = Some(client);

@@ -67,7 +67,7 @@ impl Core {
                 self.end_script(finished, &mut reply);
                 let words: SmallVec<[&[u8]; 12]> = args.iter().map(|arg| &arg[..]).collect();
                 let failed = std::mem::take(&mut self.failed_quietly);
-                self.count(found, &Args::new(&words), started, failed, None);
+                self.count(found, &Args::new(&words), started, failed, false);
                 match then {
                     Then::Reply => self.deliver_script_reply(caller, &reply),
                     Then::Exec(rest) => self.go_on_with_exec(caller, rest, &reply),
@@ -89,6 +89,7 @@ impl Core {
         let client = self.clients.get(session.index);
         let Some(client) = client.filter(|c| c.generation == session.generation) else { return };
         client.blocked = false;
+        client.commands += 1;
         if client.answers == Answers::On {
             match &mut client.pending {
                 Some(pending) => {
