@@ -122,7 +122,9 @@ impl Core {
         let slot = match keys {
             Keys::None => None,
             Keys::In(slot, count) => {
-                let permits = Permits { asking, readonly: client.readonly, asker: client.asker() };
+                // A script that may write is its master's to run.
+                let readonly = client.readonly && self.flags_of(found, args) & table::WRITE == 0;
+                let permits = Permits { asking, readonly, asker: client.asker() };
                 match self.route(found, args, slot, count, permits) {
                     Route::Here => {}
                     Route::Node(node) if client.door == Door::Ingress => match self.sibling(node) {
