@@ -1,6 +1,7 @@
 //! Whole processes and the clients people use: redis-cli, redis-benchmark, redis-py, valkey-glide, the crate
 //! `redis`; start, end, and what is said when something is missing.
 
+mod aof;
 mod clients;
 mod cluster;
 mod ingress;

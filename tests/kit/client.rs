@@ -82,6 +82,11 @@ impl Client {
         self.stream.get_mut().write_all(bytes).expect("the server reads");
     }
 
+    /// Sends bytes as they are; `None` when the server is gone.
+    pub fn try_send(&mut self, bytes: &[u8]) -> Option<()> {
+        self.stream.get_mut().write_all(bytes).ok()
+    }
+
     /// Sends a command and reads its reply.
     pub fn call(&mut self, words: &[impl AsRef<[u8]>]) -> Value {
         self.send(&encode(words));

@@ -6,5 +6,5 @@
 mod client;
 mod process;
 
-pub use client::{Client, Value};
-pub use process::{Process, answers, empty_peer, free_ports, peer, ringmaster, run, wait_until};
+pub use client::{Client, Value, encode};
+pub use process::{Process, answers, empty_peer, free_ports, lone_peer, peer, ringmaster, run, wait_until};

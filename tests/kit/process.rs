@@ -19,6 +19,8 @@ const LOG_SHOWN: usize = 2000;
 /// A running server; it ends with this value.
 pub struct Process {
     child: Child,
+    binary: PathBuf,
+    args: Vec<String>,
     /// Its first client port.
     pub port: u16,
     /// Its folder.
@@ -94,24 +96,36 @@ pub fn empty_peer(variable: &str) -> Process {
     start(Path::new(&binary), 1, &[&args[..], &more].concat())
 }
 
+/// Starts a real server that is no cluster node, with `args`, which may name `{port}` and `{dir}`.
+pub fn lone_peer(variable: &str, args: &[&str]) -> Process {
+    let binary = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run tests/run"));
+    let all = ["--port", "{port}", "--dir", "{dir}", "--save", "", "--enable-debug-command", "yes"];
+    start(Path::new(&binary), 1, &[&all[..], args].concat())
+}
+
 fn start(binary: &Path, ports: u16, args: &[&str]) -> Process {
     let port = free_ports(ports);
     let folder = std::env::temp_dir().join(format!("ringmaster-test-{}-{port}", std::process::id()));
     fs::create_dir_all(&folder).expect("the temporary folder can be written");
     let fill =
         |arg: &&str| arg.replace("{port}", &port.to_string()).replace("{dir}", &folder.display().to_string());
+    let args: Vec<String> = args.iter().map(fill).collect();
+    let child = spawn(binary, &args, &folder);
+    let mut process = Process { child, binary: binary.to_owned(), args, port, folder };
+    process.wait_until_up().unwrap_or_else(|why| panic!("{why}"));
+    process
+}
+
+fn spawn(binary: &Path, args: &[String], folder: &Path) -> Child {
     let log = fs::File::create(folder.join("log")).expect("the folder was just made");
-    let child = Command::new(binary)
-        .args(args.iter().map(fill))
-        .current_dir(&folder)
+    Command::new(binary)
+        .args(args)
+        .current_dir(folder)
         .stdin(Stdio::null())
         .stdout(log.try_clone().expect("a file"))
         .stderr(log)
         .spawn()
-        .unwrap_or_else(|e| panic!("{} does not start: {e}", binary.display()));
-    let mut process = Process { child, port, folder };
-    process.wait_until_up();
-    process
+        .unwrap_or_else(|e| panic!("{} does not start: {e}", binary.display()))
 }
 
 /// Whether a server on `port` answers PING.
@@ -122,17 +136,32 @@ pub fn answers(port: u16) -> bool {
 }
 
 impl Process {
-    fn wait_until_up(&mut self) {
+    /// Waits until it answers; its log, should it end instead.
+    fn wait_until_up(&mut self) -> Result<(), String> {
         let start = Instant::now();
         while !answers(self.port) {
-            let ended = self.child.try_wait().expect("a child of ours");
-            assert!(ended.is_none(), "the server ended at start: {}", self.log());
+            if self.child.try_wait().expect("a child of ours").is_some() {
+                return Err(format!("the server ended at start: {}", self.log()));
+            }
             assert!(start.elapsed() < LIMIT, "the server does not answer: {}", self.log());
             std::thread::yield_now();
         }
+        Ok(())
     }
 
-    /// What it wrote so far.
+    /// Starts it again where it has ended, with `more` arguments, in its folder and on its port.
+    ///
+    /// # Errors
+    /// Its log, when it ended at start.
+    pub fn restart(&mut self, more: &[&str]) -> Result<(), String> {
+        assert!(self.child.try_wait().expect("a child of ours").is_some(), "it still runs");
+        let args: Vec<String> =
+            self.args.iter().cloned().chain(more.iter().map(|arg| (*arg).to_owned())).collect();
+        self.child = spawn(&self.binary, &args, &self.folder);
+        self.wait_until_up()
+    }
+
+    /// What it wrote since its last start.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.join("log")).unwrap_or_default()
     }

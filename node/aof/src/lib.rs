@@ -2,7 +2,8 @@
 //!
 //! The log of a data set is several files: a base (a snapshot), and the commands since (incremental files). A
 //! small manifest names them, so that a rewrite is one atomic replacement of the manifest (`manifest`). A file
-//! of commands is requests as a client would send them, with notes in between (`reader`, `write`).
+//! of commands is requests as a client would send them (`resp::write_command`), with notes in between (`reader`,
+//! `write`).
 //!
 //! Source: what Redis 7 and Valkey 8 and 9 write and accept.
 
@@ -12,4 +13,4 @@ mod write;
 
 pub use manifest::{Entry, Format, Kind, Manifest, ManifestError};
 pub use reader::{BadFormat, Found, Reader};
-pub use write::{write_command, write_timestamp};
+pub use write::write_timestamp;

@@ -81,7 +81,8 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{write_command, write_timestamp};
+    use crate::write_timestamp;
+    use resp::write_command;
 
     type Command = Vec<Vec<u8>>;
 
@@ -109,9 +110,9 @@ mod tests {
     fn sample() -> Vec<u8> {
         let mut file = Vec::new();
         write_timestamp(&mut file, 1_628_217_470);
-        write_command(&mut file, &["SET", "a", "1"]);
-        write_command(&mut file, &[&b"SET"[..], b"", &[b'x'; 10_000]]);
-        write_command(&mut file, &["INCR", "#*$\r\n"]);
+        write_command(&mut file, ["SET", "a", "1"].iter());
+        write_command(&mut file, [&b"SET"[..], b"", &[b'x'; 10_000]].iter());
+        write_command(&mut file, ["INCR", "#*$\r\n"].iter());
         file
     }
 

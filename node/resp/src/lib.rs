@@ -6,12 +6,14 @@
 //!
 //! Source: the protocol specification (RESP2, RESP3) and what Redis and Valkey answer.
 
+mod command;
 mod double;
 mod inline;
 mod integer;
 mod reply;
 mod request;
 
+pub use command::write_command;
 pub use double::{format_double, parse_double};
 pub use inline::{quote, split_line};
 pub use integer::{IntegerText, parse_integer};

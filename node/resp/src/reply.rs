@@ -109,6 +109,11 @@ impl Reply {
         pieces.filter(|s| !matches!(s, Segment::Bytes([])))
     }
 
+    /// Drops everything written, keeping the memory.
+    pub fn clear(&mut self) {
+        self.truncate((0, 0));
+    }
+
     /// Cuts everything written after `mark` (a former [`Reply::mark`]).
     pub fn truncate(&mut self, mark: (usize, usize)) {
         self.bytes.truncate(mark.0);

@@ -7,6 +7,7 @@
 
 mod admin;
 mod allocator;
+mod aof;
 mod bus;
 mod client;
 mod clock;

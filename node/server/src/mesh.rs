@@ -17,6 +17,7 @@ use cluster::SiblingMessage;
 use resp::{Reply, Segment};
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use crate::aof::Gate;
 use crate::config::Config;
 use crate::core::blocking::SessionId;
 use crate::ingress::frame;
@@ -86,6 +87,8 @@ struct Lane {
     /// Frames of this round.
     requests: Vec<u8>,
     replies: Vec<u8>,
+    /// Replies of earlier rounds, which leave with the group of commits under way.
+    parked: Vec<u8>,
     /// Messages that found the queue full, or were said between rounds; oldest first.
     backlog: VecDeque<Message>,
 }
@@ -124,18 +127,23 @@ pub fn weave(cores: usize) -> Vec<Mesh> {
 
 impl Lane {
     fn new(sender: Producer<Message>, receiver: Consumer<Message>, bell: Arc<Bell>) -> Lane {
-        let (requests, replies) = (Vec::new(), Vec::new());
-        Lane { sender, receiver, bell, requests, replies, backlog: VecDeque::new() }
+        let (requests, replies, parked) = (Vec::new(), Vec::new(), Vec::new());
+        Lane { sender, receiver, bell, requests, replies, parked, backlog: VecDeque::new() }
     }
 
-    /// Moves what was collected into the queue; whether anything went.
-    fn flush(&mut self, spare: &mut Vec<Vec<u8>>) -> bool {
+    /// Moves what was collected into the queue, replies as `gate` allows; whether anything went.
+    fn flush(&mut self, spare: &mut Vec<Vec<u8>>, gate: Gate) -> bool {
         let mut fresh = || spare.pop().unwrap_or_default();
         if !self.requests.is_empty() {
             self.backlog.push_back(Message::Requests(std::mem::replace(&mut self.requests, fresh())));
         }
-        if !self.replies.is_empty() {
-            self.backlog.push_back(Message::Replies(std::mem::replace(&mut self.replies, fresh())));
+        match gate {
+            Gate::Open if self.replies.is_empty() => {}
+            Gate::Open => {
+                self.backlog.push_back(Message::Replies(std::mem::replace(&mut self.replies, fresh())));
+            }
+            Gate::Join => self.parked.append(&mut self.replies),
+            Gate::Wait => {}
         }
         let mut sent = false;
         while let Some(message) = self.backlog.pop_front() {
@@ -220,10 +228,17 @@ impl Mesh {
         }
     }
 
-    /// Sends what was collected and wakes the siblings that wait for it.
-    pub fn flush(&mut self, ring: &mut ClientRing) {
+    /// Lets replies that waited for the disk leave with the next flush.
+    pub fn release(&mut self) {
+        for lane in self.lanes.iter_mut().flatten().filter(|lane| !lane.parked.is_empty()) {
+            lane.backlog.push_back(Message::Replies(std::mem::take(&mut lane.parked)));
+        }
+    }
+
+    /// Sends what was collected, replies as `gate` allows, and wakes the siblings that wait for it.
+    pub fn flush(&mut self, ring: &mut ClientRing, gate: Gate) {
         for lane in self.lanes.iter_mut().flatten() {
-            if !lane.flush(&mut self.spare) {
+            if !lane.flush(&mut self.spare, gate) {
                 continue;
             }
             // Orders the message before the look at the flag; the sleeper does the reverse.

@@ -5,13 +5,14 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
 
 use acl::Users;
 use cluster::ProcessId;
 
 use crate::clock::SteadyClock;
 use crate::executor::{self, Pulse};
+use crate::log::warning;
 use crate::users::SharedUsers;
 
 /// What all cores may know of each other and of the process.
@@ -31,6 +32,8 @@ pub struct Process {
     /// Each core's place.
     pub cores: Vec<Place>,
     stopping: AtomicBool,
+    /// Cores that have not read their data yet.
+    loading: AtomicUsize,
 }
 
 /// Where a core is found.
@@ -65,7 +68,8 @@ impl Process {
         let executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         let (clock, stopping) = (SteadyClock::start(), AtomicBool::new(false));
         let users = SharedUsers::new(users);
-        Process { run_id, executable, config_file, clock, ingress_port, users, cores, stopping }
+        let loading = AtomicUsize::new(cores.len());
+        Process { run_id, executable, config_file, clock, ingress_port, users, cores, stopping, loading }
     }
 
     /// The name by which other processes know that its cores belong together.
@@ -90,9 +94,20 @@ impl Process {
         self.cores.iter().for_each(|core| executor::signal(core.event_fd.as_raw_fd()));
     }
 
+    /// A core has its data; whether it was the last.
+    pub fn core_is_ready(&self) -> bool {
+        self.loading.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
     /// Asks the main thread to end the process (SHUTDOWN), as a signal from outside would.
     pub fn request_stop(&self) {
         // SAFETY: takes no pointers; the main thread waits for this signal.
         unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
     }
+}
+
+/// Ends the process at once: there is no way on, for the reason that `text` gives to the log.
+pub fn fatal(text: &str) -> ! {
+    warning!("{text}");
+    std::process::exit(1)
 }

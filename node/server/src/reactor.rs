@@ -1,7 +1,7 @@
 //! The loop of a core: completions in, requests run, replies out, one system call a round.
 //!
-//! A round: take all completions; run the requests they brought; take what siblings sent; queue the replies;
-//! enter the ring, which sends them and waits for more. While there is work the loop goes on, letting
+//! A round: take all completions; run the requests they brought; take what siblings sent; write what they appended
+//! to the log; queue the replies; enter the ring, which sends them and waits for more. While there is work the loop goes on, letting
 //! glommio's tasks in when it is their turn. When there is none it waits in the ring for a moment, then parks
 //! on an event descriptor through glommio, so that an idle core costs no CPU.
 
@@ -9,6 +9,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
+use crate::aof::Gate;
 use crate::client::{Client, Closing, Role};
 use crate::clock::{self, Moment};
 use crate::core::Core;
@@ -75,6 +76,7 @@ impl Reactor {
             }
         }
         self.listeners.shut();
+        self.core.borrow_mut().finish_log();
     }
 
     /// Takes completions and messages, runs what they bring, queues replies.
@@ -91,13 +93,15 @@ impl Reactor {
         }
         let messages = core.take_messages();
         core.go_on_with_script();
+        resume(&mut core);
         if core.tracking.has_news() {
             core.broadcast();
         }
         self.welcome(&mut core);
         core.push_stream();
-        self.flush(&mut core);
-        core.send_messages(&mut self.ring);
+        let gate = core.commit(&mut self.ring);
+        self.flush(&mut core, gate);
+        core.send_messages(&mut self.ring, gate);
         if events > 0 || messages {
             let commands = core.stats.commands.saturating_sub(commands);
             core.stats.rounds.ended(start.elapsed_ns(), commands);
@@ -114,6 +118,9 @@ impl Reactor {
             Op::Recv => self.received(core, completion),
             Op::Send => self.sent(core, completion),
             Op::Accept => self.listeners.accepted(core, &mut self.ring, completion),
+            Op::Sync => {
+                self.sends += core.synced(completion.token.index, completion.result, &mut self.ring);
+            }
             Op::Wake | Op::WakeSent => {}
         }
     }
@@ -183,31 +190,27 @@ impl Reactor {
         }
     }
 
-    /// Queues the replies of all clients that have some, and ends those that are going.
-    fn flush(&mut self, core: &mut Core) {
+    /// Lets the replies of all clients that have some leave, as `gate` allows, and ends clients that are going.
+    fn flush(&mut self, core: &mut Core, gate: Gate) {
         let mut outbox = std::mem::take(&mut core.outbox);
         for index in outbox.drain(..) {
             let Some(client) = core.clients.get(index) else { continue };
             client.queued = false;
             core.check_output(index);
             let Some(client) = core.clients.get(index) else { continue };
-            if !client.may_run() {
-                // Its further requests wait.
-            } else if client.input.is_some() && client.pending.is_none() {
-                let generation = client.generation;
-                if let Some(mut client) = core.clients.take(index, generation) {
-                    core.run_input(&mut client);
-                    core.clients.put(client);
-                }
-            }
-            let Some(client) = core.clients.get(index) else { continue };
-            if client.role == Role::Replica {
+            // A replica may be ahead of the disk: what it hears is nothing acknowledged.
+            let is_replica = client.role == Role::Replica;
+            if is_replica {
                 core.fill_replica(index);
             }
+            let gate = if is_replica { Gate::Open } else { gate };
             let Some(client) = core.clients.get(index) else { continue };
-            let sending = client.sending.is_some();
-            client.start_send(&mut self.ring);
-            self.sends += usize::from(!sending && client.sending.is_some());
+            match gate {
+                Gate::Open => self.sends += usize::from(client.start_send(&mut self.ring)),
+                Gate::Join if client.park_reply() => core.aof.kept.park(index),
+                Gate::Join | Gate::Wait => core.aof.kept.wait(client),
+            }
+            let Some(client) = core.clients.get(index) else { continue };
             if client.closing == Closing::AfterReply && client.unsent() == 0 {
                 client.shut();
             }
@@ -219,7 +222,7 @@ impl Reactor {
             }
         }
         core.evict_clients();
-        // Running input, or eviction, may have queued others meanwhile.
+        // Eviction may have queued others meanwhile.
         outbox.append(&mut core.outbox);
         core.outbox = outbox;
     }
@@ -259,6 +262,23 @@ impl Reactor {
         }
         self.core.borrow().mesh.awake();
         self.ring.arm_event_fd(false);
+    }
+}
+
+/// Runs requests that clients had to hold back and that may run now.
+fn resume(core: &mut Core) {
+    let mut at = 0;
+    // Running them may queue others.
+    while let Some(index) = core.outbox.get(at).copied() {
+        at += 1;
+        let Some(client) = core.clients.get(index) else { continue };
+        if client.may_run() && client.input.is_some() && client.pending.is_none() {
+            let generation = client.generation;
+            if let Some(mut client) = core.clients.take(index, generation) {
+                core.run_input(&mut client);
+                core.clients.put(client);
+            }
+        }
     }
 }
 

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex};
 use base::NodeId;
 use cluster::{BUS_PORT_OFFSET, Cluster};
 
+use crate::aof;
 use crate::bus;
 use crate::client::Door;
 use crate::clock;
@@ -26,7 +27,7 @@ use crate::executor::{self, Parking, Pulse};
 use crate::listener::{self, Listeners};
 use crate::log::{self, Level, notice, warning};
 use crate::mesh::{self, Mesh};
-use crate::process::{Place, Process};
+use crate::process::{Place, Process, fatal};
 use crate::reactor::Reactor;
 use crate::ring::ClientRing;
 use crate::settings;
@@ -69,9 +70,8 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     let seeds = plant(&config, &places)?;
     let process = Arc::new(Process::new(random_id(), file, config.ringmaster.ingress_port, users, places));
     write_pid_file(&config)?;
-    let running = start_cores(&process, &config, seeds)?;
     notice!("Server initialized");
-    notice!("Ready to accept connections tcp");
+    let running = start_cores(&process, &config, seeds)?;
     wait_for_signal(&process);
     notice!("User requested shutdown...");
     process.stop();
@@ -419,10 +419,32 @@ async fn core_main(
     bus::open(&core, seed.bus);
     core.borrow_mut().name_siblings();
     core.borrow_mut().drive_cluster();
+    if core.borrow().config.persistence.appendonly {
+        core.borrow_mut().begin_loading(0);
+    }
     executor::spawn_local(cron::run(core.clone()));
+    executor::spawn_local(read_data(core.clone()));
     // The main thread may be gone only when the process ends anyway.
     let _ = report.send(Ok(()));
     Reactor::new(core, ring, Listeners::new(seed.doors), parking).run().await;
+}
+
+/// Reads a core's data from its files; the last core to have them says that the process is ready.
+async fn read_data(core: Rc<RefCell<Core>>) {
+    if core.borrow().config.persistence.appendonly {
+        let loaded = aof::load(&core).await;
+        loaded.unwrap_or_else(|sentence| fatal(&sentence));
+        let mut core = core.borrow_mut();
+        let now_ms = core.now_ms;
+        if core.aof.open(now_ms).is_err() {
+            fatal("The append-only file cannot be opened: see above");
+        }
+        core.update_recording();
+        core.end_loading();
+    }
+    if core.borrow().process.core_is_ready() {
+        notice!("Ready to accept connections tcp");
+    }
 }
 
 fn build(place: &Place, mesh: &Mesh) -> io::Result<(ClientRing, Parking)> {

@@ -90,6 +90,11 @@ fn apply(change: Change) -> Result<Config, SetError> {
                     "Unable to listen elsewhere while running; restart with the new value".to_owned(),
                 ));
             }
+            "appendonly" => {
+                return Err(failed(
+                    "Unable to turn the log on or off while running; restart with the new value".to_owned(),
+                ));
+            }
             _ => {}
         }
     }

@@ -131,6 +131,8 @@ pub struct Client {
     pub receiving: bool,
     /// Stands in the core's list of clients with replies to send.
     pub queued: bool,
+    /// Stands in the list of clients whose replies wait for the disk.
+    pub waits_for_disk: bool,
     /// Row of the last command, for CLIENT LIST; none before the first, and after one that has no row.
     pub last_row: Option<u16>,
     /// Bytes received and sent, and commands run.
@@ -204,6 +206,7 @@ impl Client {
             closing: Closing::No,
             receiving: false,
             queued: false,
+            waits_for_disk: false,
             last_row: None,
             bytes_in: 0,
             bytes_out: 0,
@@ -272,7 +275,7 @@ impl Client {
 
     /// Whether the ring holds nothing of it any more.
     pub fn is_quiet(&self) -> bool {
-        !self.receiving && self.sending.is_none()
+        !self.receiving && self.sending.as_ref().is_none_or(|sending| !sending.is_under_way())
     }
 
     /// Its class of output limits, an index of [`crate::config::BUFFER_CLASSES`].

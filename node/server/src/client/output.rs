@@ -19,9 +19,16 @@ pub struct Sending {
     /// Pieces of this send, when `reply` holds shared values. Never moved while the ring holds it: boxed.
     pieces: Vec<libc::iovec>,
     message: libc::msghdr,
+    /// It waits for the disk (see `aof::commit`): the ring does not hold it yet.
+    parked: bool,
 }
 
 impl Sending {
+    /// Whether the ring holds it.
+    pub fn is_under_way(&self) -> bool {
+        !self.parked
+    }
+
     /// Bytes still to be sent.
     pub fn len(&self) -> usize {
         self.reply.len() - self.done
@@ -55,20 +62,65 @@ impl Sending {
 }
 
 impl Client {
-    /// Hands the replies written so far to the ring, unless an earlier send is still under way.
-    pub fn start_send(&mut self, ring: &mut ClientRing) {
+    /// Hands the replies written so far to the ring, unless an earlier send is still under way; whether it did.
+    pub fn start_send(&mut self, ring: &mut ClientRing) -> bool {
         if self.sending.is_some() || !self.has_to_send() || self.closing == super::Closing::Now {
-            return;
+            return false;
         }
+        self.take_reply(false);
+        self.submit_send(ring);
+        true
+    }
+
+    /// Puts the replies written so far aside for [`Client::send_parked`]; false when an earlier send is still under
+    /// way.
+    pub fn park_reply(&mut self) -> bool {
+        if !self.has_to_send() || self.closing == super::Closing::Now {
+            return true;
+        }
+        match &self.sending {
+            Some(sending) if sending.parked => {
+                let reply = self.take_sealed();
+                if let Some(sending) = &mut self.sending {
+                    sending.reply.append(&reply);
+                }
+                true
+            }
+            Some(_) => false,
+            None => {
+                self.take_reply(true);
+                true
+            }
+        }
+    }
+
+    /// Hands the parked replies to the ring; whether there were any.
+    pub fn send_parked(&mut self, ring: &mut ClientRing) -> bool {
+        let Some(sending) = self.sending.as_mut().filter(|sending| sending.parked) else { return false };
+        if self.closing == super::Closing::Now {
+            self.sending = None;
+            return false;
+        }
+        sending.parked = false;
+        self.submit_send(ring);
+        true
+    }
+
+    /// Takes the replies written so far, as they go over the wire.
+    fn take_sealed(&mut self) -> Reply {
         let proto = self.reply.proto;
-        let mut reply = std::mem::replace(&mut self.reply, Reply::new(proto));
-        if let Some(secure) = &mut self.secure {
-            reply = Reply::ready(secure.seal(&reply), proto);
+        let reply = std::mem::replace(&mut self.reply, Reply::new(proto));
+        match &mut self.secure {
+            Some(secure) => Reply::ready(secure.seal(&reply), proto),
+            None => reply,
         }
+    }
+
+    fn take_reply(&mut self, parked: bool) {
+        let reply = self.take_sealed();
         // SAFETY: `msghdr` is plain data for which all zeros are valid.
         let message = unsafe { std::mem::zeroed() };
-        self.sending = Some(Box::new(Sending { reply, done: 0, pieces: Vec::new(), message }));
-        self.submit_send(ring);
+        self.sending = Some(Box::new(Sending { reply, done: 0, pieces: Vec::new(), message, parked }));
     }
 
     /// Whether there are replies, or what a TLS session has to say by itself.

@@ -81,7 +81,8 @@ impl Core {
     /// One slice of expiry, whose time adds to `spent`; where another is worth it, how long all may take.
     fn expire_some(&mut self, spent: &mut Duration) -> Option<Duration> {
         // What expires on a replica is its master's to delete.
-        if !self.active_expire
+        if self.loading.is_some()
+            || !self.active_expire
             || !self.deletes_overdue()
             || !self.keys.may_expire()
             || self.cluster.myself().is_replica()

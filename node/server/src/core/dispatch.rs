@@ -198,11 +198,19 @@ impl Core {
 
     /// Why the server's state does not allow `found`, whose traits now are `flags`.
     pub fn state_forbids(&self, found: Found, flags: Flags) -> Option<Error> {
+        if let Some(error) = self.loading_forbids(flags) {
+            return Some(error);
+        }
         if self.out_of_memory && flags & table::DENYOOM != 0 {
             return Some(OUT_OF_MEMORY);
         }
-        if self.saving_fails() && (flags & table::WRITE != 0 || found.command.name == "ping") {
-            return Some(SAVING_FAILS);
+        if flags & table::WRITE != 0 || matches!(found.command.run, Run::Host(Host::Ping)) {
+            if self.saving_fails() {
+                return Some(SAVING_FAILS);
+            }
+            if let Some(error) = self.log_trouble() {
+                return Some(error);
+            }
         }
         self.role_forbids(flags).or_else(|| self.busy_forbids(flags))
     }

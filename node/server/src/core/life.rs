@@ -13,6 +13,7 @@ use commands::{Args, Effects};
 use store::{Garbage, Keyspace};
 
 use crate::admin::without_secrets;
+use crate::aof::Aof;
 use crate::bus::Bus;
 use crate::client::{Client, Closing, Role};
 use crate::clock;
@@ -62,7 +63,6 @@ impl Core {
             users_version,
             acl_log: acl::Log::default(),
             core_ids,
-            process,
             keys: Keyspace::new(),
             clients: Clients::numbered(u64::from(index), mesh.cores() as u64),
             settings: data_settings(&config),
@@ -72,7 +72,10 @@ impl Core {
             bus: Bus::default(),
             effects: Effects::default(),
             unit: Unit::default(),
+            aof: Aof::new(&process.cores[usize::from(index)].folder, &config),
+            loading: None,
             replication: Replication::new(clock::unix_ms()),
+            process,
             random: Random::new(random_u64()),
             stats: Stats::default(),
             slot_stats: SlotStats::default(),

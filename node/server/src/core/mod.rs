@@ -8,6 +8,7 @@ pub mod blocking;
 pub mod clients;
 pub mod eviction;
 pub mod latency;
+pub mod loading;
 pub mod memory;
 pub mod pause;
 pub mod propagate;
@@ -41,6 +42,7 @@ use cluster::Cluster;
 use commands::{Effects, Settings};
 use store::{Garbage, Keyspace};
 
+use crate::aof::Aof;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::executor;
@@ -57,6 +59,7 @@ use clients::Clients;
 pub use dispatch::Runner;
 use eviction::Eviction;
 use latency::Latency;
+use loading::Loading;
 use pause::Pause;
 use propagate::Unit;
 use script::Scripting;
@@ -104,6 +107,10 @@ pub struct Core {
     pub effects: Effects,
     /// What is to be repeated elsewhere as one.
     pub unit: Unit,
+    /// Its append-only file.
+    pub aof: Aof,
+    /// The data it reads at start, until they are there.
+    pub loading: Option<Loading>,
     /// Its stream to replicas.
     pub replication: Replication,
     /// Randomness for commands.

@@ -20,7 +20,7 @@
 
 use commands::Args;
 use commands::table::Found;
-use resp::IntegerText;
+use resp::write_command;
 
 use crate::core::Core;
 
@@ -45,12 +45,7 @@ pub struct Unit {
 
 impl Unit {
     fn add<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a [u8]>) {
-        write_header(&mut self.bytes, b'*', words.len());
-        for word in words {
-            write_header(&mut self.bytes, b'$', word.len());
-            self.bytes.extend_from_slice(word);
-            self.bytes.extend_from_slice(b"\r\n");
-        }
+        write_command(&mut self.bytes, words);
         self.commands += 1;
     }
 
@@ -63,12 +58,6 @@ impl Unit {
     pub fn is_open(&self) -> bool {
         self.depth > 0
     }
-}
-
-fn write_header(out: &mut Vec<u8>, kind: u8, number: usize) {
-    out.push(kind);
-    out.extend_from_slice(IntegerText::new(number as i64).as_bytes());
-    out.extend_from_slice(b"\r\n");
 }
 
 impl Core {
@@ -133,6 +122,10 @@ impl Core {
         let whole = [MULTI, &unit.bytes[..], EXEC];
         let parts = if unit.commands > 1 && !unit.apart { &whole[..] } else { &whole[1..2] };
         self.replication.feed(parts);
+        if self.aof.is_recording() {
+            let now_s = self.config.persistence.aof_timestamp_enabled.then_some(self.now_ms / 1000);
+            self.aof.append(parts, now_s);
+        }
         unit.commands = 0;
         unit.apart = false;
         unit.bytes.clear();
@@ -141,6 +134,6 @@ impl Core {
 
     /// Commands are recorded only while a sink takes them.
     pub fn update_recording(&mut self) {
-        self.effects.recording = self.replication.takes_commands();
+        self.effects.recording = self.replication.takes_commands() || self.aof.is_recording();
     }
 }

@@ -126,11 +126,11 @@ impl Core {
     /// Runs a command whose keys are in several slots, one part a key.
     pub fn scatter(&mut self, client: &mut Client, found: Found, args: &Args<'_>) -> Outcome {
         // Parts: the words of one key (and its value) behind the command's name.
-        let (width, combine) = match found.command.name {
-            "mget" => (1, None),
-            "mset" => (2, Some(Combine::Ok)),
-            "del" | "unlink" | "exists" | "touch" => (1, Some(Combine::Sum)),
-            _ => return Err(CROSS_SLOT),
+        let width = part_width(found).ok_or(CROSS_SLOT)?;
+        let combine = match found.command.name {
+            "mget" => None,
+            "mset" => Some(Combine::Ok),
+            _ => Some(Combine::Sum),
         };
         let words = &args[1..];
         if !words.len().is_multiple_of(width) {
@@ -322,6 +322,15 @@ fn combination(host: Host) -> Option<Combine> {
 /// Whether a command runs a script.
 fn runs_script(found: Found) -> bool {
     matches!(found.command.run, Run::Host(host) if scripting::runs_script(host))
+}
+
+/// How many words, of which the first is a key, stand for themselves in a command that may be run part by part.
+pub fn part_width(found: Found) -> Option<usize> {
+    match found.command.name {
+        "mset" => Some(2),
+        "mget" | "del" | "unlink" | "exists" | "touch" => Some(1),
+        _ => None,
+    }
 }
 
 /// The reply's bytes, shared values included.

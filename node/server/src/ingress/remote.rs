@@ -9,6 +9,7 @@ use resp::Reply;
 
 use super::frame::{self, Answer, Header, Kind};
 use crate::admin::scripting;
+use crate::aof::Gate;
 use crate::core::blocking::SessionId;
 use crate::core::script::{Caller, Rest};
 use crate::core::transaction::{EXEC_ABORT, Queued};
@@ -52,8 +53,8 @@ impl Core {
     }
 
     /// Sends what this round had for the siblings.
-    pub fn send_messages(&mut self, ring: &mut ClientRing) {
-        self.mesh.flush(ring);
+    pub fn send_messages(&mut self, ring: &mut ClientRing, gate: Gate) {
+        self.mesh.flush(ring, gate);
     }
 
     fn run_frames(&mut self, core: u16, mut frames: &[u8]) {

@@ -16,7 +16,7 @@ use std::os::fd::{AsRawFd, RawFd};
 use std::sync::atomic::{Ordering, fence};
 use std::time::Duration;
 
-use io_uring::types::{Fd, SubmitArgs, Timespec};
+use io_uring::types::{Fd, FsyncFlags, SubmitArgs, Timespec};
 use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use buffers::{Buffers, GROUP};
@@ -143,6 +143,13 @@ impl ClientRing {
     pub unsafe fn send_pieces(&mut self, token: Token, socket: RawFd, message: &libc::msghdr) {
         let flags = (libc::MSG_NOSIGNAL | libc::MSG_WAITALL) as u32;
         let entry = opcode::SendMsg::new(Fd(socket), message).flags(flags).build();
+        self.push(&entry.user_data(token.pack()));
+    }
+
+    /// Asks the disk to keep what was written to `file` so far. The descriptor must stay open until the next enter.
+    pub fn sync(&mut self, token: Token, file: RawFd) {
+        // No memory is involved; the kernel holds the file itself once the entry is submitted.
+        let entry = opcode::Fsync::new(Fd(file)).flags(FsyncFlags::DATASYNC).build();
         self.push(&entry.user_data(token.pack()));
     }
 

@@ -13,6 +13,8 @@ pub enum Op {
     Wake,
     /// This core's wake-up reached a sibling.
     WakeSent,
+    /// A file's bytes are on the disk.
+    Sync,
 }
 
 /// The owner of an operation: a listener's or client's index, and which incarnation of it.
@@ -48,6 +50,7 @@ impl Token {
             2 => Op::Send,
             3 => Op::Wake,
             4 => Op::WakeSent,
+            5 => Op::Sync,
             _ => return None,
         };
         Some(Token { op, index: bits as u32, generation: (bits >> 32) as u32 & ((1 << GENERATION_BITS) - 1) })
@@ -60,7 +63,7 @@ mod tests {
 
     #[test]
     fn round_trip() {
-        for op in [Op::Accept, Op::Recv, Op::Send, Op::Wake, Op::WakeSent] {
+        for op in [Op::Accept, Op::Recv, Op::Send, Op::Wake, Op::WakeSent, Op::Sync] {
             let token = Token { op, index: u32::MAX - 1, generation: 0xABCDEF };
             assert_eq!(Token::unpack(token.pack()), Some(token));
         }

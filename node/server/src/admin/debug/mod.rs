@@ -3,6 +3,7 @@
 //!
 //! A subcommand is a row of [`ROWS`]; DEBUG HELP and the checks of arguments come from the rows.
 
+mod aof;
 mod digest;
 mod keys;
 mod protocol;
@@ -35,6 +36,13 @@ struct Row {
 
 /// The subcommands, but for HELP.
 const ROWS: &[Row] = &[
+    Row {
+        name: "aof-flush-sleep",
+        words: 1..=1,
+        usage: "<microseconds>",
+        summary: "Waits before each write to the append-only file.",
+        run: aof::flush_sleep,
+    },
     Row {
         name: "change-repl-id",
         words: 0..=0,
@@ -109,8 +117,8 @@ const ROWS: &[Row] = &[
         name: "loadaof",
         words: 0..=0,
         usage: "",
-        summary: "Refused: there are no files yet.",
-        run: |_| Err(NO_FILES),
+        summary: "Forgets all keys and loads the append-only file.",
+        run: aof::load,
     },
     Row { name: "log", words: 1..=1, usage: "<text>", summary: "Writes a line to the log.", run: log },
     Row {

@@ -5,7 +5,9 @@ use std::fs;
 use super::glance::{Cpu, Glance};
 use super::value::{Field, Value};
 use crate::admin::REDIS_VERSION;
+use crate::aof::{Aof, State, Writer};
 use crate::clock;
+use crate::core::loading::Loading;
 
 /// Seconds of unix time are kept in 24 bits with each key.
 const LRU_MASK: u64 = (1 << 24) - 1;
@@ -81,7 +83,7 @@ pub(super) const CLIENTS: &[Field] = &[
 
 /// Section Persistence.
 pub(super) const PERSISTENCE: &[Field] = &[
-    ("loading", |_| 0.into()),
+    ("loading", |g| u64::from(g.core.loading.is_some()).into()),
     ("async_loading", |_| 0.into()),
     ("current_cow_peak", |_| 0.into()),
     ("current_cow_size", |g| g.core.snapshots.backlog().into()),
@@ -99,7 +101,7 @@ pub(super) const PERSISTENCE: &[Field] = &[
     ("rdb_last_cow_size", |_| 0.into()),
     ("rdb_last_load_keys_expired", |_| 0.into()),
     ("rdb_last_load_keys_loaded", |_| 0.into()),
-    ("aof_enabled", |_| 0.into()),
+    ("aof_enabled", |g| u64::from(g.core.aof.state() != State::Off).into()),
     ("aof_rewrite_in_progress", |_| 0.into()),
     ("aof_rewrite_scheduled", |_| 0.into()),
     ("aof_last_rewrite_time_sec", |_| (-1).into()),
@@ -107,11 +109,38 @@ pub(super) const PERSISTENCE: &[Field] = &[
     ("aof_last_bgrewrite_status", |_| "ok".into()),
     ("aof_rewrites", |_| 0.into()),
     ("aof_rewrites_consecutive_failures", |_| 0.into()),
-    ("aof_last_write_status", |_| "ok".into()),
+    ("aof_last_write_status", |g| aof_status(g).into()),
     ("aof_last_cow_size", |_| 0.into()),
     ("module_fork_in_progress", |_| 0.into()),
     ("module_fork_last_cow_size", |_| 0.into()),
+    ("aof_current_size", |g| log(g, |aof, _| aof.current_bytes())),
+    ("aof_base_size", |g| log(g, |aof, _| aof.base_bytes())),
+    ("aof_pending_rewrite", |g| log(g, |_, _| 0)),
+    ("aof_buffer_length", |g| log(g, |_, writer| writer.buffered() as u64)),
+    ("aof_pending_bio_fsync", |g| log(g, |_, writer| u64::from(writer.is_syncing()))),
+    ("aof_delayed_fsync", |g| log(g, |_, writer| writer.delayed())),
+    ("loading_start_time", |g| reading(g, |loading| loading.started_s.into())),
+    ("loading_total_bytes", |g| reading(g, |loading| loading.total_bytes.into())),
+    ("loading_rdb_used_mem", |g| reading(g, |_| 0.into())),
+    ("loading_loaded_bytes", |g| reading(g, |loading| loading.loaded_bytes.into())),
+    ("loading_loaded_perc", |g| reading(g, |loading| loading.percent().into())),
+    ("loading_eta_seconds", |g| reading(g, |loading| loading.eta_s().into())),
 ];
+
+/// What there is to say only of a log that is written.
+fn log(glance: &Glance<'_>, show: impl Fn(&Aof, &Writer) -> u64) -> Value {
+    let aof = &glance.core.aof;
+    aof.writer().map_or(Value::Absent, |writer| show(aof, writer).into())
+}
+
+/// What there is to say only while data are read.
+fn reading(glance: &Glance<'_>, show: impl Fn(&Loading) -> Value) -> Value {
+    glance.core.loading.as_ref().map_or(Value::Absent, show)
+}
+
+fn aof_status(glance: &Glance<'_>) -> &'static str {
+    if glance.core.aof.writer().is_none_or(Writer::writes) { "ok" } else { "err" }
+}
 
 /// Keys that the save under way has written, and keys in all.
 fn save_progress(glance: &Glance<'_>) -> (u64, u64) {

@@ -27,15 +27,15 @@ group! {
     /// Refuse writes after a failed snapshot
     stop_writes_on_bgsave_error: bool = yes_no("stop-writes-on-bgsave-error", "yes");
     /// Log every write
-    appendonly: bool = yes_no("appendonly", "no").not_while_loading().not_yet(PERSISTENCE);
+    appendonly: bool = yes_no("appendonly", "no").not_while_loading();
     /// Beginning of the log's file names
     appendfilename: String =
-        checked("appendfilename", "appendonly.aof", checks::append_filename).fixed().not_yet(PERSISTENCE);
+        checked("appendfilename", "appendonly.aof", checks::append_filename).fixed();
     /// Folder of the log, within dir
     appenddirname: String =
-        checked("appenddirname", "appendonlydir", checks::append_dirname).fixed().not_yet(PERSISTENCE);
+        checked("appenddirname", "appendonlydir", checks::append_dirname).fixed();
     /// When the log reaches the disk
-    appendfsync: AppendFsync = one_of("appendfsync", AppendFsync::WORDS, "everysec").not_yet(PERSISTENCE);
+    appendfsync: AppendFsync = one_of("appendfsync", AppendFsync::WORDS, "everysec");
     /// Leave the disk alone while the log is rewritten
     no_appendfsync_on_rewrite: bool = yes_no("no-appendfsync-on-rewrite", "no").not_yet(PERSISTENCE);
     /// Growth in percent since the last rewrite that asks for another; 0 is never
@@ -48,11 +48,11 @@ group! {
     aof_rewrite_incremental_fsync: bool =
         yes_no("aof-rewrite-incremental-fsync", "yes").not_yet(PERSISTENCE);
     /// Load a log whose end is torn
-    aof_load_truncated: bool = yes_no("aof-load-truncated", "yes").not_yet(PERSISTENCE);
+    aof_load_truncated: bool = yes_no("aof-load-truncated", "yes");
     /// Begin a rewritten log with a snapshot
     aof_use_rdb_preamble: bool = yes_no("aof-use-rdb-preamble", "yes").not_yet(PERSISTENCE);
     /// Note the time in the log
-    aof_timestamp_enabled: bool = yes_no("aof-timestamp-enabled", "no").not_yet(PERSISTENCE);
+    aof_timestamp_enabled: bool = yes_no("aof-timestamp-enabled", "no");
     /// Keep files of the log that are no longer needed (for tests)
     aof_disable_auto_gc: bool = yes_no("aof-disable-auto-gc", "no").hidden().not_yet(PERSISTENCE);
     /// Microseconds to wait after each saved key (for tests); negative is a part of a microsecond

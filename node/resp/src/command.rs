@@ -1,0 +1,20 @@
+//! Commands as a client would send them: what replicas and the append-only file take.
+
+use crate::integer::IntegerText;
+
+/// Appends a command to `out`.
+pub fn write_command<W: AsRef<[u8]>>(out: &mut Vec<u8>, words: impl ExactSizeIterator<Item = W>) {
+    write_header(out, b'*', words.len());
+    for word in words {
+        let word = word.as_ref();
+        write_header(out, b'$', word.len());
+        out.extend_from_slice(word);
+        out.extend_from_slice(b"\r\n");
+    }
+}
+
+fn write_header(out: &mut Vec<u8>, mark: u8, number: usize) {
+    out.push(mark);
+    out.extend_from_slice(IntegerText::new(number as i64).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
