@@ -15,7 +15,7 @@ use crate::reader::Reader;
 use crate::writer::Writer;
 
 /// Bytes behind the value.
-const FOOTER: usize = 2 + 8;
+pub(crate) const FOOTER: usize = 2 + 8;
 
 /// Why a payload is refused.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,8 +32,11 @@ pub fn dump(entry: EntryRef<'_>, compress: bool) -> Vec<u8> {
     let kind = kind_of(entry);
     out.byte(kind);
     Encoder::default().step(entry, usize::MAX, &mut out);
-    let mut payload = out.into_vec();
-    let version = if kind == kind::HASH_2 { VERSION_VALKEY } else { VERSION };
+    finish(out.into_vec(), if kind == kind::HASH_2 { VERSION_VALKEY } else { VERSION })
+}
+
+/// A payload of these bytes.
+pub(crate) fn finish(mut payload: Vec<u8>, version: u16) -> Vec<u8> {
     payload.extend_from_slice(&version.to_le_bytes());
     let checksum = crc64::update(0, &payload);
     payload.extend_from_slice(&checksum.to_le_bytes());

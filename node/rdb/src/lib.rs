@@ -4,7 +4,8 @@
 //!
 //! Writing, from the bottom up: [`crc64`] and [`lzf`], [`writer`] (numbers and strings), [`encode`] (values),
 //! [`file`](mod@file) (what stands around them), [`snapshot`] (which values, and when). Reading: [`reader`],
-//! [`decode`] (values), [`load`] (files). [`dump`] is one value by itself.
+//! [`decode`] (values), [`load`] (files). [`dump`] is one value by itself, [`functions`] the
+//! libraries by themselves.
 
 pub mod crc64;
 pub mod decode;
@@ -12,6 +13,7 @@ pub mod dump;
 pub mod encode;
 pub mod file;
 pub mod format;
+pub mod functions;
 pub mod load;
 pub mod lzf;
 pub mod reader;

@@ -125,6 +125,17 @@ const FUNCTION_SUBCOMMANDS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "dump",
+        arity: 2,
+        flags: NOSCRIPT,
+        acl: SCRIPTING,
+        group: Group::Scripting,
+        since: "7.0.0",
+        summary: "Returns all libraries as one payload.",
+        run: Run::Host(Host::FunctionDump),
+        ..ROW
+    },
+    Command {
         name: "flush",
         arity: -2,
         flags: NOSCRIPT | WRITE,
@@ -181,6 +192,18 @@ const FUNCTION_SUBCOMMANDS: &[Command] = &[
         summary: "Loads a library.",
         tips: ALL_SHARDS,
         run: Run::Host(Host::FunctionLoad),
+        ..ROW
+    },
+    Command {
+        name: "restore",
+        arity: -3,
+        flags: NOSCRIPT | WRITE | DENYOOM,
+        acl: SCRIPTING,
+        group: Group::Scripting,
+        since: "7.0.0",
+        summary: "Loads the libraries of a payload.",
+        tips: ALL_SHARDS,
+        run: Run::Host(Host::FunctionRestore),
         ..ROW
     },
     Command {

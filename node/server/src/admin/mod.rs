@@ -160,10 +160,12 @@ pub fn run(
         Host::Exec => transaction::exec(call),
         Host::Failover => replication::failover(call),
         Host::FunctionDelete
+        | Host::FunctionDump
         | Host::FunctionFlush
         | Host::FunctionKill
         | Host::FunctionList
         | Host::FunctionLoad
+        | Host::FunctionRestore
         | Host::FunctionStats
         | Host::ScriptDebug
         | Host::ScriptExists

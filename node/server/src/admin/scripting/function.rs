@@ -1,17 +1,23 @@
-//! FUNCTION LOAD, DELETE, FLUSH, LIST, STATS.
+//! FUNCTION LOAD, DELETE, FLUSH, DUMP, RESTORE, LIST, STATS.
 
 use commands::glob::{Case, matches};
 use commands::{Args, Error, Outcome};
+use rdb::functions::{self, Refused};
 use resp::Reply;
 use scripting::Library;
 
 use crate::core::Core;
+use crate::core::script::Policy;
 
 const NO_LIBRARY: Error = Error::new("ERR Library not found");
 const NO_NAME: Error = Error::new("ERR library name argument was not given");
 const FLUSH_OPTIONS: Error = Error::new("ERR FUNCTION FLUSH only supports SYNC|ASYNC option");
 const FLUSH_ARGUMENTS: Error =
     Error::new("ERR unknown subcommand or wrong number of arguments for 'flush'. Try FUNCTION HELP.");
+const RESTORE_ARGUMENTS: Error =
+    Error::new("ERR unknown subcommand or wrong number of arguments for 'restore'. Try FUNCTION HELP.");
+const RESTORE_POLICY: Error =
+    Error::new("ERR Wrong restore policy given, value should be either FLUSH, APPEND or REPLACE.");
 
 /// FUNCTION LOAD [REPLACE] code: the library's name.
 pub fn load(core: &mut Core, args: &Args<'_>, reply: &mut Reply) -> Outcome {
@@ -52,6 +58,38 @@ pub fn flush(core: &mut Core, args: &Args<'_>, reply: &mut Reply) -> Outcome {
         _ => return Err(FLUSH_ARGUMENTS),
     }
     core.scripting.engine.flush_functions();
+    changed(core, args);
+    reply.ok();
+    Ok(())
+}
+
+/// FUNCTION DUMP
+pub fn dump(core: &mut Core, reply: &mut Reply) -> Outcome {
+    let codes = core.scripting.engine.libraries().map(|library| library.code.as_ref());
+    reply.bulk(&functions::dump(codes, core.config.persistence.rdbcompression));
+    Ok(())
+}
+
+/// FUNCTION RESTORE payload [FLUSH | APPEND | REPLACE]
+pub fn restore(core: &mut Core, args: &Args<'_>, reply: &mut Reply) -> Outcome {
+    let policy = match args.len() {
+        3 => Policy::Append,
+        4 if args.is(3, "append") => Policy::Append,
+        4 if args.is(3, "replace") => Policy::Replace,
+        4 if args.is(3, "flush") => Policy::Flush,
+        4 => return Err(RESTORE_POLICY),
+        _ => return Err(RESTORE_ARGUMENTS),
+    };
+    let codes = functions::restore(args[2]).map_err(|refused| {
+        Error::new(match refused {
+            Refused::Footer => "ERR DUMP payload version or checksum are wrong",
+            Refused::NotFunction => "ERR given type is not a function",
+            Refused::PreGa => "ERR Pre-GA function format not supported",
+            Refused::Code => "ERR failed loading the given functions payload",
+        })
+    })?;
+    let loaded = core.load_function_libraries(&codes, policy);
+    loaded.map_err(|text| Error::text(format!("ERR {text}")))?;
     changed(core, args);
     reply.ok();
     Ok(())

@@ -43,10 +43,12 @@ pub fn manage(call: &mut Call<'_>) -> Outcome {
 pub fn run_part(core: &mut Core, host: Host, args: &Args<'_>, reply: &mut Reply) -> Outcome {
     match host {
         Host::FunctionDelete => function::delete(core, args, reply),
+        Host::FunctionDump => function::dump(core, reply),
         Host::FunctionFlush => function::flush(core, args, reply),
         Host::FunctionKill => script::kill(core, true, reply),
         Host::FunctionList => function::list(core, args, reply),
         Host::FunctionLoad => function::load(core, args, reply),
+        Host::FunctionRestore => function::restore(core, args, reply),
         Host::FunctionStats => function::stats(core, reply),
         Host::ScriptDebug => script::debug(args, reply),
         Host::ScriptExists => script::exists(core, args, reply),
@@ -61,7 +63,9 @@ pub fn run_part(core: &mut Core, host: Host, args: &Args<'_>, reply: &mut Reply)
 /// How the replies of all cores become one, for subcommands that mean all of them on the ingress.
 pub fn combine(host: Host) -> Option<Combine> {
     match host {
-        Host::FunctionDelete | Host::FunctionFlush | Host::ScriptFlush => Some(Combine::Ok),
+        Host::FunctionDelete | Host::FunctionFlush | Host::FunctionRestore | Host::ScriptFlush => {
+            Some(Combine::Ok)
+        }
         Host::FunctionLoad | Host::ScriptLoad => Some(Combine::First),
         Host::FunctionKill | Host::ScriptKill => Some(Combine::AnyOk),
         Host::ScriptExists => Some(Combine::All),

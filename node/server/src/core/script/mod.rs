@@ -28,6 +28,7 @@ use crate::core::{Core, Runner};
 use crate::route::Permits;
 use crate::start::random_u64;
 pub use exec::Rest;
+pub use load::Policy;
 use standing::Standing;
 
 /// 7.2.4 as scripts compare it: a byte each.
