@@ -44,6 +44,8 @@ fn write_keys(port: u16, from: u32) -> Vec<String> {
 
 fn check_keys(port: u16, keys: &[String]) {
     let mut client = Client::connect(port);
+    // Who has just been elected may still have to hear that the cluster is whole again.
+    wait_until("the cluster is up", || client.line("CLUSTER INFO").text().contains("cluster_state:ok"));
     for key in keys {
         assert_eq!(client.call(&["GET", key]).text(), *key);
     }
