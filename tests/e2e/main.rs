@@ -4,6 +4,7 @@
 mod aof;
 mod clients;
 mod cluster;
+mod handover;
 mod ingress;
 mod memory;
 mod monitor;

@@ -31,6 +31,8 @@ pub enum CommandError {
     NotTheOwner(Slot),
     /// IMPORTING of a slot this node serves.
     AlreadyTheOwner(Slot),
+    /// A slot to hand over is being migrated already.
+    SlotMoving(Slot),
     /// SETSLOT NODE would give a slot away that still has keys.
     SlotHasKeys(Slot),
     /// SETSLOT sent to a replica.
@@ -105,6 +107,7 @@ impl fmt::Display for CommandError {
             E::Arity(name) => write!(f, "ERR wrong number of arguments for 'cluster|{name}' command"),
             E::NotTheOwner(slot) => write!(f, "ERR I'm not the owner of hash slot {slot}"),
             E::AlreadyTheOwner(slot) => write!(f, "ERR I'm already the owner of hash slot {slot}"),
+            E::SlotMoving(slot) => write!(f, "ERR Slot {slot} is being manually migrated"),
             E::SlotHasKeys(slot) => write!(
                 f,
                 "ERR Can't assign hashslot {slot} to a different node while I still hold keys for this hash slot."

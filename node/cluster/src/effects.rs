@@ -69,6 +69,16 @@ pub enum Effect {
     DeleteKeys(Vec<Slot>),
     /// These slots left this node or its master: drop their shard channels.
     SlotsReleased(Vec<Slot>),
+    /// These slots changed hands between two cores of this process, this one perhaps among them: commands sent to
+    /// the first may still be on their way.
+    SlotsMoved {
+        /// Who served them.
+        from: NodeId,
+        /// Who does now.
+        to: NodeId,
+        /// Which.
+        slots: Vec<Slot>,
+    },
     /// Replicate this master from now on. Repeated when its address changes.
     BecomeReplicaOf {
         /// Its name.

@@ -61,6 +61,11 @@ impl Cluster {
         self.slots.importing.get(&slot).copied()
     }
 
+    /// Whether any slot is migrating or importing by hand (SETSLOT).
+    pub fn has_open_slots(&self) -> bool {
+        !self.slots.migrating.is_empty() || !self.slots.importing.is_empty()
+    }
+
     /// The node whose keys this node holds: itself, or the master it replicates.
     pub fn is_mine_or_my_masters(&self, slot: Slot) -> bool {
         self.slots.owner(slot) == Some(self.my_master())

@@ -37,6 +37,16 @@ fn numbered(number: u16) -> Slot {
     Slot::new(number).expect("a bitmap ends at the last slot")
 }
 
+impl FromIterator<Slot> for SlotSet {
+    fn from_iter<I: IntoIterator<Item = Slot>>(slots: I) -> SlotSet {
+        let mut set = SlotSet::default();
+        for slot in slots {
+            set.insert(slot);
+        }
+        set
+    }
+}
+
 impl SlotSet {
     /// The set of `bits`.
     pub fn from_bits(bits: &SlotBits) -> SlotSet {
@@ -73,6 +83,13 @@ impl SlotSet {
         bits[slot.index() >> 3] |= 1 << (slot.index() & 7);
         self.len += 1;
         true
+    }
+
+    /// Adds every slot from `first` to `last`.
+    pub fn extend(&mut self, first: Slot, last: Slot) {
+        for number in first.number()..=last.number() {
+            self.insert(numbered(number));
+        }
     }
 
     /// Takes `slot` out; false when it was not there.

@@ -341,12 +341,14 @@ impl Cluster {
         self.effects.extend(self.outbox.drain(..));
     }
 
-    /// Tells which slots left this node's shard, for whoever holds channels or caches by slot.
+    /// Tells which slots left this node's shard, for whoever holds channels or caches by slot, and which changed
+    /// hands between siblings.
     fn report_released_slots(&mut self) {
         let released = std::mem::take(&mut self.slots.released);
         if released.is_empty() {
             return;
         }
+        self.report_moves_between_siblings(&released);
         let mine = [Some(self.me), self.nodes[self.me].master];
         let slots: Vec<Slot> =
             released.into_iter().filter(|(_, owner)| mine.contains(&Some(*owner))).map(|(s, _)| s).collect();

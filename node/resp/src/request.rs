@@ -265,6 +265,8 @@ impl Parser {
             return Ok(Parsed::Nothing { consumed });
         }
         self.args.extend(words.into_iter().map(|word| Arg::Owned(Bytes::from(word))));
+        // A whole request may be asked for again, when it had to wait.
+        self.position = consumed;
         Ok(Parsed::Request { consumed })
     }
 }
@@ -350,6 +352,17 @@ mod tests {
         assert_eq!(Parser::default().parse(&long, &OPEN), Err(ProtocolError::InlineTooBig));
         let long = [b"*1\r\n$", &[b'1'; LINE_MAX + 2][..]].concat();
         assert_eq!(Parser::default().parse(&long, &OPEN), Err(ProtocolError::BulkLineTooBig));
+    }
+
+    #[test]
+    fn a_whole_request_may_be_asked_for_again() {
+        for request in [&b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n"[..], b"get k\r\n"] {
+            let mut parser = Parser::default();
+            let whole = Ok(Parsed::Request { consumed: request.len() });
+            assert_eq!(parser.parse(request, &OPEN), whole);
+            assert_eq!(parser.parse(request, &OPEN), whole);
+            assert_eq!(parser.len(), 2);
+        }
     }
 
     #[test]

@@ -20,6 +20,7 @@ use rtrb::{Consumer, Producer, RingBuffer};
 use crate::aof::Gate;
 use crate::config::Config;
 use crate::core::blocking::SessionId;
+use crate::core::handover::Handover;
 use crate::ingress::frame;
 use crate::pubsub::{Published, Wants};
 use crate::ring::ClientRing;
@@ -38,6 +39,21 @@ pub enum Message {
     Config(Box<Config>),
     /// News about the cluster.
     Cluster(Box<SiblingMessage>),
+    /// Slots and their keys, for the receiver to serve.
+    Handover(Box<Handover>),
+    /// The receiver's handover of this name was taken.
+    HandoverTaken(NodeId),
+    /// To be passed on to core `to` behind all commands, and from there back to `origin`.
+    Settle {
+        /// Who waits for it.
+        origin: u16,
+        /// Its number there.
+        id: u64,
+        /// Where it turns.
+        to: u16,
+    },
+    /// What the receiver waited for has come back.
+    Settled(u64),
     /// The sender's node has this ID now.
     Identity(NodeId),
     /// A message for subscribers.
@@ -206,6 +222,17 @@ impl Mesh {
     /// Sends a message.
     pub fn send(&mut self, core: u16, message: Message) {
         if let Some(Some(lane)) = self.lanes.get_mut(usize::from(core)) {
+            lane.backlog.push_back(message);
+        }
+    }
+
+    /// Sends a message behind all commands written so far.
+    pub fn send_in_order(&mut self, core: u16, message: Message) {
+        if let Some(Some(lane)) = self.lanes.get_mut(usize::from(core)) {
+            if !lane.requests.is_empty() {
+                let frames = std::mem::take(&mut lane.requests);
+                lane.backlog.push_back(Message::Requests(frames));
+            }
             lane.backlog.push_back(message);
         }
     }

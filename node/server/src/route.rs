@@ -19,8 +19,8 @@ const TRY_AGAIN: Error = Error::new("TRYAGAIN Multiple keys request during rehas
 pub enum Keys {
     /// It has none.
     None,
-    /// All are in this slot; so many there are.
-    In(Slot, usize),
+    /// All are in this slot.
+    In(Slot),
     /// They are in several slots.
     Across,
 }
@@ -32,6 +32,8 @@ pub enum Route {
     Here,
     /// This node owns the slot.
     Node(NodeIndex),
+    /// The slot is moving to this node, and the keys are gone there already.
+    Ask(NodeIndex),
     /// Answer with this error.
     Refuse(Error),
 }
@@ -47,6 +49,29 @@ pub struct Permits {
     pub asker: Asker,
 }
 
+/// Which of a command's keys are here; asked only while their slot moves.
+#[derive(Default)]
+pub struct Presence<'a> {
+    first: Option<&'a [u8]>,
+    named: usize,
+    here: usize,
+}
+
+impl<'a> Presence<'a> {
+    /// Adds a key that the command names. One named twice is one.
+    pub fn add(&mut self, key: &'a [u8], is_here: bool) {
+        if self.first != Some(key) {
+            self.first.get_or_insert(key);
+            self.named += 1;
+            self.here += usize::from(is_here);
+        }
+    }
+
+    fn is_complete(&self) -> bool {
+        self.here == self.named
+    }
+}
+
 /// The slot of the keys in `args`.
 #[inline]
 pub fn keys_of(command: &Command, args: &Args<'_>) -> Keys {
@@ -55,7 +80,7 @@ pub fn keys_of(command: &Command, args: &Args<'_>) -> Keys {
         // Nearly every command has its one key at a fixed place.
         [spec] => match (spec.begin, spec.find) {
             (Begin::Index(index), Find::Range { last: 0, .. }) => {
-                args.get(index).map_or(Keys::None, |key| Keys::In(key_slot(key), 1))
+                args.get(index).map_or(Keys::None, |key| Keys::In(key_slot(key)))
             }
             _ => search_keys(command, args),
         },
@@ -69,40 +94,37 @@ fn search_keys(command: &Command, args: &Args<'_>) -> Keys {
     let _ = command.each_key(args, &mut |index| {
         let slot = key_slot(args[index]);
         keys = match keys {
-            Keys::None => Keys::In(slot, 1),
-            Keys::In(other, count) if other == slot => Keys::In(slot, count + 1),
+            Keys::None => Keys::In(slot),
+            Keys::In(other) if other == slot => Keys::In(slot),
             _ => Keys::Across,
         };
     });
     keys
 }
 
-/// Whether a command whose `count` keys are all in `slot` runs here. `present` counts those of them that exist
-/// here; it is asked only while the slot moves.
+/// Whether a command whose keys are all in `slot` runs here.
 #[inline]
-pub fn route(
+pub fn route<'a>(
     cluster: &Cluster,
     command: &Command,
     slot: Slot,
-    count: usize,
     permits: Permits,
-    present: impl FnOnce() -> usize,
+    presence: impl FnOnce() -> Presence<'a>,
 ) -> Route {
     let owner = cluster.owner(slot);
     if owner == Owner::Me && cluster.is_ok() && !is_moving(cluster, slot) {
         return Route::Here;
     }
-    route_with_care(cluster, command, slot, count, permits, owner, present)
+    route_with_care(cluster, command, slot, permits, owner, presence)
 }
 
-fn route_with_care(
+fn route_with_care<'a>(
     cluster: &Cluster,
     command: &Command,
     slot: Slot,
-    count: usize,
     permits: Permits,
     owner: Owner,
-    present: impl FnOnce() -> usize,
+    presence: impl FnOnce() -> Presence<'a>,
 ) -> Route {
     if owner == Owner::None {
         return Route::Refuse(NOT_SERVED);
@@ -122,16 +144,17 @@ fn route_with_care(
     // A shard channel is served where its slot is until the slot's move is complete.
     let to = if command.has(table::PUBSUB) { None } else { cluster.migrating_to(slot) };
     if let (Owner::Me, Some(to)) = (owner, to) {
-        return match present() {
-            have if have == count => Route::Here,
+        return match presence() {
+            keys if keys.is_complete() => Route::Here,
             // Some keys are here, some gone: only when all are gone the other node can answer.
-            have if have > 0 && count > 1 => Route::Refuse(TRY_AGAIN),
-            _ => Route::Refuse(redirection("ASK", cluster, slot, to, permits.asker)),
+            keys if keys.here > 0 => Route::Refuse(TRY_AGAIN),
+            _ => Route::Ask(to),
         };
     }
     if cluster.importing_from(slot).is_some() && (permits.asking || command.has(table::ASKING)) {
-        let complete = count < 2 || command.has(table::PUBSUB) || present() == count;
-        return if complete { Route::Here } else { Route::Refuse(TRY_AGAIN) };
+        let keys = if command.has(table::PUBSUB) { Presence::default() } else { presence() };
+        let alone = keys.named < 2;
+        return if alone || keys.is_complete() { Route::Here } else { Route::Refuse(TRY_AGAIN) };
     }
     match owner {
         Owner::Me => Route::Here,
@@ -152,6 +175,16 @@ fn is_moving(cluster: &Cluster, slot: Slot) -> bool {
 
 fn reads(command: &Command) -> bool {
     command.has(table::READONLY) || !command.has(table::WRITE)
+}
+
+/// The error for a client whose command does not run here.
+pub fn refusal(route: Route, cluster: &Cluster, slot: Slot, asker: Asker) -> Error {
+    match route {
+        Route::Node(node) => redirection("MOVED", cluster, slot, node, asker),
+        Route::Ask(node) => redirection("ASK", cluster, slot, node, asker),
+        Route::Refuse(error) => error,
+        Route::Here => NOT_SERVED,
+    }
 }
 
 /// The error that sends a client to `node`; `kind` is `MOVED` or `ASK`.

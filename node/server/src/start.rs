@@ -316,7 +316,7 @@ fn load_clusters(config: &Config, places: &[Place]) -> Result<Vec<Cluster>, Stri
         let siblings = configs.map(|config| (ip.clone(), config)).collect();
         return Ok(cluster::bootstrap(siblings, &mut cluster_random(), now));
     }
-    configs
+    let loaded: Result<Vec<Cluster>, String> = configs
         .zip(&files)
         .map(|(config, file)| {
             if fresh(file) {
@@ -328,7 +328,10 @@ fn load_clusters(config: &Config, places: &[Place]) -> Result<Vec<Cluster>, Stri
                 format!("Unrecoverable error: corrupted cluster config file {}: {e}", file.display())
             })
         })
-        .collect()
+        .collect();
+    let mut loaded = loaded?;
+    cluster::settle_handovers(&mut loaded, now);
+    Ok(loaded)
 }
 
 /// The address siblings are told to clients under: the first one bound, where that is one.

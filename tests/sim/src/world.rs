@@ -292,6 +292,7 @@ impl World {
             }
             Effect::DeleteKeys(_)
             | Effect::SlotsReleased(_)
+            | Effect::SlotsMoved { .. }
             | Effect::FlushData
             | Effect::Publish { .. }
             | Effect::Module { .. } => {}

@@ -1,7 +1,7 @@
 //! Cores of one process: what they share, what they save, and what they are warned of.
 
 use crate::kit::{Net, config};
-use base::NodeId;
+use base::{NodeId, Slot};
 use cluster::{Asker, Cluster, Effect, ProcessId, Random, bootstrap};
 
 const NOW: u64 = 1_700_000_000_000;
@@ -41,7 +41,7 @@ fn what_one_core_changes_all_know_without_time_passing() {
     for node in &net.nodes {
         assert_eq!(node.find_node(id).unwrap().config_epoch, 4);
     }
-    assert!(net.nodes[2].find_node(id).unwrap().slots.contains(base::Slot::new(7).unwrap()));
+    assert!(net.nodes[2].find_node(id).unwrap().slots.contains(Slot::new(7).unwrap()));
 }
 
 #[test]
@@ -158,4 +158,58 @@ fn a_message_is_one_packet_a_process() {
     // One that dies is not the one to be told, and the other hands on as long as it can be reached.
     net.kill(2);
     assert_eq!(publish(&mut net, 0, false).into_iter().map(|(n, _)| n).collect::<Vec<_>>(), [3, 4]);
+}
+
+#[test]
+fn a_slot_changes_hands_between_siblings_and_a_peer_believes_it() {
+    let mut net = process(2, 1);
+    net.ok(0, "meet 127.0.0.1 7002");
+    net.advance(3000);
+    let (giver, taker) = (net.id(0), net.id(1));
+    let slots: Vec<Slot> = (0..100).filter_map(Slot::new).collect();
+    let serves = |net: &Net, who: usize, owner: NodeId| {
+        slots.iter().all(|slot| net.nodes[who].find_node(owner).unwrap().slots.contains(*slot))
+    };
+    net.seen.clear();
+    net.with(0, |node, now| node.give_slots(&slots, taker, now).unwrap());
+    assert!(serves(&net, 0, taker) && serves(&net, 1, giver), "the keys are on their way");
+    assert!(!net.seen.iter().any(|(i, e)| *i == 0 && matches!(e, Effect::SaveConfig { .. })));
+    net.with(1, |node, now| node.take_slots(&slots, giver, now));
+    net.with(0, |node, now| node.slots_were_taken(now));
+    net.advance(500);
+    assert!((0..3).all(|i| serves(&net, i, taker)), "all three agree");
+    let told = |net: &Net, i: usize| {
+        let moved = |e: &Effect| matches!(e, Effect::SlotsMoved { from, to, slots } if (*from, *to) == (giver, taker) && slots.len() == 100);
+        net.seen.iter().filter(|(node, effect)| *node == i && moved(effect)).count()
+    };
+    assert_eq!((told(&net, 0), told(&net, 1), told(&net, 2)), (1, 1, 0));
+    // What cannot be given.
+    let slot = [Slot::new(0).unwrap()];
+    assert_eq!(
+        net.nodes[0].check_handover(&slot, taker).unwrap_err().to_string(),
+        "ERR I'm not the owner of hash slot 0"
+    );
+    let stranger = net.id(2);
+    assert!(net.nodes[1].check_handover(&slot, stranger).is_err(), "no sibling");
+    // Back, by a greater epoch again.
+    net.with(1, |node, now| node.give_slots(&slot, giver, now).unwrap());
+    net.with(0, |node, now| node.take_slots(&slot, taker, now));
+    net.advance(500);
+    assert!((0..3).all(|i| net.nodes[i].find_node(giver).unwrap().slots.contains(slot[0])));
+}
+
+#[test]
+fn a_start_settles_a_handover_that_was_cut_short() {
+    let siblings = (0..2).map(|i| ("127.0.0.1".to_string(), config(i))).collect();
+    let mut nodes = bootstrap(siblings, &mut Random::from_number(9), NOW);
+    let slot = Slot::new(5).unwrap();
+    let (giver, taker) = (nodes[0].my_id(), nodes[1].my_id());
+    nodes[0].give_slots(&[slot], taker, NOW).unwrap();
+    // The taker never heard of it, and the giver's file was written.
+    cluster::settle_handovers(&mut nodes, NOW);
+    let net = Net::of(nodes, NOW);
+    for node in &net.nodes {
+        assert!(node.find_node(taker).unwrap().slots.contains(slot));
+        assert!(!node.find_node(giver).unwrap().slots.contains(slot));
+    }
 }

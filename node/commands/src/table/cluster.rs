@@ -81,6 +81,16 @@ const CLUSTER_SUBCOMMANDS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "cancelslotmigrations",
+        arity: 2,
+        flags: NO_ASYNC_LOADING | ADMIN | STALE,
+        group: Group::Cluster,
+        since: "9.0.0",
+        summary: "Gives up the slot migrations under way.",
+        run: Run::Host(Host::ClusterCancelslotmigrations),
+        ..ROW
+    },
+    Command {
         name: "count-failure-reports",
         arity: 3,
         flags: ADMIN | STALE,
@@ -173,6 +183,16 @@ const CLUSTER_SUBCOMMANDS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "getslotmigrations",
+        arity: 2,
+        flags: NO_ASYNC_LOADING | ADMIN | STALE,
+        group: Group::Cluster,
+        since: "9.0.0",
+        summary: "Tells of slot migrations, under way and ended.",
+        run: Run::Host(Host::ClusterGetslotmigrations),
+        ..ROW
+    },
+    Command {
         name: "info",
         arity: 2,
         flags: LOADING | STALE,
@@ -212,6 +232,16 @@ const CLUSTER_SUBCOMMANDS: &[Command] = &[
         since: "3.0.0",
         summary: "Introduces this node to another.",
         run: Run::Host(Host::ClusterMeet),
+        ..ROW
+    },
+    Command {
+        name: "migrateslots",
+        arity: -4,
+        flags: NO_ASYNC_LOADING | ADMIN | STALE,
+        group: Group::Cluster,
+        since: "9.0.0",
+        summary: "Moves slots of this node to others, each move as a whole.",
+        run: Run::Host(Host::ClusterMigrateslots),
         ..ROW
     },
     Command {

@@ -30,6 +30,11 @@ pub fn change(call: &mut Call<'_>) -> Outcome {
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
     let description = call.client.peer.to_string();
     let client = cluster::Client { description: &description, is_master: false };
+    if let Some((slot, to)) = assigned_to_sibling(call) {
+        call.core.hand_over(&[slot], to)?;
+        call.client.reply.ok();
+        return Ok(());
+    }
     let core = &mut *call.core;
     let answer = core.cluster.command(&words, &CoreKeys(&core.keys), client, core.process.clock.now_ms());
     core.cluster_changed();
@@ -42,6 +47,22 @@ pub fn change(call: &mut Call<'_>) -> Outcome {
         None => return Err(error::wrong_arity(&call.found.full_name())),
     }
     Ok(())
+}
+
+/// SETSLOT NODE of a slot that this core serves and has keys of, to a sibling: it can have both, so no keys need be
+/// migrated before.
+fn assigned_to_sibling(call: &Call<'_>) -> Option<(Slot, u16)> {
+    let words = call.args;
+    if words.len() != 5 || !words.is(1, "setslot") || !words.is(3, "node") {
+        return None;
+    }
+    let slot = slot_argument(call, 2).ok()?;
+    let to = NodeId::from_bytes(words[4]).ok()?;
+    let core = call.core.core_ids.iter().position(|id| *id == to)?;
+    let cluster = &call.core.cluster;
+    let mine = core != usize::from(call.core.index) && cluster.owner(slot) == Owner::Me;
+    (mine && call.core.keys.slot_len(slot) > 0 && cluster.check_handover(&[slot], to).is_ok())
+        .then_some((slot, core as u16))
 }
 
 /// CLUSTER INFO

@@ -14,6 +14,7 @@ mod help;
 mod info;
 mod latency;
 mod memory;
+mod migrate_slots;
 mod monitor;
 mod persistence;
 mod pubsub;
@@ -128,11 +129,14 @@ pub fn run(
         | Host::ClusterSaveconfig
         | Host::ClusterSetConfigEpoch
         | Host::ClusterSetslot => cluster::change(call),
+        Host::ClusterCancelslotmigrations => migrate_slots::cancel_slot_migrations(call),
         Host::ClusterCountkeysinslot => cluster::countkeysinslot(call),
         Host::ClusterGetkeysinslot => cluster::getkeysinslot(call),
+        Host::ClusterGetslotmigrations => migrate_slots::get_slot_migrations(call),
         Host::ClusterInfo => cluster::info(call),
         Host::ClusterKeyslot => cluster::keyslot(call),
         Host::ClusterLinks => cluster::links(call),
+        Host::ClusterMigrateslots => migrate_slots::migrate_slots(call),
         Host::ClusterMyid => cluster::myid(call),
         Host::ClusterMyshardid => cluster::myshardid(call),
         Host::ClusterNodes => cluster::nodes(call),

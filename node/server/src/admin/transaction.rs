@@ -12,7 +12,7 @@ use crate::client::Door;
 use crate::core::script::Rest;
 use crate::core::transaction::{EXEC_ABORT, Queued, Transaction};
 use crate::core::{Core, Runner};
-use crate::route::{self, CROSS_SLOT, Permits, Route};
+use crate::route::{self, CROSS_SLOT, Permits, Presence, Route};
 
 const NESTED_MULTI: Error = Error::new("ERR MULTI calls can not be nested");
 const WATCH_IN_MULTI: Error = Error::new("ERR WATCH inside MULTI is not allowed");
@@ -35,10 +35,11 @@ pub fn watch(call: &mut Call<'_>) -> Outcome {
         return Err(WATCH_IN_MULTI);
     }
     let transaction = call.client.transaction.get_or_insert_default();
-    if transaction.remote.is_some() {
-        return Err(CROSS_SLOT);
+    match transaction.remote {
+        None => transaction.watches = true,
+        Some((_, slot)) if call.args[1..].iter().all(|key| key_slot(key) == slot) => transaction.lost = true,
+        Some(_) => return Err(CROSS_SLOT),
     }
-    transaction.watches = true;
     let session = call.core.session(call.client);
     for key in &call.args[1..] {
         call.core.watch_key(session, key_slot(key), key);
@@ -79,7 +80,7 @@ pub fn abort_exec(call: &mut Call<'_>, reason: &Error) -> Error {
 fn forget_watches(call: &mut Call<'_>) {
     let Some(transaction) = &mut call.client.transaction else { return };
     let watches = std::mem::take(&mut transaction.watches);
-    if let Some(core) = transaction.remote.take() {
+    if let Some((core, _)) = transaction.remote.take() {
         call.core.forget_remote(call.client, core);
     }
     if watches {
@@ -98,9 +99,25 @@ pub fn exec(call: &mut Call<'_>) -> Outcome {
         drop_transaction(call);
         return Err(EXEC_ABORT);
     }
-    if let Err(error) = check_route(call) {
-        drop_transaction(call);
-        return error.map_or(Ok(()), Err);
+    match place(call) {
+        Place::Here => {}
+        Place::Sibling(core, slot) => {
+            call.core.exec_remote(call.client, core, slot);
+            return Ok(());
+        }
+        Place::Held => {
+            call.client.paused = true;
+            return Ok(());
+        }
+        Place::Lost => {
+            drop_transaction(call);
+            call.client.reply.null_array();
+            return Ok(());
+        }
+        Place::Nowhere(error) => {
+            drop_transaction(call);
+            return Err(error);
+        }
     }
     let forbidden = call.client.transaction.iter().flat_map(|t| &t.queue);
     let forbidden = forbidden.filter_map(|queued| call.core.state_forbids(queued.found, queued.flags)).next();
@@ -119,66 +136,66 @@ pub fn exec(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-/// Whether the queue's slot is still served here; `Err(None)` when the transaction went to a sibling.
-fn check_route(call: &mut Call<'_>) -> Result<(), Option<Error>> {
-    let Some(transaction) = &call.client.transaction else { return Ok(()) };
-    let remote = transaction.remote;
+/// Where a queue runs.
+enum Place {
+    Here,
+    /// At this sibling, whose slot it is.
+    Sibling(u16, Slot),
+    /// Where it was going its slot is arriving: a moment later.
+    Held,
+    /// Nowhere: what it watched has moved, and so counts as changed.
+    Lost,
+    Nowhere(Error),
+}
+
+fn place(call: &Call<'_>) -> Place {
+    let Some(transaction) = &call.client.transaction else { return Place::Here };
+    if transaction.lost {
+        return Place::Lost;
+    }
     let Some(slot) = transaction.slot else {
         // Nothing of it names a key: it runs where its watched keys are, or here.
-        return remote.map_or(Ok(()), |core| {
-            call.core.exec_remote(call.client, core, Slot::ZERO);
-            Err(None)
-        });
+        return transaction.remote.map_or(Place::Here, |(core, _)| Place::Sibling(core, Slot::ZERO));
     };
     let writes = transaction.queue.iter().find(|q| q.found.command.has(commands::table::WRITE));
     let sample = writes.or(transaction.queue.first()).map_or(call.found, |queued| queued.found);
     let permits =
         Permits { asking: call.client.asking, readonly: call.client.readonly, asker: call.client.asker() };
-    let (count, present) = (count_keys(transaction), || present_keys(call.core, transaction, slot));
-    let core = match route::route(&call.core.cluster, sample.command, slot, count, permits, present) {
+    let presence = || presence(call.core, transaction, slot);
+    let core = match route::route(&call.core.cluster, sample.command, slot, permits, presence) {
         Route::Here => None,
-        Route::Node(node) if call.client.door == Door::Ingress => match call.core.sibling(node) {
+        elsewhere => match call.core.sibling_of(call.client, &elsewhere) {
             Some(core) => Some(core),
             None => {
-                return Err(Some(route::redirection("MOVED", &call.core.cluster, slot, node, permits.asker)));
+                let error = route::refusal(elsewhere, &call.core.cluster, slot, permits.asker);
+                return Place::Nowhere(error);
             }
         },
-        Route::Node(node) => {
-            return Err(Some(route::redirection("MOVED", &call.core.cluster, slot, node, permits.asker)));
-        }
-        Route::Refuse(error) => return Err(Some(error)),
     };
-    let watches_here = call.client.transaction.as_ref().is_some_and(|t| t.watches);
-    match (core, remote) {
-        (None, None) => Ok(()),
-        (Some(core), remote) if remote.unwrap_or(core) == core && !watches_here => {
-            call.core.exec_remote(call.client, core, slot);
-            Err(None)
-        }
-        _ => Err(Some(CROSS_SLOT)),
+    if call.client.door == Door::Ingress && call.core.transit.holds(slot) {
+        return Place::Held;
+    }
+    match (core, transaction.remote) {
+        (None, None) => Place::Here,
+        (Some(core), None) if !transaction.watches => Place::Sibling(core, slot),
+        (Some(core), Some((watched_at, _))) if core == watched_at => Place::Sibling(core, slot),
+        (_, Some((_, watched))) if watched == slot => Place::Lost,
+        (_, None) if call.core.watch.is_dirty(call.core.session(call.client)) => Place::Lost,
+        _ => Place::Nowhere(CROSS_SLOT),
     }
 }
 
-/// Number of keys that the queue names.
-fn count_keys(transaction: &Transaction) -> usize {
-    let mut count = 0;
-    each_key(transaction, |_| count += 1);
-    count
-}
-
-/// How many of them are here.
-fn present_keys(core: &Core, transaction: &Transaction, slot: Slot) -> usize {
-    let mut present = 0;
-    each_key(transaction, |key| present += usize::from(core.keys.get(slot, key).is_some()));
-    present
-}
-
-fn each_key(transaction: &Transaction, mut visit: impl FnMut(&[u8])) {
+/// Which keys of the queue are here.
+fn presence<'a>(core: &Core, transaction: &'a Transaction, slot: Slot) -> Presence<'a> {
+    let mut presence = Presence::default();
     for queued in &transaction.queue {
-        let words: SmallVec<[&[u8]; 12]> = queued.args.iter().map(|arg| &arg[..]).collect();
+        let words: SmallVec<[&'a [u8]; 12]> = queued.args.iter().map(|arg| &arg[..]).collect();
         // What names no keys for its malformed count is refused when it runs.
-        let _ = queued.found.command.each_key(&Args::new(&words), &mut |i| visit(words[i]));
+        let _ = queued.found.command.each_key(&Args::new(&words), &mut |i| {
+            presence.add(words[i], core.keys.get(slot, words[i]).is_some());
+        });
     }
+    presence
 }
 
 fn run_queue(call: &mut Call<'_>, transaction: Transaction) {

@@ -58,7 +58,7 @@ impl Replay {
         })?;
         let slot = match route::keys_of(found.command, &args) {
             Keys::None => None,
-            Keys::In(slot, _) => Some(slot),
+            Keys::In(slot) => Some(slot),
             Keys::Across => return self.run_parts(core, found, words),
         };
         let outcome = match found.command.run {
@@ -114,5 +114,5 @@ fn run_host(core: &mut Core, found: Found, args: &Args<'_>, slot: Option<base::S
 
 fn runner(core: &Core) -> Runner {
     let session = SessionId { core: core.index, index: u32::MAX, generation: u32::MAX };
-    Runner { session, ticket: 0, may_block: false, no_touch: false, user: None, tracks: false }
+    Runner { session, ticket: None, may_block: false, no_touch: false, user: None, tracks: false }
 }

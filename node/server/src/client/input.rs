@@ -100,7 +100,9 @@ impl Input {
 
     /// Length of the request that `next` found, as it was sent.
     pub fn request_len(&self) -> usize {
-        self.consumed + self.parser.owned_bytes()
+        // Words of an inline request are copies; big payloads were never in the buffer.
+        let inline = self.bytes.get(self.start) != Some(&b'*');
+        self.consumed + if inline { 0 } else { self.parser.owned_bytes() }
     }
 
     /// Goes on after the request that `next` found.

@@ -157,7 +157,9 @@ pub struct Client {
     pub transaction: Option<Box<Transaction>>,
     /// Waits for a key.
     pub blocked: bool,
-    /// Held back by CLIENT PAUSE: the request is still in `input`.
+    /// Waits for a key at a sibling: the place of its reply is in `pending`.
+    pub awaits_sibling: bool,
+    /// Held back by CLIENT PAUSE, or while a slot changes hands: the request is still in `input`.
     pub paused: bool,
     /// Commands that siblings are running for it, oldest first (ingress).
     pub pending: Option<Box<Pending>>,
@@ -219,6 +221,7 @@ impl Client {
             sending: None,
             transaction: None,
             blocked: false,
+            awaits_sibling: false,
             paused: false,
             pending: None,
             subscriber: false,
@@ -249,7 +252,7 @@ impl Client {
 
     /// Whether its next request may run: not while it waits, and not when it is going.
     pub fn may_run(&self) -> bool {
-        !self.blocked && !self.paused && self.closing == Closing::No
+        !self.blocked && !self.awaits_sibling && !self.paused && self.closing == Closing::No
     }
 
     /// Whether it is between MULTI and EXEC.

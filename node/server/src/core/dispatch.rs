@@ -21,7 +21,7 @@ use crate::core::blocking::{Blocked, SessionId};
 use crate::core::listener::listener_forbids;
 use crate::core::request::Read;
 use crate::core::transaction::Queued;
-use crate::route::{self, CROSS_SLOT, Keys, Permits, Route};
+use crate::route::{self, CROSS_SLOT, Keys, Permits, Presence, Route};
 
 const OUT_OF_MEMORY: Error = Error::new("OOM command not allowed when used memory > 'maxmemory'.");
 const SAVING_FAILS: Error = Error::new(
@@ -37,7 +37,7 @@ pub struct Runner {
     /// The session, should it have to wait.
     pub session: SessionId,
     /// Place of the reply, for a sibling's client.
-    pub ticket: u32,
+    pub ticket: Option<u32>,
     /// Whether it may wait.
     pub may_block: bool,
     /// Whether keys are not marked as used (CLIENT NO-TOUCH).
@@ -121,26 +121,29 @@ impl Core {
         }
         let slot = match keys {
             Keys::None => None,
-            Keys::In(slot, count) => {
+            Keys::In(slot) => {
                 // A script that may write is its master's to run.
                 let readonly = client.readonly && self.flags_of(found, args) & table::WRITE == 0;
                 let permits = Permits { asking, readonly, asker: client.asker() };
-                match self.route(found, args, slot, count, permits) {
+                match self.route(found, args, slot, permits) {
+                    Route::Here if self.transit.holds(slot) && client.pending.is_some() => {
+                        client.paused = true;
+                        return Ok(());
+                    }
                     Route::Here => {}
-                    Route::Node(node) if client.door == Door::Ingress => match self.sibling(node) {
+                    Route::Refuse(error) => return self.refuse(found, error),
+                    elsewhere => match self.sibling_of(client, &elsewhere) {
                         // Subscribers live on the core that accepted them.
                         Some(_) if command.has(table::PUBSUB) => {}
-                        Some(core) => return self.forward(client, found, args, slot, core),
+                        Some(core) => {
+                            let asking = matches!(elsewhere, Route::Ask(_));
+                            return self.forward(client, found, args, slot, core, asking);
+                        }
                         None => {
-                            let error = route::redirection("MOVED", &self.cluster, slot, node, permits.asker);
+                            let error = route::refusal(elsewhere, &self.cluster, slot, permits.asker);
                             return self.refuse(found, error);
                         }
                     },
-                    Route::Node(node) => {
-                        let error = route::redirection("MOVED", &self.cluster, slot, node, permits.asker);
-                        return self.refuse(found, error);
-                    }
-                    Route::Refuse(error) => return self.refuse(found, error),
                 }
                 self.slot_stats.bill(slot);
                 Some(slot)
@@ -186,14 +189,23 @@ impl Core {
 
     /// Where a command on keys of `slot` runs.
     #[inline]
-    pub fn route(&self, found: Found, args: &Args<'_>, slot: Slot, count: usize, permits: Permits) -> Route {
-        route::route(&self.cluster, found.command, slot, count, permits, || {
-            let mut present = 0;
+    pub fn route(&self, found: Found, args: &Args<'_>, slot: Slot, permits: Permits) -> Route {
+        route::route(&self.cluster, found.command, slot, permits, || {
+            let mut presence = Presence::default();
+            // What names no keys for its malformed count is refused when it runs.
             let _ = found.command.each_key(args, &mut |i| {
-                present += usize::from(self.keys.get(slot, args[i]).is_some());
+                presence.add(args[i], self.keys.get(slot, args[i]).is_some());
             });
-            present
+            presence
         })
+    }
+
+    /// The sibling that a command of an ingress client has to go to.
+    pub fn sibling_of(&self, client: &Client, route: &Route) -> Option<u16> {
+        match route {
+            Route::Node(node) | Route::Ask(node) if client.door == Door::Ingress => self.sibling(*node),
+            _ => None,
+        }
     }
 
     /// Why the server's state does not allow `found`, whose traits now are `flags`.

@@ -23,6 +23,7 @@ use crate::core::blocking::{SessionId, Waiting};
 use crate::core::clients::Clients;
 use crate::core::eviction::Eviction;
 use crate::core::latency::Latency;
+use crate::core::migrations::Migrations;
 use crate::core::pause::Pause;
 use crate::core::propagate::Unit;
 use crate::core::push::{Late, Woken, close_full};
@@ -31,6 +32,7 @@ use crate::core::slot_stats::SlotStats;
 use crate::core::slowlog::SlowLog;
 use crate::core::stats::Stats;
 use crate::core::transaction::Watch;
+use crate::core::transit::Transit;
 use crate::core::{Core, Runner};
 use crate::executor;
 use crate::log::warning;
@@ -89,6 +91,8 @@ impl Core {
             monitors: Monitors::default(),
             siblings_want: vec![Wants::default(); mesh.cores()],
             told_wants: Wants::default(),
+            migrations: Migrations::default(),
+            transit: Transit::default(),
             pause: Pause::default(),
             saves: Saves::new(clock::unix_ms() / 1000),
             snapshots: Snapshots::default(),
@@ -148,7 +152,7 @@ impl Core {
         let user = (client.access != Access::Everything).then(|| client.user.id());
         let session = self.session(client);
         let tracks = client.tracks_reads && self.tracking.remembers(client.index);
-        Runner { session, ticket: 0, may_block: true, no_touch: client.no_touch, user, tracks }
+        Runner { session, ticket: None, may_block: true, no_touch: client.no_touch, user, tracks }
     }
 
     /// Notes a slow command.
@@ -194,7 +198,7 @@ impl Core {
         self.forget_monitor(&mut client);
         self.stop_tracking(&mut client);
         self.forget_replica(&client);
-        if let Some(core) = client.transaction.as_ref().and_then(|t| t.remote) {
+        if let Some((core, _)) = client.transaction.as_ref().and_then(|t| t.remote) {
             self.forget_remote(&client, core);
         }
         if client.pending.is_some() {

@@ -7,15 +7,18 @@ pub mod access;
 pub mod blocking;
 pub mod clients;
 pub mod eviction;
+pub mod handover;
 pub mod latency;
 pub mod loading;
 pub mod memory;
+pub mod migrations;
 pub mod pause;
 pub mod propagate;
 pub mod script;
 pub mod slowlog;
 pub mod stats;
 pub mod transaction;
+pub mod transit;
 
 mod client_eviction;
 pub mod cron;
@@ -60,6 +63,7 @@ pub use dispatch::Runner;
 use eviction::Eviction;
 use latency::Latency;
 use loading::Loading;
+use migrations::Migrations;
 use pause::Pause;
 use propagate::Unit;
 use script::Scripting;
@@ -67,6 +71,7 @@ use slot_stats::SlotStats;
 use slowlog::SlowLog;
 use stats::Stats;
 use transaction::Watch;
+use transit::Transit;
 
 /// Reply buffers kept for reuse: number, and the largest kept, in bytes.
 const SPARE_BUFFERS: usize = 64;
@@ -139,6 +144,10 @@ pub struct Core {
     pub siblings_want: Vec<Wants>,
     /// What the siblings were told of this core's.
     pub told_wants: Wants,
+    /// Slots that move, or did.
+    pub migrations: Migrations,
+    /// Slots that change hands between siblings, as far as the ingress cares.
+    pub transit: Transit,
     /// CLIENT PAUSE.
     pub pause: Pause,
     /// SAVE and BGSAVE.

@@ -85,6 +85,7 @@ impl Core {
                 self.slot_stats.forget(&slots);
                 self.slots_released(&slots);
             }
+            Effect::SlotsMoved { from, to, slots } => self.slots_moved(from, to, &slots),
             Effect::Publish { channel, message, sharded, hand_on } => {
                 let kind = if sharded { Kind::Shard } else { Kind::Channel };
                 let message = message.into();

@@ -228,6 +228,6 @@ fn read_row(args: &Args<'_>) -> Read {
 /// The first key of a request, and its slot.
 #[inline]
 fn key_of<'a>((found, keys): &(Found, Keys), args: &Args<'a>) -> Option<(Slot, &'a [u8])> {
-    let Keys::In(slot, _) = keys else { return None };
+    let Keys::In(slot) = keys else { return None };
     Some((*slot, commands::table::first_key(found.command, args)?))
 }

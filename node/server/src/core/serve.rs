@@ -4,8 +4,9 @@ use commands::{Args, Error, Unblocked};
 use resp::Reply;
 use smallvec::SmallVec;
 
-use crate::core::Core;
+use crate::client::Answers;
 use crate::core::blocking::{Blocked, SessionId};
+use crate::core::{Core, Runner};
 
 /// How a wait ended, for the statistics.
 #[derive(Clone, Copy, PartialEq)]
@@ -103,8 +104,15 @@ impl Core {
         self.slot_stats.ran(us);
         self.slot_stats.settle(reply.len());
         self.update_listening();
-        if session.core != self.index {
-            return self.mesh.reply(session, runner.ticket, reply);
+        self.answer_waiting(runner, reply, end != End::Refused);
+    }
+
+    /// Hands a reply to the session that waits for it, here or at a sibling, and lets it go on; `counts` says that its
+    /// command ran.
+    pub fn answer_waiting(&mut self, runner: Runner, reply: &Reply, counts: bool) {
+        let session = runner.session;
+        if let Some(ticket) = runner.ticket {
+            return self.answer(session, ticket, reply);
         }
         // The session's own client is never the one whose command runs now: that one does not wait.
         let Some(client) = self.clients.get(session.index).filter(|c| c.generation == session.generation)
@@ -112,8 +120,17 @@ impl Core {
             return;
         };
         client.blocked = false;
-        client.commands += u64::from(end != End::Refused);
-        client.reply.append(reply);
+        client.commands += u64::from(counts);
+        match &mut client.pending {
+            _ if client.answers != Answers::On => {}
+            // Replies to earlier requests are still to come from siblings.
+            Some(pending) => {
+                let mut behind = Reply::new(reply.proto);
+                behind.append(reply);
+                pending.append(behind);
+            }
+            None => client.reply.append(reply),
+        }
         self.mark_outgoing(session.index);
     }
 

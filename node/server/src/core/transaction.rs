@@ -34,8 +34,10 @@ pub struct Transaction {
     pub slot: Option<Slot>,
     /// Keys of this core are watched.
     pub watches: bool,
-    /// Keys of this sibling are watched (ingress).
-    pub remote: Option<u16>,
+    /// Keys of this sibling are watched, and their slot (ingress).
+    pub remote: Option<(u16, Slot)>,
+    /// The watched keys' slot has changed hands: they count as changed.
+    pub lost: bool,
 }
 
 /// EXEC after a command that could not be queued.

@@ -5,8 +5,8 @@
 //! up again.
 //!
 //! ```text
-//! request: kind u8 | proto u8 | row u16 | slot u16 | words u16.. | index u32 | generation u32 | ticket u32
-//!          | user u32, then `words` times: length u32, bytes
+//! request: kind u8 | proto u8 | row u16 | slot u16 | words u32 | index u32 | generation u32 | ticket u32
+//!          | user u32 | core u16 | hops u8, then `words` times: length u32, bytes
 //! reply:   index u32 | generation u32 | ticket u32 | length u32 | RESP bytes
 //! news:    index u32 | generation u32, highest bit set | kind u32 | length u32, then keys: length u32, bytes
 //! ```
@@ -36,6 +36,8 @@ pub enum Kind {
     Watch = 3,
     /// The session watches and waits for nothing any more.
     Forget = 4,
+    /// Run this command though its slot is still on its way here.
+    Asking = 6,
     /// In the place of a transaction's command that its user may not run: answer with this error.
     Refused = 5,
 }
@@ -51,7 +53,7 @@ pub struct Header {
     pub row: u16,
     /// The slot of its keys.
     pub slot: Slot,
-    /// Whose it is; `core` is not sent, the receiver knows whom it hears.
+    /// Whose it is.
     pub session: SessionId,
     /// The place of its reply.
     pub ticket: u32,
@@ -59,6 +61,8 @@ pub struct Header {
     pub user: UserId,
     /// What it reads is remembered for client-side caching.
     pub tracks: bool,
+    /// How often it was passed on, its slot having moved.
+    pub hops: u8,
 }
 
 /// Why a client hears of a key.
@@ -92,7 +96,7 @@ pub type Words<'a> = SmallVec<[&'a [u8]; 12]>;
 
 /// Appends a request.
 pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
-    let mut fixed = [0u8; 26];
+    let mut fixed = [0u8; 29];
     fixed[0] = header.kind as u8;
     fixed[1] = if header.proto == Proto::Resp3 { RESP3 } else { 0 } | if header.tracks { TRACKS } else { 0 };
     fixed[2..4].copy_from_slice(&header.row.to_le_bytes());
@@ -102,6 +106,8 @@ pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
     fixed[14..18].copy_from_slice(&header.session.generation.to_le_bytes());
     fixed[18..22].copy_from_slice(&header.ticket.to_le_bytes());
     fixed[22..26].copy_from_slice(&header.user.number().to_le_bytes());
+    fixed[26..28].copy_from_slice(&header.session.core.to_le_bytes());
+    fixed[28] = header.hops;
     out.extend_from_slice(&fixed);
     for word in args.iter() {
         out.extend_from_slice(&(word.len() as u32).to_le_bytes());
@@ -123,14 +129,15 @@ fn take_bytes<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     front
 }
 
-/// Takes a request of sibling `core` off the front.
-pub fn read_request<'a>(rest: &mut &'a [u8], core: u16) -> (Header, Words<'a>) {
+/// Takes a request of a sibling off the front.
+pub fn read_request<'a>(rest: &mut &'a [u8]) -> (Header, Words<'a>) {
     let kind = match take::<1>(rest)[0] {
         0 => Kind::Run,
         1 => Kind::Exec,
         2 => Kind::Queued,
         3 => Kind::Watch,
         5 => Kind::Refused,
+        6 => Kind::Asking,
         _ => Kind::Forget,
     };
     let [flags] = take(rest);
@@ -142,9 +149,11 @@ pub fn read_request<'a>(rest: &mut &'a [u8], core: u16) -> (Header, Words<'a>) {
     let (index, generation) = (u32::from_le_bytes(take(rest)), u32::from_le_bytes(take(rest)));
     let ticket = u32::from_le_bytes(take(rest));
     let user = UserId::new(u32::from_le_bytes(take(rest))).expect("a sibling sends users");
+    let core = u16::from_le_bytes(take(rest));
+    let hops = take::<1>(rest)[0];
     let words = (0..count).map(|_| take_bytes(rest)).collect();
     let session = SessionId { core, index, generation };
-    (Header { kind, proto, row, slot, session, ticket, user, tracks }, words)
+    (Header { kind, proto, row, slot, session, ticket, user, tracks, hops }, words)
 }
 
 /// Appends a reply's header; its `len` bytes are to follow.
@@ -193,18 +202,18 @@ mod tests {
     fn round_trips() {
         let session = SessionId { core: 3, index: 7, generation: 9 };
         let (kind, proto, slot, user) = (Kind::Run, Proto::Resp3, Slot::ZERO, UserId::new(4).unwrap());
-        let header = Header { kind, proto, row: 12, slot, session, ticket: 5, user, tracks: true };
+        let header = Header { kind, proto, row: 12, slot, session, ticket: 5, user, tracks: true, hops: 2 };
         let mut out = Vec::new();
         write_request(&mut out, &header, &Args::new(&[b"get", b""]));
         write_request(&mut out, &Header { kind: Kind::Watch, ..header }, &Args::new(&[]));
         let mut rest = &out[..];
-        let (read, words) = read_request(&mut rest, 3);
+        let (read, words) = read_request(&mut rest);
         assert_eq!(
-            (read.kind, read.proto, read.row, read.session, read.ticket, read.user),
-            (kind, proto, 12, session, 5, user)
+            (read.kind, read.proto, read.row, read.session, read.ticket, read.user, read.hops),
+            (kind, proto, 12, session, 5, user, 2)
         );
         assert_eq!(&words[..], [&b"get"[..], b""]);
-        assert_eq!(read_request(&mut rest, 3).0.kind, Kind::Watch);
+        assert_eq!(read_request(&mut rest).0.kind, Kind::Watch);
         assert!(rest.is_empty());
 
         let mut out = Vec::new();

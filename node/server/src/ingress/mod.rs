@@ -51,10 +51,15 @@ impl Core {
         args: &Args<'_>,
         slot: Slot,
         core: u16,
+        asking: bool,
     ) -> Outcome {
         if client.in_multi() {
             let flags = self.flags_of(found, args);
             return self.queue(client, found, flags, args, Some(slot));
+        }
+        if self.transit.holds(slot) {
+            client.paused = true;
+            return Ok(());
         }
         if matches!(found.command.run, Run::Host(Host::Watch)) {
             return self.watch_remote(client, args, slot, core);
@@ -72,22 +77,12 @@ impl Core {
             self.tell_monitors_first(client, found, args, core);
         }
         self.tell_monitors(client, found, args, core);
-        self.send_part(client, found, args, slot, core, Place::Open);
+        // A client that may have to wait goes on when it is answered.
+        client.awaits_sibling = found.command.has(table::BLOCKING);
+        let ticket = client.pending.get_or_insert_default().push(Place::Open);
+        let kind = if asking { Kind::Asking } else { Kind::Run };
+        self.send_frame(client, kind, found, args, slot, core, ticket);
         Ok(())
-    }
-
-    /// Sends one command, or part of one, whose reply fills `place`.
-    fn send_part(
-        &mut self,
-        client: &mut Client,
-        found: Found,
-        args: &Args<'_>,
-        slot: Slot,
-        core: u16,
-        place: Place,
-    ) {
-        let ticket = client.pending.get_or_insert_default().push(place);
-        self.send_frame(client, Kind::Run, found, args, slot, core, ticket);
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are the frame's fields")]
@@ -104,7 +99,7 @@ impl Core {
         let session = self.session(client);
         let (proto, user) = (client.proto(), client.user.id());
         let tracks = client.tracks_reads && self.tracking.remembers(client.index);
-        let header = Header { kind, proto, row: found.id, slot, session, ticket, user, tracks };
+        let header = Header { kind, proto, row: found.id, slot, session, ticket, user, tracks, hops: 0 };
         self.stats.forwarded += 1;
         if let Some(out) = self.mesh.requests(core) {
             frame::write_request(out, &header, args);
@@ -140,6 +135,10 @@ impl Core {
         for part in words.chunks_exact(width) {
             let slot = key_slot(part[0]);
             parts.push((slot, self.core_of_slot(client, slot)?, part));
+        }
+        if parts.iter().any(|(slot, ..)| self.transit.holds(*slot)) {
+            client.paused = true;
+            return Ok(());
         }
         self.tell_monitors(client, found, args, self.index);
         let pending = client.pending.get_or_insert_default();
@@ -269,9 +268,16 @@ impl Core {
 
     fn watch_remote(&mut self, client: &mut Client, args: &Args<'_>, slot: Slot, core: u16) -> Outcome {
         let transaction = client.transaction.get_or_insert_default();
-        if *transaction.remote.get_or_insert(core) != core || transaction.watches {
-            return Err(CROSS_SLOT);
-        }
+        match transaction.remote {
+            Some((old, watched)) if old != core && watched == slot => {
+                transaction.lost = true;
+                client.reply.ok();
+                return Ok(());
+            }
+            Some((old, _)) if old != core => return Err(CROSS_SLOT),
+            _ if transaction.watches => return Err(CROSS_SLOT),
+            _ => transaction.remote.get_or_insert((core, slot)),
+        };
         let found = table::find(b"watch").expect("the table has WATCH");
         let ticket = client.pending.get_or_insert_default().push(Place::Open);
         self.send_frame(client, Kind::Watch, found, args, slot, core, ticket);

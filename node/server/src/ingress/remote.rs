@@ -1,23 +1,24 @@
 //! The other end of the mesh: running siblings' commands, taking their replies.
 
-use std::collections::VecDeque;
-
-use cluster::Asker;
+use cluster::{Asker, NodeIndex};
 use commands::table::{Found, Host, Run};
 use commands::{Args, Error, Outcome};
-use resp::Reply;
+use resp::{IntegerText, Reply};
 
-use super::frame::{self, Answer, Header, Kind};
+use super::frame::{self, Answer, Header, Kind, Words};
 use crate::admin::scripting;
 use crate::aof::Gate;
 use crate::core::blocking::SessionId;
 use crate::core::script::{Caller, Rest};
-use crate::core::transaction::{EXEC_ABORT, Queued};
+use crate::core::transaction::Queued;
 use crate::core::{Core, Runner};
 use crate::mesh::Message;
 use crate::pubsub::Kind as Channels;
 use crate::ring::ClientRing;
 use crate::route::{self, Permits, Route};
+
+/// Most times a command is passed on; more would mean that two cores each take the other for the owner.
+const HOPS_MAX: u8 = 64;
 
 impl Core {
     /// Takes all messages of the siblings and does what they say; whether there were any.
@@ -27,7 +28,7 @@ impl Core {
             any = true;
             match message {
                 Message::Requests(frames) => {
-                    self.run_frames(core, &frames);
+                    self.run_frames(&frames);
                     self.mesh.recycle(frames);
                 }
                 Message::Replies(frames) => {
@@ -36,6 +37,10 @@ impl Core {
                 }
                 Message::Config(config) => self.adopt_config(*config),
                 Message::Cluster(message) => self.hear_sibling(core, *message),
+                Message::Handover(handover) => self.take_handover(core, *handover),
+                Message::HandoverTaken(name) => self.handover_taken(name),
+                Message::Settle { origin, id, to } => self.settle(origin, id, to),
+                Message::Settled(id) => self.settled(id),
                 Message::Identity(id) => {
                     self.core_ids[usize::from(core)] = id;
                     self.name_siblings();
@@ -57,35 +62,76 @@ impl Core {
         self.mesh.flush(ring, gate);
     }
 
-    fn run_frames(&mut self, core: u16, mut frames: &[u8]) {
+    fn run_frames(&mut self, mut frames: &[u8]) {
         while !frames.is_empty() {
             let bytes = frames.len();
-            let (header, words) = frame::read_request(&mut frames, core);
+            let (header, words) = frame::read_request(&mut frames);
             self.slot_stats.begin(bytes - frames.len());
             self.stats.run_for_siblings += 1;
             let mut reply = Reply::new(header.proto);
             match header.kind {
-                Kind::Run | Kind::Queued | Kind::Refused => {
+                Kind::Run | Kind::Asking | Kind::Queued | Kind::Refused => {
                     self.run_frame(&header, &Args::new(&words), &mut reply)
                 }
                 Kind::Exec => {
                     let count = words.first().and_then(|word| resp::parse_integer(word)).unwrap_or(0);
-                    self.exec_frames(core, &header, count as usize, &mut frames, &mut reply);
+                    self.exec_frames(&header, count as usize, &mut frames, &mut reply);
                 }
-                Kind::Watch => self.watch_frame(header.session, &header, &Args::new(&words), &mut reply),
+                Kind::Watch => self.watch_frame(&header, &Args::new(&words), &mut reply),
                 Kind::Forget => self.forget_session(header.session),
             }
             if !reply.is_empty() {
                 self.slot_stats.settle(reply.len());
-                self.mesh.reply(header.session, header.ticket, &reply);
+                self.answer(header.session, header.ticket, &reply);
             }
         }
         self.serve_waiting();
     }
 
-    /// Runs a sibling's command, unless its slot moved away meanwhile.
+    /// Hands the reply of a session's forwarded command to the core that holds its connection.
+    pub fn answer(&mut self, session: SessionId, ticket: u32, reply: &Reply) {
+        if session.core != self.index {
+            return self.mesh.reply(session, ticket, reply);
+        }
+        // The command went round and came home: its slot moved here while it was under way.
+        self.fill_place(session.index, session.generation, ticket, &super::flat(reply));
+    }
+
+    /// Hands a command on to the sibling that has its slot by now.
+    fn pass_on(&mut self, header: &Header, args: &Args<'_>, route: Route) -> Outcome {
+        let (Route::Node(node) | Route::Ask(node)) = route else {
+            return Err(route::refusal(route, &self.cluster, header.slot, Asker::default()));
+        };
+        match self.sibling(node).filter(|_| header.hops < HOPS_MAX) {
+            Some(core) => {
+                let kind = if matches!(route, Route::Ask(_)) { Kind::Asking } else { header.kind };
+                let header = Header { kind, hops: header.hops + 1, ..*header };
+                if let Some(out) = self.mesh.requests(core) {
+                    frame::write_request(out, &header, args);
+                }
+                Ok(())
+            }
+            None => Err(route::refusal(route, &self.cluster, header.slot, Asker::default())),
+        }
+    }
+
+    /// Where a sibling's command runs.
+    fn route_frame(&self, header: &Header, args: &Args<'_>) -> Route {
+        let found = Found::by_id(header.row).expect("a sibling has the same table");
+        if found.command.keys.is_empty() || header.kind == Kind::Refused {
+            return Route::Here;
+        }
+        let permits = Permits { asking: header.kind == Kind::Asking, ..Permits::default() };
+        self.route(found, args, header.slot, permits)
+    }
+
+    /// Runs a sibling's command, or passes it on.
     fn run_frame(&mut self, header: &Header, args: &Args<'_>, reply: &mut Reply) {
-        if let Err(error) = self.check_and_run_frame(header, args, reply, true) {
+        let outcome = match self.route_frame(header, args) {
+            Route::Here => self.check_and_run_frame(header, args, reply, true),
+            elsewhere => self.pass_on(header, args, elsewhere),
+        };
+        if let Err(error) = outcome {
             self.stats.error(error.code());
             reply.error(error.as_str());
         }
@@ -109,27 +155,12 @@ impl Core {
             let error = self.state_forbids(found, found.command.flags).filter(|_| manages);
             return error.map_or_else(|| self.run_host_frame(header.kind, host, args, reply), Err);
         }
-        if !found.command.keys.is_empty() {
-            match route::route(&self.cluster, found.command, header.slot, 1, Permits::default(), || 1) {
-                Route::Here => {}
-                Route::Node(node) => {
-                    return Err(route::redirection(
-                        "MOVED",
-                        &self.cluster,
-                        header.slot,
-                        node,
-                        Asker::default(),
-                    ));
-                }
-                Route::Refuse(error) => return Err(error),
-            }
-        }
         let flags = self.flags_of(found, args);
         self.make_room();
         if let Some(error) = self.state_forbids(found, flags) {
             return Err(error);
         }
-        let (session, ticket, user) = (header.session, header.ticket, Some(header.user));
+        let (session, ticket, user) = (header.session, Some(header.ticket), Some(header.user));
         let runner = Runner { session, ticket, may_block, no_touch: false, user, tracks: header.tracks };
         if let Run::Host(_) = found.command.run {
             return self.run_script(Caller { runner, permits: Permits::default() }, found, args, reply);
@@ -149,27 +180,34 @@ impl Core {
         Ok(())
     }
 
-    /// Runs a sibling's transaction: the frames that follow are its commands.
-    fn exec_frames(&mut self, core: u16, exec: &Header, count: usize, frames: &mut &[u8], reply: &mut Reply) {
+    /// Runs a sibling's transaction, whose commands are in the frames that follow, or passes it on as a whole.
+    fn exec_frames(&mut self, exec: &Header, count: usize, frames: &mut &[u8], reply: &mut Reply) {
         let dirty = self.watch.is_dirty(exec.session) || self.watched_expired(exec.session);
         self.forget_session(exec.session);
+        let queue: Vec<(Header, Words<'_>)> = (0..count).map(|_| frame::read_request(frames)).collect();
         if dirty {
-            (0..count).for_each(|_| drop(frame::read_request(frames, core)));
             return reply.null_array();
+        }
+        let routes = queue.iter().map(|(header, words)| self.route_frame(header, &Args::new(words)));
+        match routes.into_iter().find(|route| *route != Route::Here) {
+            None => {}
+            Some(Route::Node(node)) => return self.pass_on_exec(exec, &queue, node, reply),
+            Some(route) => {
+                return reply
+                    .error(route::refusal(route, &self.cluster, exec.slot, Asker::default()).as_str());
+            }
         }
         self.begin_unit();
         reply.array(count);
-        for done in 0..count {
-            let (header, words) = frame::read_request(frames, core);
-            let args = Args::new(&words);
+        for (done, (header, words)) in queue.iter().enumerate() {
             let mark = reply.mark();
-            if let Err(error) = self.check_and_run_frame(&header, &args, reply, false) {
+            if let Err(error) = self.check_and_run_frame(header, &Args::new(words), reply, false) {
                 reply.truncate(mark);
                 self.stats.error(error.code());
                 reply.error(error.as_str());
             }
             if self.scripting.is_standing() {
-                let left = queue_of_frames(core, count - done - 1, frames);
+                let left = queue[done + 1..].iter().map(|(header, words)| queued(header, words)).collect();
                 let reply = std::mem::take(reply);
                 return self.keep_exec(Rest { queue: left, slot: Some(exec.slot), reply });
             }
@@ -177,59 +215,71 @@ impl Core {
         self.end_unit();
     }
 
-    fn watch_frame(&mut self, session: SessionId, header: &Header, args: &Args<'_>, reply: &mut Reply) {
-        match route::route(
-            &self.cluster,
-            Found::by_id(header.row).expect("a sibling has the same table").command,
-            header.slot,
-            1,
-            Permits::default(),
-            || 1,
-        ) {
+    fn pass_on_exec(
+        &mut self,
+        exec: &Header,
+        queue: &[(Header, Words<'_>)],
+        node: NodeIndex,
+        reply: &mut Reply,
+    ) {
+        let count = IntegerText::new(queue.len() as i64);
+        if let Err(error) = self.pass_on(exec, &Args::new(&[count.as_bytes()]), Route::Node(node)) {
+            return reply.error(error.as_str());
+        }
+        let sibling = self.sibling(node);
+        if let Some(out) = sibling.and_then(|core| self.mesh.requests(core)) {
+            queue.iter().for_each(|(header, words)| frame::write_request(out, header, &Args::new(words)));
+        }
+    }
+
+    fn watch_frame(&mut self, header: &Header, args: &Args<'_>, reply: &mut Reply) {
+        match self.route_frame(header, args) {
             Route::Here => {
                 for key in &args[1..] {
-                    self.watch_key(session, header.slot, key);
+                    self.watch_key(header.session, header.slot, key);
                 }
                 reply.ok();
             }
-            _ => reply.error(EXEC_ABORT.as_str()),
+            elsewhere => {
+                if let Err(error) = self.pass_on(header, args, elsewhere) {
+                    reply.error(error.as_str());
+                }
+            }
         }
     }
 
     fn take_replies(&mut self, mut frames: &[u8]) {
         while !frames.is_empty() {
             let (index, generation, answer) = frame::read_reply(&mut frames);
-            let (ticket, resp) = match answer {
-                Answer::Reply(ticket, resp) => (ticket, resp),
+            match answer {
+                Answer::Reply(ticket, resp) => self.fill_place(index, generation, ticket, resp),
                 Answer::News(news, keys) => {
                     self.hear_news(SessionId { core: self.index, index, generation }, news, &keys);
-                    continue;
-                }
-            };
-            let Some(client) = self.clients.get(index).filter(|c| c.generation == generation) else {
-                continue;
-            };
-            let Some(mut pending) = client.pending.take() else { continue };
-            if client.reply.capacity() == 0 {
-                let buffer = self.take_buffer();
-                if let Some(client) = self.clients.get(index) {
-                    client.reply.adopt_buffer(buffer);
                 }
             }
-            let Some(client) = self.clients.get(index) else { continue };
-            pending.fill(ticket, resp, &mut client.reply);
-            client.pending = (!pending.is_empty()).then_some(pending);
-            self.mark_outgoing(index);
         }
+    }
+
+    /// Puts a reply into its place among those its client waits for.
+    fn fill_place(&mut self, index: u32, generation: u32, ticket: u32, resp: &[u8]) {
+        let Some(client) = self.clients.get(index).filter(|c| c.generation == generation) else { return };
+        let Some(mut pending) = client.pending.take() else { return };
+        if client.reply.capacity() == 0 {
+            let buffer = self.take_buffer();
+            if let Some(client) = self.clients.get(index) {
+                client.reply.adopt_buffer(buffer);
+            }
+        }
+        let Some(client) = self.clients.get(index) else { return };
+        pending.fill(ticket, resp, &mut client.reply);
+        client.awaits_sibling &= !pending.is_empty();
+        client.pending = (!pending.is_empty()).then_some(pending);
+        self.mark_outgoing(index);
     }
 }
 
-/// The next `count` commands of a sibling's transaction, to run later.
-fn queue_of_frames(core: u16, count: usize, frames: &mut &[u8]) -> VecDeque<Queued> {
-    let queued = (0..count).map(|_| {
-        let (header, words) = frame::read_request(frames, core);
-        let found = Found::by_id(header.row).expect("a sibling has the same table");
-        Queued::new(found, found.command.flags, &Args::new(&words))
-    });
-    queued.collect()
+/// A command of a sibling's transaction, to run later.
+fn queued(header: &Header, words: &Words<'_>) -> Queued {
+    let found = Found::by_id(header.row).expect("a sibling has the same table");
+    Queued::new(found, found.command.flags, &Args::new(words))
 }

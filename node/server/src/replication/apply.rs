@@ -134,7 +134,7 @@ impl Core {
     fn obey_one(&mut self, client: &mut Client, found: Found, args: &Args<'_>) {
         let slot = match route::keys_of(found.command, args) {
             Keys::None => None,
-            Keys::In(slot, _) => Some(slot),
+            Keys::In(slot) => Some(slot),
             Keys::Across => return complain(args, &route::CROSS_SLOT),
         };
         client.last_row = Some(found.id);

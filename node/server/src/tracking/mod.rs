@@ -21,6 +21,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use base::{Slot, key_slot};
 use bytes::Bytes;
+use cluster::SlotSet;
 use commands::Args;
 use commands::table::Found;
 use resp::{Proto, Reply};
@@ -275,7 +276,8 @@ impl Core {
 
     /// The keys of these slots are about to leave this core.
     pub fn invalidate_slots(&mut self, slots: &[Slot]) {
-        let mut gone = self.tracking.table.keys_where(|key| slots.contains(&key_slot(key)));
+        let set: SlotSet = slots.iter().copied().collect();
+        let mut gone = self.tracking.table.keys_where(|key| set.contains(key_slot(key)));
         if !self.tracking.prefixes.is_empty() {
             let mut add = |entry: EntryRef<'_>| gone.push(Bytes::copy_from_slice(entry.key()));
             slots.iter().for_each(|slot| self.keys.keys_in_slot(*slot, usize::MAX, &mut add));

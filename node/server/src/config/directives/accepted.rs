@@ -104,7 +104,6 @@ pub const ROWS: &[Row] = &[
         .never("clients get cluster-announce-tls-port"),
     one_of("cluster-config-save-behavior", &["sync", "best-effort"], "sync")
         .never("nodes.conf is always synced"),
-    number("cluster-slot-migration-log-max-len", 0, LONG_MAX, "1000").never("migrations are not logged"),
     memory("slot-migration-max-failover-repl-bytes", 0, LONG_MAX, "0")
         .never("a slot changes hands when its stream is through"),
 ];

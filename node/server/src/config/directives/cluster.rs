@@ -59,6 +59,8 @@ group! {
     migration_barrier: u32 = number("cluster-migration-barrier", 0, INT_MAX, "1");
     /// Most bytes waiting on a bus link before it is closed; 0 is no limit
     link_sendbuf_limit: u64 = memory("cluster-link-sendbuf-limit", 0, ULONG_MAX, "0");
+    /// Ended slot migrations that CLUSTER GETSLOTMIGRATIONS remembers
+    slot_migration_log_max_len: u64 = number("cluster-slot-migration-log-max-len", 0, LONG_MAX, "1000");
     /// Seconds for which a forgotten node may not be learned again
     blacklist_ttl: u64 = number("cluster-blacklist-ttl", 0, ULONG_MAX, "60");
     /// Milliseconds a manual failover may take

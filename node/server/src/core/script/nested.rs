@@ -116,9 +116,9 @@ impl Core {
 
     /// The slot of the command's keys, if it is here and the script may access it.
     fn check_slot(&mut self, found: Found, args: &Args<'_>) -> Result<Option<Slot>, Error> {
-        let (slot, count) = match route::keys_of(found.command, args) {
+        let slot = match route::keys_of(found.command, args) {
             Keys::None => return Ok(None),
-            Keys::In(slot, count) => (slot, count),
+            Keys::In(slot) => slot,
             Keys::Across => {
                 return Err(Error::text(format!(
                     "ERR Command '{}' in script attempted to access keys that don't hash to the same slot",
@@ -127,9 +127,9 @@ impl Core {
             }
         };
         let permits = self.scripting.running.as_ref().map_or(Permits::default(), |r| r.caller.permits);
-        match self.route(found, args, slot, count, permits) {
+        match self.route(found, args, slot, permits) {
             Route::Here => {}
-            Route::Node(_) => return Err(NOT_LOCAL),
+            Route::Node(_) | Route::Ask(_) => return Err(NOT_LOCAL),
             Route::Refuse(error) => return Err(route_error(found, &error)),
         }
         let Some(running) = &mut self.scripting.running else { return Err(DENIED) };
@@ -192,7 +192,6 @@ impl Core {
 /// What a script is told where a client would be sent elsewhere or away.
 fn route_error(found: Found, error: &Error) -> Error {
     match error.code() {
-        "ASK" | "MOVED" => NOT_LOCAL,
         "TRYAGAIN" => Error::text(format!(
             "ERR Unable to execute command '{}' in script because undeclared keys were accessed during rehashing of \
              the slot",

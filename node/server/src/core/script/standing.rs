@@ -11,7 +11,6 @@ use smallvec::SmallVec;
 
 use super::exec::Rest;
 use super::{Caller, drive::TimeLimit};
-use crate::client::Answers;
 use crate::core::Core;
 
 /// How long a standing script runs in a round.
@@ -82,25 +81,7 @@ impl Core {
 
     /// Hands a reply to the client that waited for it, here or at a sibling, and lets it go on.
     pub(super) fn deliver_script_reply(&mut self, caller: Caller, reply: &Reply) {
-        let session = caller.runner.session;
-        if session.core != self.index {
-            return self.mesh.reply(session, caller.runner.ticket, reply);
-        }
-        let client = self.clients.get(session.index);
-        let Some(client) = client.filter(|c| c.generation == session.generation) else { return };
-        client.blocked = false;
-        client.commands += 1;
-        if client.answers == Answers::On {
-            match &mut client.pending {
-                Some(pending) => {
-                    let mut own = Reply::new(reply.proto);
-                    own.append(reply);
-                    pending.append(own);
-                }
-                None => client.reply.append(reply),
-            }
-        }
-        self.mark_outgoing(session.index);
+        self.answer_waiting(caller.runner, reply, true);
     }
 
     /// The words of the command that runs the standing script, its name, and for how many ms it runs.
