@@ -33,12 +33,11 @@ pub struct Cli {
 /// Beside running a load.
 #[derive(Debug, Subcommand)]
 pub enum Task {
-    /// Compare two results that --json wrote: ratios B/A, their spread, and what is only noise.
+    /// Compare results that --json wrote: ratios B/A, their range, and what is only noise.
     Compare {
-        /// The one to compare with.
-        a: PathBuf,
-        /// The new one.
-        b: PathBuf,
+        /// What to compare with and the new one, in turn: A.json B.json [A2.json B2.json ...].
+        #[arg(required = true, num_args = 2..)]
+        files: Vec<PathBuf>,
     },
     /// List the built-in workloads, or print one as a start for your own.
     Workloads {
@@ -121,6 +120,9 @@ pub struct Options {
     /// How long to send: 10s, 500ms, 2m. [default: 10s, if no --requests]
     #[arg(short = 'D', long, value_parser = duration, help_heading = "Load")]
     pub duration: Option<Duration>,
+    /// Run all of it this many times: `compare` needs four or more to tell a difference from chance.
+    #[arg(long, default_value_t = 1, value_parser = within::<1, 1000>, conflicts_with_all = ["find_slo", "verify"], help_heading = "Load")]
+    pub repeat: usize,
     /// Seconds at the start that are not measured.
     #[arg(long, default_value_t = 0, value_parser = within::<0, 86_400>, help_heading = "Load")]
     pub warmup: usize,

@@ -34,8 +34,8 @@ const VERIFY_KEYS_MIN: u64 = 20_000;
 pub fn execute(cli: Cli) -> Result<(), String> {
     match cli.task {
         None => bench(&cli.options),
-        Some(Task::Compare { a, b }) => {
-            print!("{}", compare::render(&compare::read(&a)?, &compare::read(&b)?)?);
+        Some(Task::Compare { files }) => {
+            print!("{}", compare::compare(&files)?);
             Ok(())
         }
         Some(Task::Workloads { name }) => workloads(name.as_deref()),
@@ -83,7 +83,7 @@ fn bench(options: &Options) -> Result<(), String> {
     if options.preload {
         bench.preload(&workload)?;
     }
-    for turn in workload.turns() {
+    for turn in (0..options.repeat).flat_map(|_| workload.turns()) {
         if INTERRUPTED.load(Ordering::Relaxed) {
             break;
         }

@@ -1,43 +1,36 @@
-//! `compare A.json B.json`: ratios with their spread, and whether they mean anything.
+//! `compare A.json B.json`: ratios with their range, and whether they mean anything.
 //!
-//! Two runs of the same thing never give the same number. How far apart chance alone puts them shows in how
-//! the seconds of one run differ: from their standard deviation follows a 95% interval of the ratio (first
-//! order propagation). When 1 lies inside, the difference is noise. Seconds of one run are more alike than
-//! runs on different days are, so the interval is the least that is to be believed.
+//! Two runs of the same thing never give the same number, and seconds of one run are more alike than runs are:
+//! a test that takes seconds for independent calls the drift of a machine a difference. So the sample is the
+//! run (`--repeat`, or files given in turn), and the test is Mann and Whitney's, which asks for no bell curve
+//! and is not impressed by one bad run ([`spread`]). With fewer than [`spread::SAMPLES_MIN`] runs on a side,
+//! runs are cut into as few long parts as make that many; how much runs differ from each other is then not
+//! known, and the text says so.
+
+mod spread;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::report::{FORM, Point, Report, RunReport};
 use crate::text::count;
+use spread::{Ratio, SAMPLES_MIN, median, ratio};
 
-/// Half-width of a 95% interval, in standard errors, for the few tens of seconds that runs have.
-const INTERVAL: f64 = 2.1;
-/// With fewer seconds nothing is said about spread.
-const SECONDS_MIN: usize = 5;
+/// Fewest whole seconds of a part.
+const PART_SECONDS_MIN: usize = 2;
 
-/// A ratio B/A with the half-width of its interval.
-#[derive(Debug, Clone, Copy, PartialEq)]
-struct Ratio {
-    value: f64,
-    spread: Option<f64>,
-}
-
-impl Ratio {
-    /// `disturbed`: a generator was a bottleneck, so that a difference may be its own and not the server's.
-    fn verdict(&self, more_is_better: bool, disturbed: bool) -> &'static str {
-        match self.spread {
-            None => "too few seconds to judge",
-            Some(spread) if (self.value - 1.0).abs() <= spread => "noise",
-            _ if disturbed => "not to be trusted: a generator was a bottleneck",
-            _ if (self.value > 1.0) == more_is_better => "better",
-            _ => "worse",
-        }
+/// Reads the files, given in turn (A, B, A, B, ...), and compares their two sides.
+pub fn compare(files: &[PathBuf]) -> Result<String, String> {
+    if !files.len().is_multiple_of(2) {
+        return Err("give the files in turn: A.json B.json, or A1.json B1.json A2.json B2.json ...".into());
     }
+    let reports = files.iter().map(|file| read(file)).collect::<Result<Vec<_>, _>>()?;
+    let side = |first: usize| reports.iter().skip(first).step_by(2).collect::<Vec<_>>();
+    render(&side(0), &side(1))
 }
 
 /// Reads a report that `--json` wrote.
-pub fn read(path: &Path) -> Result<Report, String> {
+fn read(path: &Path) -> Result<Report, String> {
     let failed = |e: &dyn std::fmt::Display| format!("{}: {e}", path.display());
     let text = fs::read_to_string(path).map_err(|e| failed(&e))?;
     let report: Report = serde_json::from_str(&text).map_err(|e| failed(&e))?;
@@ -47,22 +40,31 @@ pub fn read(path: &Path) -> Result<Report, String> {
     Ok(report)
 }
 
-/// The comparison as text: B in relation to A.
-pub fn render(a: &Report, b: &Report) -> Result<String, String> {
-    let mut out = format!("A: {} ({})\nB: {} ({})\n", a.server, a.date, b.server, b.date);
-    for (what, in_a, in_b) in differences(a, b) {
+/// The comparison as text: B in relation to A. Neither side is empty.
+fn render(a: &[&Report], b: &[&Report]) -> Result<String, String> {
+    let mut out = String::new();
+    for (name, side) in [("A", a), ("B", b)] {
+        out.push_str(&format!("{name}: {} ({})\n", side[0].server, side[0].date));
+    }
+    for (what, in_a, in_b) in differences(a[0], b[0]) {
         out.push_str(&format!("! different {what}: {in_a} | {in_b}\n"));
     }
-    let mut pairs = 0;
-    for run_a in &a.runs {
-        let Some(run_b) = b.runs.iter().find(|run| run.label == run_a.label) else { continue };
-        pairs += 1;
-        out.push_str(&format!("\n{}\n", run_a.label));
-        out.push_str(&format!("  {:<14} {:>12} {:>12}   B/A\n", "", "A", "B"));
-        out.push_str(&compare_runs(run_a, run_b));
+    let mut labels: Vec<&str> = Vec::new();
+    for run in a.iter().flat_map(|report| &report.runs) {
+        let in_b = || b.iter().any(|report| report.runs.iter().any(|other| other.label == run.label));
+        if !labels.contains(&&run.label[..]) && in_b() {
+            labels.push(&run.label);
+        }
     }
-    if pairs == 0 {
-        return Err("the two files have no run in common".into());
+    if labels.is_empty() {
+        return Err("the two sides have no run in common".into());
+    }
+    for label in labels {
+        let runs = |side: &[&'_ Report]| -> Vec<RunReport> {
+            side.iter().flat_map(|report| &report.runs).filter(|run| run.label == label).cloned().collect()
+        };
+        out.push_str(&format!("\n{label}\n"));
+        out.push_str(&compare_runs(&runs(a), &runs(b)));
     }
     Ok(out)
 }
@@ -83,32 +85,93 @@ fn differences(a: &Report, b: &Report) -> Vec<(&'static str, String, String)> {
     all.into_iter().filter(|(_, in_a, in_b)| in_a != in_b).collect()
 }
 
-fn compare_runs(a: &RunReport, b: &RunReport) -> String {
-    let mut out = String::new();
-    let disturbed = [a, b].iter().any(|run| !run.generator.warnings.is_empty());
-    let mut line = |name: &str, text: [String; 2], ratio: Ratio, more_is_better: bool| {
-        let spread = ratio.spread.map_or(String::new(), |s| format!(" ± {s:.3}"));
-        let verdict = ratio.verdict(more_is_better, disturbed);
+/// A figure of a run that is compared: its name, its value, its value in one second, its text.
+struct Figure {
+    name: &'static str,
+    of_run: fn(&RunReport) -> f64,
+    of_second: fn(&Point) -> f64,
+    more_is_better: bool,
+}
+
+const FIGURES: [Figure; 4] = [
+    Figure {
+        name: "requests/s",
+        of_run: |run| run.throughput,
+        of_second: |p| p.answered as f64,
+        more_is_better: true,
+    },
+    Figure { name: "p50 ms", of_run: |run| run.latency.p50, of_second: |p| p.p50, more_is_better: false },
+    Figure { name: "p99 ms", of_run: |run| run.latency.p99, of_second: |p| p.p99, more_is_better: false },
+    Figure { name: "max ms", of_run: |run| run.latency.max, of_second: |p| p.max, more_is_better: false },
+];
+
+impl Figure {
+    fn text(&self, value: f64) -> String {
+        if self.more_is_better { count(value as u64) } else { format!("{value:.3}") }
+    }
+
+    /// The side's independent values: its runs, or if these are too few, parts of them.
+    fn samples(&self, runs: &[RunReport]) -> Vec<f64> {
+        if runs.len() >= SAMPLES_MIN {
+            return runs.iter().map(self.of_run).collect();
+        }
+        let parts = SAMPLES_MIN.div_ceil(runs.len());
+        let part = |points: &[Point]| median(points.iter().map(self.of_second).collect());
+        let of_run = |run: &RunReport| -> Vec<f64> {
+            let seconds = whole_seconds(run);
+            let size = seconds.len() / parts;
+            if size < PART_SECONDS_MIN { Vec::new() } else { seconds.chunks_exact(size).map(part).collect() }
+        };
+        runs.iter().flat_map(of_run).collect()
+    }
+}
+
+fn compare_runs(a: &[RunReport], b: &[RunReport]) -> String {
+    let disturbed = |runs: &[RunReport]| runs.iter().any(|run| !run.generator.warnings.is_empty());
+    let disturbed = disturbed(a) || disturbed(b);
+    let mut out = format!(
+        "  {:<11} {:>12} {:>12} {:>8}  {:<18} verdict\n",
+        "median of",
+        runs_text(a),
+        runs_text(b),
+        "B/A",
+        "range"
+    );
+    for figure in &FIGURES {
+        let middle = |runs: &[RunReport]| median(runs.iter().map(figure.of_run).collect());
+        let found = ratio(&figure.samples(a), &figure.samples(b));
+        let value = found.as_ref().map_or(middle(b) / middle(a).max(f64::MIN_POSITIVE), |ratio| ratio.value);
+        let range = found.as_ref().map_or(String::new(), |r| format!("{:.3} to {:.3}", r.low, r.high));
         out.push_str(&format!(
-            "  {name:<14} {:>12} {:>12}   {:.3}{spread}  {verdict}\n",
-            text[0], text[1], ratio.value
+            "  {:<11} {:>12} {:>12} {value:>8.3}  {range:<18} {}\n",
+            figure.name,
+            figure.text(middle(a)),
+            figure.text(middle(b)),
+            verdict(found.as_ref(), figure.more_is_better, disturbed)
         ));
-    };
-    let rates = [a.throughput, b.throughput].map(|rate| count(rate as u64));
-    line("requests/s", rates, ratio(a, b, a.throughput, b.throughput, |p| p.answered as f64), true);
-    let ms = |pair: [f64; 2]| pair.map(|value| format!("{value:.3} ms"));
-    let (la, lb) = (&a.latency, &b.latency);
-    line("p50", ms([la.p50, lb.p50]), ratio(a, b, la.p50, lb.p50, |p| p.p50), false);
-    line("p99", ms([la.p99, lb.p99]), ratio(a, b, la.p99, lb.p99, |p| p.p99), false);
-    line("max", ms([la.max, lb.max]), ratio(a, b, la.max, lb.max, |p| p.max), false);
+    }
+    if a.len().min(b.len()) < SAMPLES_MIN {
+        out.push_str(&format!(
+            "  ! ranges come from parts of runs; how much runs differ shows only with {SAMPLES_MIN} or more \
+             (--repeat)\n"
+        ));
+    }
     out
 }
 
-/// The ratio of two values, with the spread that `of` shows over the seconds of both runs.
-fn ratio(a: &RunReport, b: &RunReport, in_a: f64, in_b: f64, of: fn(&Point) -> f64) -> Ratio {
-    let value = in_b / in_a.max(f64::MIN_POSITIVE);
-    let errors = relative_error(whole_seconds(a), of).zip(relative_error(whole_seconds(b), of));
-    Ratio { value, spread: errors.map(|(ea, eb)| value * INTERVAL * ea.hypot(eb)) }
+fn runs_text(runs: &[RunReport]) -> String {
+    if runs.len() == 1 { "1 run".into() } else { format!("{} runs", runs.len()) }
+}
+
+/// `disturbed`: a generator was a bottleneck, so that a difference may be its own and not the server's.
+fn verdict(ratio: Option<&Ratio>, more_is_better: bool, disturbed: bool) -> &'static str {
+    match ratio {
+        None => "too short to judge",
+        Some(ratio) if ratio.is_noise() => "noise",
+        _ if disturbed => "not to be trusted: a generator was a bottleneck",
+        Some(ratio) if (ratio.value > 1.0) == more_is_better => "better",
+        _ => "worse",
+    }
 }
 
 /// The last second of a run is seldom whole.
@@ -116,54 +179,87 @@ fn whole_seconds(run: &RunReport) -> &[Point] {
     &run.timeline[..run.timeline.len().saturating_sub(1)]
 }
 
-/// Standard error of the mean, as a share of the mean.
-fn relative_error(points: &[Point], of: fn(&Point) -> f64) -> Option<f64> {
-    let n = points.len() as f64;
-    if points.len() < SECONDS_MIN {
-        return None;
-    }
-    let mean = points.iter().map(of).sum::<f64>() / n;
-    let variance = points.iter().map(|point| (of(point) - mean).powi(2)).sum::<f64>() / (n - 1.0);
-    (mean > 0.0).then(|| (variance / n).sqrt() / mean)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::report::tests::sample_run;
+    use crate::random::Random;
+    use crate::report::tests::{sample_report, sample_run};
 
+    /// A run whose seconds wobble around `rate`, by this share at most.
     fn run(rate: f64, wobble: f64) -> RunReport {
         let mut run = sample_run(rate, 1.0);
-        for (second, point) in run.timeline.iter_mut().enumerate() {
-            let sign = if second % 2 == 0 { 1.0 } else { -1.0 };
-            point.answered = (rate * (1.0 + sign * wobble)) as u64;
+        let mut random = Random::of(5, rate as u64);
+        for point in &mut run.timeline {
+            point.answered = (rate * (1.0 + (2.0 * random.unit() - 1.0) * wobble)) as u64;
         }
         run
     }
 
-    fn verdict(a: &RunReport, b: &RunReport) -> &'static str {
-        ratio(a, b, a.throughput, b.throughput, |p| p.answered as f64)
-            .verdict(true, !b.generator.warnings.is_empty())
+    /// A run that slows down all the time, by `drift` in all.
+    fn drifting(rate: f64, drift: f64) -> RunReport {
+        let mut run = sample_run(rate, 1.0);
+        let last = run.timeline.len() as f64 - 1.0;
+        for (second, point) in run.timeline.iter_mut().enumerate() {
+            point.answered = (rate * (1.0 + drift * (0.5 - second as f64 / last))) as u64;
+        }
+        run
+    }
+
+    fn judged(a: &[RunReport], b: &[RunReport]) -> String {
+        let text = compare_runs(a, b);
+        text.lines().find(|line| line.contains("requests/s")).unwrap().to_string()
     }
 
     #[test]
     fn a_difference_within_the_wobble_is_noise() {
-        assert_eq!(verdict(&run(100_000.0, 0.1), &run(102_000.0, 0.1)), "noise");
-        assert_eq!(verdict(&run(100_000.0, 0.01), &run(102_000.0, 0.01)), "better");
-        assert_eq!(verdict(&run(100_000.0, 0.01), &run(90_000.0, 0.01)), "worse");
+        assert!(judged(&[run(100_000.0, 0.1)], &[run(102_000.0, 0.1)]).ends_with("noise"));
+        assert!(judged(&[run(100_000.0, 0.001)], &[run(110_000.0, 0.001)]).ends_with("better"));
+        assert!(judged(&[run(100_000.0, 0.001)], &[run(90_000.0, 0.001)]).ends_with("worse"));
+    }
+
+    /// The seconds of these two would pass a test that takes them for independent.
+    #[test]
+    fn a_drift_is_noise() {
+        assert!(judged(&[drifting(100_000.0, 0.2)], &[drifting(92_000.0, 0.2)]).ends_with("noise"));
+        assert!(judged(&[drifting(100_000.0, 0.2)], &[drifting(60_000.0, 0.2)]).ends_with("worse"));
+    }
+
+    #[test]
+    fn repeated_runs_are_the_samples() {
+        let side = |rates: [f64; 5]| rates.map(|rate| run(rate, 0.001)).to_vec();
+        let a = side([100e3, 104e3, 97e3, 101e3, 99e3]);
+        // Every single run is steady, so that each pair of them would look different.
+        assert!(judged(&a, &side([98e3, 95e3, 103e3, 100e3, 96e3])).ends_with("noise"));
+        assert!(judged(&a, &side([110e3, 112e3, 108e3, 111e3, 109e3])).ends_with("better"));
+        // One run that something else spoiled does not hide what the others show.
+        assert!(judged(&a, &side([110e3, 112e3, 108e3, 111e3, 50e3])).ends_with("noise"));
+        let more = [110e3, 112e3, 108e3, 111e3, 109e3, 113e3, 110e3, 50e3].map(|rate| run(rate, 0.001));
+        assert!(judged(&[a.clone(), a].concat(), &more).ends_with("better"));
     }
 
     #[test]
     fn a_disturbed_run_proves_nothing() {
-        let mut disturbed = run(90_000.0, 0.01);
+        let mut disturbed = run(80_000.0, 0.001);
         disturbed.generator.warnings.push("waited for a CPU".into());
-        assert!(verdict(&run(100_000.0, 0.01), &disturbed).starts_with("not to be trusted"));
+        let line = judged(&[run(100_000.0, 0.001)], &[disturbed]);
+        assert!(line.contains("not to be trusted"), "{line}");
     }
 
     #[test]
     fn short_runs_are_not_judged() {
         let mut short = run(100_000.0, 0.01);
         short.timeline.truncate(3);
-        assert_eq!(verdict(&short, &short), "too few seconds to judge");
+        assert!(judged(&[short.clone()], &[short]).ends_with("too short to judge"));
+    }
+
+    #[test]
+    fn runs_are_paired_by_their_label() {
+        let (mut a, mut b) = (sample_report(), sample_report());
+        a.runs.push(RunReport { label: "SET".into(), ..run(1000.0, 0.0) });
+        b.runs.push(RunReport { label: "PING".into(), ..run(1000.0, 0.0) });
+        let text = render(&[&a], &[&b]).unwrap();
+        assert!(text.contains("\nGET\n") && !text.contains("SET") && !text.contains("PING"), "{text}");
+        b.runs.remove(0);
+        assert!(render(&[&a], &[&b]).is_err());
     }
 }

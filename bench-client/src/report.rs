@@ -10,6 +10,7 @@ use crate::engine::{Load, Run};
 use crate::machine::Machine;
 use crate::session::{Outcome, Second};
 use crate::stats::{Counts, Effort, Latencies};
+use crate::text::count;
 
 /// Version of the file's form; `compare` refuses others.
 pub const FORM: u32 = 1;
@@ -33,10 +34,50 @@ pub struct Report {
     pub load: LoadFacts,
     /// The workload's name and line.
     pub workload: (String, String),
-    /// One for each turn of the workload.
+    /// One for each turn of the workload, and all of them again for each of `--repeat`.
     pub runs: Vec<RunReport>,
     /// The rates that `--find-slo` tried.
     pub tries: Vec<crate::slo::Try>,
+}
+
+/// The runs of one label, slowest first; there is at least one.
+pub struct Repeats<'a>(Vec<&'a RunReport>);
+
+impl Report {
+    /// The runs by label, in the order in which labels appear.
+    pub fn repeats(&self) -> Vec<Repeats<'_>> {
+        let mut all: Vec<Repeats<'_>> = Vec::new();
+        for run in &self.runs {
+            match all.iter_mut().find(|repeats| repeats.0[0].label == run.label) {
+                Some(repeats) => repeats.0.push(run),
+                None => all.push(Repeats(vec![run])),
+            }
+        }
+        all.iter_mut().for_each(|r| r.0.sort_by(|a, b| a.throughput.total_cmp(&b.throughput)));
+        all
+    }
+}
+
+impl<'a> Repeats<'a> {
+    /// The run in the middle, which stands for all.
+    pub fn shown(&self) -> &'a RunReport {
+        self.0[self.0.len() / 2]
+    }
+
+    /// How the runs spread; nothing to say of one.
+    pub fn spread(&self) -> Option<String> {
+        let (slowest, fastest) = (self.0[0].throughput, self.0[self.0.len() - 1].throughput);
+        let p99s = self.0.iter().map(|run| run.latency.p99);
+        let (best, worst) = p99s.fold((f64::MAX, 0f64), |(low, high), p99| (low.min(p99), high.max(p99)));
+        (self.0.len() > 1).then(|| {
+            format!(
+                "the median of {} runs: {} to {} requests/s, p99 {best:.3} to {worst:.3} ms",
+                self.0.len(),
+                count(slowest as u64),
+                count(fastest as u64)
+            )
+        })
+    }
 }
 
 /// The load, for the file.
@@ -402,6 +443,18 @@ pub mod tests {
             runs: vec![sample_run(1000.0, 2.0)],
             tries: Vec::new(),
         }
+    }
+
+    #[test]
+    fn the_median_stands_for_repeated_runs() {
+        let mut report = sample_report();
+        report.runs = [3000.0, 1000.0, 2000.0].map(|rate| sample_run(rate, 2.0)).to_vec();
+        report.runs.push(RunReport { label: "SET".into(), ..sample_run(5.0, 1.0) });
+        let [gets, sets] = &report.repeats()[..] else { panic!("two labels") };
+        assert_eq!((gets.shown().throughput, sets.shown().throughput), (2000.0, 5.0));
+        let spread = gets.spread().unwrap();
+        assert!(spread.starts_with("the median of 3 runs: 1,000 to 3,000 requests/s"), "{spread}");
+        assert_eq!(sets.spread(), None);
     }
 
     #[test]

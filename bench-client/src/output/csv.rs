@@ -1,4 +1,6 @@
 //! The timeline as CSV, a line for each second.
+//!
+//! Repeated runs follow each other as they ran: `second` begins again with each.
 
 use std::fmt::Write;
 

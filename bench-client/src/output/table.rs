@@ -9,9 +9,10 @@ use crate::text::{count, percent};
 /// The whole report.
 pub fn render(report: &Report) -> String {
     let mut out = header(report);
-    for run in &report.runs {
+    for repeats in report.repeats() {
         out.push('\n');
-        out.push_str(&render_run(run, report.load.rate));
+        out.extend(repeats.spread().map(|spread| spread + "\n"));
+        out.push_str(&render_run(repeats.shown(), report.load.rate));
     }
     out
 }
@@ -35,7 +36,7 @@ fn header(report: &Report) -> String {
 }
 
 /// One turn.
-pub fn render_run(run: &RunReport, rate: Option<f64>) -> String {
+fn render_run(run: &RunReport, rate: Option<f64>) -> String {
     let mut out = String::new();
     let line = |out: &mut String, text: String| {
         out.push_str(&text);
