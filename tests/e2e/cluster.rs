@@ -2,22 +2,22 @@
 
 use kit::{Client, Process, empty_peer, ringmaster, run, wait_until};
 
-fn address(process: &Process) -> String {
+pub fn address(process: &Process) -> String {
     format!("127.0.0.1:{}", process.port)
 }
 
 /// Runs `redis-cli --cluster words... --cluster-yes`; its output when it succeeded.
-fn manage(words: &[&str]) -> Result<String, String> {
+pub fn manage(words: &[&str]) -> Result<String, String> {
     let output = run("redis-cli", &[&["--cluster"], words, &["--cluster-yes"]].concat());
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     if output.status.success() { Ok(text) } else { Err(text) }
 }
 
-fn ask(process: &Process, line: &str) -> String {
+pub fn ask(process: &Process, line: &str) -> String {
     Client::connect(process.port).line(line).text()
 }
 
-fn create(nodes: &[&Process]) {
+pub fn create(nodes: &[&Process]) {
     let addresses: Vec<String> = nodes.iter().map(|node| address(node)).collect();
     let words: Vec<&str> = ["create"].into_iter().chain(addresses.iter().map(String::as_str)).collect();
     manage(&words).expect("the cluster is made");
@@ -31,7 +31,7 @@ fn create(nodes: &[&Process]) {
     wait_until("all agree", || manage(&["check", &addresses[0]]).is_ok());
 }
 
-fn three() -> [Process; 3] {
+pub fn three() -> [Process; 3] {
     [(); 3].map(|()| ringmaster(1, &[]))
 }
 

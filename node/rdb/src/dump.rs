@@ -28,11 +28,51 @@ pub enum Refused {
 
 /// The payload of an entry's value; strings are compressed if `compress`.
 pub fn dump(entry: EntryRef<'_>, compress: bool) -> Vec<u8> {
-    let mut out = Writer::new(compress);
-    let kind = kind_of(entry);
-    out.byte(kind);
-    Encoder::default().step(entry, usize::MAX, &mut out);
-    finish(out.into_vec(), if kind == kind::HASH_2 { VERSION_VALKEY } else { VERSION })
+    let mut dumper = Dumper::new(entry, compress);
+    while !dumper.step(entry, usize::MAX) {}
+    dumper.into_payload()
+}
+
+/// A payload that is made some bytes at a time. Between two steps the value must not change.
+pub struct Dumper {
+    encoder: Encoder,
+    /// What is encoded and not yet summed.
+    encoded: Writer,
+    is_encoded: bool,
+    version: u16,
+    payload: Vec<u8>,
+    checksum: u64,
+}
+
+impl Dumper {
+    /// Begins the payload of `entry`; strings are compressed if `compress`.
+    pub fn new(entry: EntryRef<'_>, compress: bool) -> Dumper {
+        let (mut encoded, kind) = (Writer::new(compress), kind_of(entry));
+        encoded.byte(kind);
+        let version = if kind == kind::HASH_2 { VERSION_VALKEY } else { VERSION };
+        let (encoder, payload) = (Encoder::default(), Vec::new());
+        Dumper { encoder, encoded, is_encoded: false, version, payload, checksum: 0 }
+    }
+
+    /// Adds about `limit` bytes of the same entry; whether the payload is whole now.
+    pub fn step(&mut self, entry: EntryRef<'_>, limit: usize) -> bool {
+        self.is_encoded = self.is_encoded || self.encoder.step(entry, limit, &mut self.encoded);
+        let start = self.payload.len();
+        self.encoded.take(limit, &mut self.payload);
+        if !self.is_encoded || !self.encoded.is_empty() {
+            self.checksum = crc64::update(self.checksum, &self.payload[start..]);
+            return false;
+        }
+        self.payload.extend_from_slice(&self.version.to_le_bytes());
+        self.checksum = crc64::update(self.checksum, &self.payload[start..]);
+        self.payload.extend_from_slice(&self.checksum.to_le_bytes());
+        true
+    }
+
+    /// The whole payload.
+    pub fn into_payload(self) -> Vec<u8> {
+        self.payload
+    }
 }
 
 /// A payload of these bytes.

@@ -11,7 +11,7 @@ mod file;
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::OnceLock;
@@ -90,6 +90,31 @@ pub fn spawn_local(task: impl Future<Output = ()> + 'static) {
 /// Sleeps on this core.
 pub async fn sleep(time: Duration) {
     glommio::timer::sleep(time).await;
+}
+
+/// Does `work`, and gives it up when it takes longer than `limit`.
+///
+/// # Errors
+/// Those of `work`; `TimedOut`.
+pub async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
+    let over = async {
+        sleep(limit).await;
+        Err(io::ErrorKind::TimedOut.into())
+    };
+    futures_lite::future::or(work, over).await
+}
+
+/// The first address of `host`, looked up on a helper thread unless it is an address itself.
+///
+/// # Errors
+/// The system's; `NotFound`.
+pub async fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
+    if let Ok(ip) = host.parse::<IpAddr>() {
+        return Ok(SocketAddr::new(ip, port));
+    }
+    let host = host.to_owned();
+    let look_up = move || (host, port).to_socket_addrs().map(|mut found| found.next());
+    glommio::executor().spawn_blocking(look_up).await?.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
 /// Lets glommio's other tasks run if it is their turn.

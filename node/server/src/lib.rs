@@ -18,6 +18,7 @@ mod ingress;
 mod listener;
 mod log;
 mod mesh;
+mod migrate;
 mod monitor;
 mod persist;
 mod process;

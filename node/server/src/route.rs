@@ -4,7 +4,7 @@
 
 use base::{Slot, key_slot};
 use cluster::{Asker, Cluster, NodeIndex, Owner};
-use commands::table::{self, Begin, Command, Find};
+use commands::table::{self, Begin, Command, Find, Host, Run};
 use commands::{Args, Error};
 
 /// Keys of several slots in one command.
@@ -140,6 +140,10 @@ fn route_with_care<'a>(
         if command.has(table::WRITE) {
             return Route::Refuse(DOWN_READ_ONLY);
         }
+    }
+    // It sends what is here; for keys that are gone it says so.
+    if matches!(command.run, Run::Host(Host::Migrate)) && is_moving(cluster, slot) && cluster.myself().is_master() {
+        return Route::Here;
     }
     // A shard channel is served where its slot is until the slot's move is complete.
     let to = if command.has(table::PUBSUB) { None } else { cluster.migrating_to(slot) };

@@ -4,7 +4,7 @@
 mod failover;
 mod following;
 mod sync;
-mod writer;
+pub mod writer;
 
 use kit::{Client, Process, empty_peer, peer, ringmaster, wait_until};
 

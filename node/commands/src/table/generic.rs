@@ -98,6 +98,21 @@ pub(super) const ROWS: &[Command] = &[
         ..ROW
     },
     Command {
+        name: "migrate",
+        arity: -6,
+        flags: WRITE | MOVABLE_KEYS,
+        keys: &[
+            filled(3, RW | ACCESS | DELETE),
+            rest("KEYS", 6, &[("auth", 1), ("auth2", 2)], RW | ACCESS | DELETE | INCOMPLETE),
+        ],
+        acl: KEYSPACE | DANGEROUS,
+        since: "2.6.0",
+        summary: "Sends keys to another server and deletes them here.",
+        tips: &["nondeterministic_output"],
+        run: Run::Host(Host::Migrate),
+        ..ROW
+    },
+    Command {
         name: "move",
         arity: 3,
         flags: WRITE | FAST,

@@ -118,6 +118,7 @@ pub enum Host {
     MemoryPurge,
     MemoryStats,
     MemoryUsage,
+    Migrate,
     Monitor,
     Multi,
     Ping,

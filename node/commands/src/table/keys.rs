@@ -66,6 +66,18 @@ pub enum Begin {
         /// Options with values of their own, which may be any words, and how many.
         others: &'static [(&'static str, usize)],
     },
+    /// At this argument, unless it is empty: MIGRATE's keys are then elsewhere. COMMAND INFO says `index`.
+    Filled(usize),
+    /// Behind the first option of this name, which is the last option of all. COMMAND INFO says `keyword`, from the
+    /// last word but one backwards, which is right when no key has the option's name.
+    Rest {
+        /// The option.
+        word: &'static str,
+        /// Where options begin.
+        from: usize,
+        /// Options with values of their own, which may be any words, and how many.
+        others: &'static [(&'static str, usize)],
+    },
     /// Nobody can tell.
     Unknown,
 }
@@ -138,6 +150,22 @@ pub const fn option(
     KeySpec { flags, begin, find: Find::Range { last: 0, step: 1, limit: 0 } }
 }
 
+/// One key, at `index` unless that is empty.
+pub const fn filled(index: usize, flags: KeyFlags) -> KeySpec {
+    KeySpec { flags, begin: Begin::Filled(index), find: Find::Range { last: 0, step: 1, limit: 0 } }
+}
+
+/// All behind the option `word`, where options begin at `from` and some have values of their own.
+pub const fn rest(
+    word: &'static str,
+    from: usize,
+    others: &'static [(&'static str, usize)],
+    flags: KeyFlags,
+) -> KeySpec {
+    let begin = Begin::Rest { word, from, others };
+    KeySpec { flags, begin, find: Find::Range { last: -1, step: 1, limit: 0 } }
+}
+
 /// Keys that are made of what the command reads.
 pub const fn unknown(flags: KeyFlags) -> KeySpec {
     KeySpec { flags, begin: Begin::Unknown, find: Find::Unknown }
@@ -207,6 +235,15 @@ impl KeySpec {
                 }
                 value
             }
+            Begin::Filled(index) => args.get(index).filter(|word| !word.is_empty()).map(|_| index),
+            Begin::Rest { word, from, others } => {
+                let mut at = from;
+                while at < args.len() && !args.is(at, word) {
+                    let other = others.iter().find(|(name, _)| args.is(at, name));
+                    at += 1 + other.map_or(0, |(_, values)| *values);
+                }
+                (at + 1 < args.len()).then_some(at + 1)
+            }
             Begin::Unknown => None,
         }
     }
@@ -260,7 +297,8 @@ impl Command {
     pub fn key_range(&self) -> (i64, i64, i64) {
         let mut whole: Option<(i64, i64, i64)> = None;
         for spec in self.keys {
-            let (Begin::Index(index), Find::Range { last, step, limit: 0 | 1 }) = (spec.begin, spec.find)
+            let (Begin::Index(index) | Begin::Filled(index), Find::Range { last, step, limit: 0 | 1 }) =
+                (spec.begin, spec.find)
             else {
                 continue;
             };
@@ -332,5 +370,11 @@ mod tests {
         assert_eq!(keys(store, "sort k limit 0 store store a store b desc"), Ok(vec![8]));
         assert_eq!(keys(store, "sort k store d by store xx"), Ok(vec![3]));
         assert_eq!(keys(store, "sort k store"), Ok(vec![]));
+        assert_eq!(keys(filled(3, RW), "migrate h 1 k 0 5"), Ok(vec![3]));
+        assert_eq!(keys(filled(3, RW), "migrate h 1  0 5"), Ok(vec![]));
+        let rest = rest("KEYS", 6, &[("auth", 1), ("auth2", 2)], RW);
+        assert_eq!(keys(rest, "migrate h 1  0 5 copy keys a keys b"), Ok(vec![8, 9, 10]));
+        assert_eq!(keys(rest, "migrate h 1  0 5 auth keys keys a"), Ok(vec![9]));
+        assert_eq!(keys(rest, "migrate h 1  0 5 keys"), Ok(vec![]));
     }
 }

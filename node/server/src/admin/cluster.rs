@@ -2,13 +2,18 @@
 
 use base::{NodeId, Slot, key_slot};
 use cluster::{Keys, Owner};
+use commands::table::{Host, Run};
 use commands::{Error, Outcome, error};
 use resp::{Reply, parse_integer};
 use store::Keyspace;
 
 use super::Call;
+use crate::client::Role;
+use crate::replication::wait::{Then, Wait};
 use crate::route;
 
+/// How long SETSLOT waits for replicas that do not answer, unless it says.
+const SET_SLOT_TIMEOUT_MS: u64 = 2000;
 const BAD_SLOT: Error = Error::new("ERR Invalid or out of range slot");
 
 /// The core's keys, as the brain asks for them.
@@ -29,10 +34,14 @@ pub fn change(call: &mut Call<'_>) -> Outcome {
     let words: Vec<_> = call.args[1..].iter().map(|word| String::from_utf8_lossy(word)).collect();
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
     let description = call.client.peer.to_string();
-    let client = cluster::Client { description: &description, is_master: false };
+    let is_master = call.client.role == Role::Master;
+    let client = cluster::Client { description: &description, is_master };
     if let Some((slot, to)) = assigned_to_sibling(call) {
         call.core.hand_over(&[slot], to)?;
         call.client.reply.ok();
+        return Ok(());
+    }
+    if matches!(call.found.command.run, Run::Host(Host::ClusterSetslot)) && replicate_set_slot(call, &words)? {
         return Ok(());
     }
     let core = &mut *call.core;
@@ -47,6 +56,39 @@ pub fn change(call: &mut Call<'_>) -> Outcome {
         None => return Err(error::wrong_arity(&call.found.full_name())),
     }
     Ok(())
+}
+
+/// Replicas obey SETSLOT before their master does, so that what it has promised outlives it: sends them the command.
+/// Whether the client now waits for them.
+fn replicate_set_slot(call: &mut Call<'_>, words: &[&str]) -> Result<bool, Error> {
+    let core = &mut *call.core;
+    let replicas = core.replication.replicas.taking_set_slot();
+    if core.cluster.myself().is_replica() || replicas == 0 {
+        return Ok(false);
+    }
+    let refused = |e: cluster::CommandError| Error::text(e.to_string());
+    let (slot, action) = core.cluster.read_set_slot(&words[1..], false).map_err(refused)?;
+    let keys = core.keys.slot_len(slot) as u64;
+    core.cluster.check_set_slot(slot, action, keys, false).map_err(refused)?;
+    let mut command = Vec::new();
+    resp::write_command(&mut command, call.args.iter().copied());
+    core.replication.feed(&[&command]);
+    if !call.may_block {
+        // A transaction does not wait.
+        return Ok(false);
+    }
+    let timeout = words.iter().position(|word| word.eq_ignore_ascii_case("timeout"));
+    let timeout_ms = timeout.and_then(|at| words.get(at + 1)?.parse().ok()).unwrap_or(SET_SLOT_TIMEOUT_MS);
+    let wait = Wait {
+        session: core.session(call.client),
+        offset: core.replication.offset(),
+        replicas,
+        deadline_ms: Some(core.now_ms.saturating_add(timeout_ms)),
+        then: Then::SetSlot(words.iter().map(|word| (*word).to_owned()).collect()),
+    };
+    core.begin_wait(wait);
+    call.client.blocked = true;
+    Ok(true)
 }
 
 /// SETSLOT NODE of a slot that this core serves and has keys of, to a sibling: it can have both, so no keys need be
@@ -228,6 +270,22 @@ pub fn links(call: &mut Call<'_>) -> Outcome {
 }
 
 impl crate::core::Core {
+    /// Obeys a SETSLOT that the replicas have obeyed.
+    ///
+    /// # Errors
+    /// What has become of the cluster meanwhile does not allow it.
+    pub fn set_slot(&mut self, words: &[String]) -> Result<(), Error> {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        let client = cluster::Client { description: "", is_master: false };
+        let now = self.process.clock.now_ms();
+        let answer = self.cluster.command(&words, &CoreKeys(&self.keys), client, now);
+        self.cluster_changed();
+        match answer {
+            Some(Err(error)) => Err(Error::text(error.to_string())),
+            _ => Ok(()),
+        }
+    }
+
     /// What to do after the brain was told something by a client.
     pub fn cluster_changed(&mut self) {
         self.carry_out();

@@ -87,14 +87,11 @@ fn write_key_spec(reply: &mut Reply, spec: &KeySpec) {
     write_words(reply, &key_flag_names(spec.flags));
     reply.bulk(b"begin_search");
     match spec.begin {
-        Begin::Index(index) => write_rule(reply, "index", &[("index", index as i64)]),
-        Begin::Keyword { word, from } => {
-            write_rule_type(reply, "keyword");
-            reply.map(2);
-            reply.bulk(b"keyword");
-            reply.bulk(word.as_bytes());
-            write_number(reply, ("startfrom", i64::from(from)));
+        Begin::Index(index) | Begin::Filled(index) => {
+            write_rule(reply, "index", &[("index", index as i64)]);
         }
+        Begin::Keyword { word, from } => write_keyword(reply, word, from),
+        Begin::Rest { word, .. } => write_keyword(reply, word, -2),
         Begin::Option { .. } | Begin::Unknown => write_rule(reply, "unknown", &[]),
     }
     reply.bulk(b"find_keys");
@@ -110,6 +107,14 @@ fn write_key_spec(reply: &mut Reply, spec: &KeySpec) {
         }
         Find::Unknown => write_rule(reply, "unknown", &[]),
     }
+}
+
+fn write_keyword(reply: &mut Reply, word: &str, from: i32) {
+    write_rule_type(reply, "keyword");
+    reply.map(2);
+    reply.bulk(b"keyword");
+    reply.bulk(word.as_bytes());
+    write_number(reply, ("startfrom", i64::from(from)));
 }
 
 /// A part of a key specification: its type, and the numbers that go with it.

@@ -14,6 +14,7 @@ mod help;
 mod info;
 mod latency;
 mod memory;
+mod migrate;
 mod migrate_slots;
 mod monitor;
 mod persistence;
@@ -193,6 +194,7 @@ pub fn run(
         Host::MemoryPurge => memory::purge(call),
         Host::MemoryStats => memory::stats(call),
         Host::MemoryUsage => memory::usage(call),
+        Host::Migrate => migrate::migrate(call),
         Host::Monitor => monitor::monitor(call),
         Host::Multi => transaction::multi(call),
         Host::Ping => connection::ping(call),

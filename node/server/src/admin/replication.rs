@@ -8,8 +8,10 @@ use super::Call;
 use crate::client::Role;
 use crate::log::{notice, warning};
 use crate::replication::replicas::{Filter, Replica, Stage};
-use crate::replication::wait::Wait;
+use crate::replication::wait::{Then, Wait};
 
+/// The newest version whose replicas do not know SETSLOT of their master.
+const LAST_WITHOUT_SET_SLOT: [u8; 3] = [7, 2, u8::MAX];
 const NO_REPLICAOF: Error = Error::new("ERR REPLICAOF not allowed in cluster mode.");
 const NO_FAILOVER: Error = Error::new("ERR FAILOVER not allowed in cluster mode.");
 const NO_MASTER_LINK: Error = Error::new("NOMASTERLINK Can't SYNC while not connected with my master");
@@ -237,7 +239,7 @@ fn configure(replica: &mut Replica, option: &[u8], value: &[u8]) -> Result<(), E
         b"capa" => {}
         b"rdb-only" => replica.image_only = flag(value)?,
         b"rdb-filter-only" => replica.filter = filter(value)?,
-        b"version" => check_version(value)?,
+        b"version" => replica.takes_set_slot = read_version(value)? > LAST_WITHOUT_SET_SLOT,
         _ => {
             let option = String::from_utf8_lossy(option);
             return Err(Error::text(format!("ERR Unrecognized REPLCONF option: {option}")));
@@ -260,13 +262,11 @@ fn filter(value: &[u8]) -> Result<Filter, Error> {
 }
 
 /// `major.minor.patch`
-fn check_version(value: &[u8]) -> Result<(), Error> {
+fn read_version(value: &[u8]) -> Result<[u8; 3], Error> {
     let text = String::from_utf8_lossy(value);
-    let numbers = text.split('.').filter(|number| number.parse::<u8>().is_ok()).count();
-    if numbers == 3 && text.split('.').count() == 3 {
-        return Ok(());
-    }
-    Err(Error::text(format!("ERR Unrecognized version format: {text}")))
+    let numbers: Result<Vec<u8>, _> = text.split('.').map(str::parse).collect();
+    let version = numbers.ok().and_then(|numbers| numbers.try_into().ok());
+    version.ok_or_else(|| Error::text(format!("ERR Unrecognized version format: {text}")))
 }
 
 /// ROLE
@@ -313,7 +313,8 @@ pub fn wait(call: &mut Call<'_>) -> Outcome {
     }
     let session = call.core.session(call.client);
     let deadline_ms = (timeout_ms > 0).then(|| call.core.now_ms.saturating_add(timeout_ms));
-    call.core.begin_wait(Wait { session, offset, replicas: replicas as usize, deadline_ms });
+    let replicas = replicas as usize;
+    call.core.begin_wait(Wait { session, offset, replicas, deadline_ms, then: Then::Count });
     call.client.blocked = true;
     Ok(())
 }

@@ -12,6 +12,7 @@ use crate::client::Door;
 use crate::core::script::Rest;
 use crate::core::transaction::{EXEC_ABORT, Queued, Transaction};
 use crate::core::{Core, Runner};
+use crate::migrate::MAY_WRITE;
 use crate::route::{self, CROSS_SLOT, Permits, Presence, Route};
 
 const NESTED_MULTI: Error = Error::new("ERR MULTI calls can not be nested");
@@ -141,7 +142,7 @@ enum Place {
     Here,
     /// At this sibling, whose slot it is.
     Sibling(u16, Slot),
-    /// Where it was going its slot is arriving: a moment later.
+    /// Where it was going its slot is arriving, or keys are leaving: a moment later.
     Held,
     /// Nowhere: what it watched has moved, and so counts as changed.
     Lost,
@@ -172,7 +173,10 @@ fn place(call: &Call<'_>) -> Place {
             }
         },
     };
-    if call.client.door == Door::Ingress && call.core.transit.holds(slot) {
+    let writes = transaction.queue.iter().any(|queued| queued.flags & MAY_WRITE != 0);
+    if call.client.door == Door::Ingress && call.core.transit.holds(slot)
+        || writes && call.core.migrate.leaving.holds_slot(slot)
+    {
         return Place::Held;
     }
     match (core, transaction.remote) {

@@ -130,6 +130,7 @@ impl Core {
             // Should a wake-up of the ring ever be lost, it costs a client a second, not its connection.
             self.wake_self();
             self.close_idle_clients();
+            self.close_idle_targets();
             self.replication_second();
         }
         self.stats.rounds.cron_ended(start.elapsed_ns());

@@ -44,6 +44,10 @@ impl Core {
 
     /// Deletes the fields of the hash at `key` whose time is over, and the hash when none is left.
     fn expire_fields(&mut self, slot: Slot, key: &[u8], now_ms: u64) {
+        if self.migrate.leaving.holds_key(key) {
+            // It is being encoded, and must not change.
+            return;
+        }
         self.snapshots.before_look(&self.keys, Some(slot), now_ms);
         let mut entry = self.keys.get_mut(slot, key);
         let Some(hash) = entry.as_mut().and_then(|entry| entry.get_mut::<Hash>()) else { return };

@@ -172,6 +172,10 @@ impl Core {
             client.paused = true;
             return Ok(());
         }
+        if slot.is_some_and(|slot| self.leaving_holds(slot, found, args)) {
+            client.paused = true;
+            return Ok(());
+        }
         if client.door == Door::Ingress && self.spans_process(client, found) {
             return self.gather(client, found, args);
         }

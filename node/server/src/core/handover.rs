@@ -23,6 +23,7 @@ use crate::ingress::Place;
 use crate::mesh::Message;
 
 const IN_UNIT: Error = Error::new("ERR a slot cannot change hands inside a transaction or a script");
+const KEYS_LEAVING: Error = Error::new("ERR Slots are being manually migrated");
 const RECORDED: Error = Error::new(
     "ERR slots of a node with replicas or an append-only file cannot change hands inside the process yet",
 );
@@ -47,6 +48,9 @@ impl Core {
     pub fn hand_over(&mut self, slots: &[Slot], to: u16) -> Result<(), Error> {
         if self.is_in_unit() {
             return Err(IN_UNIT);
+        }
+        if slots.iter().any(|slot| self.migrate.leaving.holds_slot(*slot)) {
+            return Err(KEYS_LEAVING);
         }
         if self.effects.recording {
             return Err(RECORDED);

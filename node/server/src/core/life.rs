@@ -37,6 +37,7 @@ use crate::core::{Core, Runner};
 use crate::executor;
 use crate::log::warning;
 use crate::mesh::Mesh;
+use crate::migrate::Migrate;
 use crate::monitor::Monitors;
 use crate::persist::{Saves, Snapshots};
 use crate::process::Process;
@@ -91,6 +92,7 @@ impl Core {
             monitors: Monitors::default(),
             siblings_want: vec![Wants::default(); mesh.cores()],
             told_wants: Wants::default(),
+            migrate: Migrate::default(),
             migrations: Migrations::default(),
             transit: Transit::default(),
             pause: Pause::default(),

@@ -50,6 +50,7 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::executor;
 use crate::mesh::Mesh;
+use crate::migrate::Migrate;
 use crate::monitor::Monitors;
 use crate::persist::{Saves, Snapshots};
 use crate::process::{Place, Process};
@@ -144,6 +145,8 @@ pub struct Core {
     pub siblings_want: Vec<Wants>,
     /// What the siblings were told of this core's.
     pub told_wants: Wants,
+    /// MIGRATE.
+    pub migrate: Migrate,
     /// Slots that move, or did.
     pub migrations: Migrations,
     /// Slots that change hands between siblings, as far as the ingress cares.

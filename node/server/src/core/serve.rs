@@ -38,8 +38,11 @@ impl Core {
     }
 
     /// Runs a waiting session's command again; it is answered, or waits on at its old place.
-    fn run_again(&mut self, session: SessionId) {
+    pub fn run_again(&mut self, session: SessionId) {
         let Some(blocked) = self.waiting.get(session) else { return };
+        if self.migrate.leaving.holds_slot(blocked.slot) {
+            return self.migrate.leaving.hold_session(session);
+        }
         let (found, slot, proto, runner) = (blocked.found, blocked.slot, blocked.proto, blocked.runner);
         let args: Vec<bytes::Bytes> = blocked.args.clone();
         let words: SmallVec<[&[u8]; 12]> = args.iter().map(|arg| &arg[..]).collect();

@@ -62,10 +62,18 @@ impl Core {
         self.mesh.flush(ring, gate);
     }
 
-    fn run_frames(&mut self, mut frames: &[u8]) {
+    /// Runs commands of siblings; those on a slot that keys are leaving are held until they are gone.
+    pub fn run_frames(&mut self, mut frames: &[u8]) {
         while !frames.is_empty() {
-            let bytes = frames.len();
+            let (bytes, whole) = (frames.len(), frames);
             let (header, words) = frame::read_request(&mut frames);
+            if self.migrate.leaving.holds_slot(header.slot) && header.kind != Kind::Forget {
+                if header.kind == Kind::Exec {
+                    (0..queue_len(&words)).for_each(|_| drop(frame::read_request(&mut frames)));
+                }
+                self.migrate.leaving.hold_frames(&whole[..bytes - frames.len()]);
+                continue;
+            }
             self.slot_stats.begin(bytes - frames.len());
             self.stats.run_for_siblings += 1;
             let mut reply = Reply::new(header.proto);
@@ -73,10 +81,7 @@ impl Core {
                 Kind::Run | Kind::Asking | Kind::Queued | Kind::Refused => {
                     self.run_frame(&header, &Args::new(&words), &mut reply)
                 }
-                Kind::Exec => {
-                    let count = words.first().and_then(|word| resp::parse_integer(word)).unwrap_or(0);
-                    self.exec_frames(&header, count as usize, &mut frames, &mut reply);
-                }
+                Kind::Exec => self.exec_frames(&header, queue_len(&words), &mut frames, &mut reply),
                 Kind::Watch => self.watch_frame(&header, &Args::new(&words), &mut reply),
                 Kind::Forget => self.forget_session(header.session),
             }
@@ -276,6 +281,11 @@ impl Core {
         client.pending = (!pending.is_empty()).then_some(pending);
         self.mark_outgoing(index);
     }
+}
+
+/// Number of commands in the transaction whose first frame has these words.
+fn queue_len(words: &Words<'_>) -> usize {
+    words.first().and_then(|word| resp::parse_integer(word)).unwrap_or(0) as usize
 }
 
 /// A command of a sibling's transaction, to run later.

@@ -54,6 +54,8 @@ pub struct Replica {
     pub renames: bool,
     /// It used PSYNC, so it acknowledges.
     pub acknowledges: bool,
+    /// It obeys SETSLOT of its master: it is newer than 7.2.
+    pub takes_set_slot: bool,
     /// It wants an image and no stream.
     pub image_only: bool,
     /// What of the image it wants.
@@ -80,6 +82,7 @@ impl Replica {
             marks: false,
             renames: false,
             acknowledges: false,
+            takes_set_slot: false,
             image_only: false,
             filter: Filter::default(),
             cursor: 0,
@@ -159,6 +162,11 @@ impl Replicas {
     /// How many have processed the stream up to `offset`.
     pub fn acked(&self, offset: u64) -> usize {
         self.iter().filter(|replica| replica.is_online() && replica.acked >= offset).count()
+    }
+
+    /// How many follow the stream and obey SETSLOT.
+    pub fn taking_set_slot(&self) -> usize {
+        self.iter().filter(|replica| replica.stage == Stage::Online && replica.takes_set_slot).count()
     }
 
     /// Counts those that are online and at most `lag_s` seconds behind.

@@ -1,7 +1,17 @@
-//! WAIT: a client waits until enough replicas have processed what it wrote.
+//! WAIT: a client waits until enough replicas have processed what it wrote. SETSLOT waits likewise, to be obeyed here
+//! when it was obeyed there.
 
+use super::NO_REPLICAS;
 use crate::core::Core;
 use crate::core::blocking::SessionId;
+
+/// What happens when a wait is over.
+pub enum Then {
+    /// The client hears how many replicas are far enough.
+    Count,
+    /// If all are, the SETSLOT in these words is obeyed here.
+    SetSlot(Vec<String>),
+}
 
 /// One client that waits.
 pub struct Wait {
@@ -13,6 +23,8 @@ pub struct Wait {
     pub replicas: usize,
     /// When it gives up, unix ms.
     pub deadline_ms: Option<u64>,
+    /// What then.
+    pub then: Then,
 }
 
 /// All that wait, oldest first.
@@ -71,7 +83,19 @@ impl Core {
     pub fn answer_wait(&mut self, session: SessionId) -> bool {
         let Some(wait) = self.replication.waits.remove(session) else { return false };
         let acked = self.replication.replicas.acked(wait.offset);
-        self.resume_waiter(session, |reply| reply.integer(acked as i64));
+        let answer = match wait.then {
+            Then::Count => Ok(Some(acked as i64)),
+            Then::SetSlot(_) if acked < wait.replicas => Err(NO_REPLICAS),
+            Then::SetSlot(words) => self.set_slot(&words).map(|()| None),
+        };
+        if let Err(error) = &answer {
+            self.stats.error(error.code());
+        }
+        self.resume_waiter(session, |reply| match answer {
+            Ok(Some(count)) => reply.integer(count),
+            Ok(None) => reply.ok(),
+            Err(error) => reply.error(error.as_str()),
+        });
         true
     }
 

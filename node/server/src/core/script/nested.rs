@@ -25,6 +25,7 @@ const WRONG_ARITY: Error = Error::new("ERR Wrong number of args calling command 
 const READ_ONLY: Error = Error::new("ERR Write commands are not allowed from read-only scripts.");
 const NOT_LOCAL: Error = Error::new("ERR Script attempted to access a non local key in a cluster node");
 const OTHER_SLOT: Error = Error::new("ERR Script attempted to access keys that do not hash to the same slot");
+const LEAVING: Error = Error::new("TRYAGAIN Script attempted to write a key that is being migrated");
 const NOT_SERVED: Error = Error::new("ERR Script attempted to access a slot not served");
 const DOWN: Error = Error::new("ERR Script attempted to execute a command while the cluster is down");
 const DOWN_READ_ONLY: Error =
@@ -111,7 +112,17 @@ impl Core {
         if let Some(running) = self.scripting.running.as_mut().filter(|_| command.has(table::WRITE)) {
             running.is_dirty = true;
         }
-        self.check_slot(found, args)
+        self.check_keys(found, args)
+    }
+
+    /// As [`Core::check_slot`]; a script that names its keys is held back as a whole while they leave, one that does
+    /// not cannot wait.
+    fn check_keys(&mut self, found: Found, args: &Args<'_>) -> Result<Option<Slot>, Error> {
+        let slot = self.check_slot(found, args)?;
+        match slot {
+            Some(slot) if self.leaving_holds(slot, found, args) => Err(LEAVING),
+            _ => Ok(slot),
+        }
     }
 
     /// The slot of the command's keys, if it is here and the script may access it.

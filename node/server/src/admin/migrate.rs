@@ -1,0 +1,29 @@
+//! MIGRATE; see `migrate`.
+
+use commands::{Error, Outcome};
+
+use super::Call;
+use crate::migrate::Words;
+
+const IN_UNIT: Error = Error::new("ERR MIGRATE waits for another server, which a transaction or a script cannot do");
+
+/// MIGRATE host port key|"" db timeout [COPY] [REPLACE] [AUTH password | AUTH2 user password] [KEYS key ...]
+pub fn migrate(call: &mut Call<'_>) -> Outcome {
+    let mut words = Words::read(call.args)?;
+    let (slot, now_ms, core) = (words.slot, call.core.now_ms, &*call.core);
+    words.keys.retain(|key| {
+        let entry = core.keys.get(slot, key);
+        entry.is_some_and(|entry| entry.expire_at().is_none_or(|at_ms| at_ms > now_ms))
+    });
+    if words.keys.is_empty() {
+        call.client.reply.simple("NOKEY");
+        return Ok(());
+    }
+    if !call.may_block || call.core.in_unit() {
+        return Err(IN_UNIT);
+    }
+    let (runner, proto) = (call.core.runner(call.client), call.client.proto());
+    call.core.begin_migrate(words, runner, proto);
+    call.client.blocked = true;
+    Ok(())
+}

@@ -1,0 +1,225 @@
+//! The task of one MIGRATE: each key as RESTORE-ASKING, then the answers.
+//!
+//! A key's payload is encoded in slices, between which others are served; small keys go out together. The connection
+//! may be one that the other server has closed meanwhile, so a failure before the first answer is tried once more.
+
+use std::cell::RefCell;
+use std::io;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use commands::Error;
+use rdb::dump::Dumper;
+use resp::IntegerText;
+
+use super::sockets::Target;
+use super::{Job, io_error};
+use crate::core::Core;
+use crate::executor::{self, Stream};
+
+/// Bytes encoded between two looks at what others want.
+const SLICE: usize = 32 * 1024;
+/// Bytes sent at once.
+const SEND: usize = 64 * 1024;
+const READ: usize = 4 * 1024;
+
+/// What became of it.
+pub struct Outcome {
+    /// Keys that are there now.
+    pub arrived: Vec<Bytes>,
+    /// The client's answer, unless all went well.
+    pub error: Option<Error>,
+}
+
+/// One try.
+#[derive(Default)]
+struct Attempt {
+    arrived: Vec<Bytes>,
+    /// The other server's first error.
+    refused: Option<String>,
+    /// The connection failed, in this direction.
+    broken: Option<(&'static str, io::Error)>,
+}
+
+/// Sends the keys and ends the job.
+pub async fn run(core: Rc<RefCell<Core>>, job: Job) {
+    let outcome = transfer(&core, &job).await;
+    core.borrow_mut().end_migrate(&job, outcome);
+}
+
+async fn transfer(core: &Rc<RefCell<Core>>, job: &Job) -> Outcome {
+    let mut may_retry = true;
+    loop {
+        let Ok(mut target) = target(core, job).await else {
+            let error = Some(io_error("connecting to the client"));
+            return Outcome { arrived: Vec::new(), error };
+        };
+        let mut attempt = Attempt::default();
+        if let Err(broken) = attempt.make(core, job, &mut target).await {
+            attempt.broken = Some(broken);
+        }
+        let Attempt { arrived, refused, broken } = attempt;
+        if broken.is_none() {
+            target.db = refused.is_none().then_some(job.words.db);
+            let mut core = core.borrow_mut();
+            let now_ms = core.now_ms;
+            core.migrate.sockets.give(&job.words.host, job.words.port, target, now_ms);
+        }
+        let error = match (refused, broken) {
+            (Some(text), _) => Some(Error::text(format!("ERR Target instance replied with error: {text}"))),
+            (None, Some((_, e)))
+                if may_retry && arrived.is_empty() && e.kind() != io::ErrorKind::TimedOut =>
+            {
+                may_retry = false;
+                continue;
+            }
+            (None, Some((direction, _))) => Some(io_error(&format!("{direction} to target instance"))),
+            (None, None) => None,
+        };
+        return Outcome { arrived, error };
+    }
+}
+
+async fn target(core: &Rc<RefCell<Core>>, job: &Job) -> io::Result<Target> {
+    let words = &job.words;
+    if let Some(target) = core.borrow_mut().migrate.sockets.take(&words.host, words.port) {
+        return Ok(target);
+    }
+    let address = executor::resolve(&words.host, words.port).await?;
+    let stream = Stream::connect(address, words.timeout).await?;
+    Ok(Target { stream, db: None })
+}
+
+impl Attempt {
+    async fn make(
+        &mut self,
+        core: &Rc<RefCell<Core>>,
+        job: &Job,
+        target: &mut Target,
+    ) -> Result<(), (&'static str, io::Error)> {
+        let (mut out, mut greetings) = (Vec::new(), 0);
+        if !job.words.auth.is_empty() {
+            let auth = [Bytes::from_static(b"AUTH")];
+            resp::write_command(&mut out, auth.iter().chain(&job.words.auth).collect::<Vec<_>>().into_iter());
+            greetings += 1;
+        }
+        if target.db != Some(job.words.db) {
+            let db = IntegerText::new(job.words.db);
+            resp::write_command(&mut out, [&b"SELECT"[..], db.as_bytes()].into_iter());
+            greetings += 1;
+        }
+        let sent = self.send(core, job, &mut target.stream, out).await.map_err(|e| ("writing", e))?;
+        self.read_answers(job, &mut target.stream, greetings, sent).await.map_err(|e| ("reading", e))
+    }
+
+    /// Sends the keys that are still here, behind `out`: which they were.
+    async fn send(
+        &self,
+        core: &Rc<RefCell<Core>>,
+        job: &Job,
+        stream: &mut Stream,
+        mut out: Vec<u8>,
+    ) -> io::Result<Vec<Bytes>> {
+        let mut sent = Vec::new();
+        for key in &job.words.keys {
+            let Some((ttl_ms, payload)) = dump(core, job, key).await else { continue };
+            let ttl = IntegerText::new(ttl_ms as i64);
+            let words = [&b"RESTORE-ASKING"[..], key, ttl.as_bytes(), &payload, b"REPLACE"];
+            let count = words.len() - usize::from(!job.words.replace);
+            resp::write_command(&mut out, words[..count].iter());
+            drop(payload);
+            sent.push(key.clone());
+            if out.len() >= SEND {
+                write(stream, &mut out, job).await?;
+            }
+        }
+        write(stream, &mut out, job).await?;
+        Ok(sent)
+    }
+
+    async fn read_answers(
+        &mut self,
+        job: &Job,
+        stream: &mut Stream,
+        greetings: usize,
+        sent: Vec<Bytes>,
+    ) -> io::Result<()> {
+        let mut lines = Lines { unread: Vec::new(), at: 0 };
+        for _ in 0..greetings {
+            if let Err(text) = lines.next(stream, job).await? {
+                self.refused.get_or_insert(text);
+            }
+        }
+        // Where the greeting was refused nothing is there that should be.
+        let welcome = self.refused.is_none();
+        for key in sent {
+            match lines.next(stream, job).await? {
+                Ok(()) if welcome => self.arrived.push(key),
+                Ok(()) => {}
+                Err(text) => {
+                    self.refused.get_or_insert(text);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The payload of a key, and the time it has left in ms (0: for ever); `None` when it is not here any more.
+async fn dump(core: &Rc<RefCell<Core>>, job: &Job, key: &[u8]) -> Option<(u64, Vec<u8>)> {
+    let mut begun: Option<Dumper> = None;
+    loop {
+        {
+            let core = core.borrow();
+            let now_ms = crate::clock::unix_ms();
+            let entry = core.keys.get(job.words.slot, key)?;
+            let ttl_ms = match entry.expire_at() {
+                Some(at_ms) if at_ms < now_ms => return None,
+                Some(at_ms) => (at_ms - now_ms).max(1),
+                None => 0,
+            };
+            let new = || Dumper::new(entry, core.settings.compress_dumps);
+            let mut dumper = begun.take().unwrap_or_else(new);
+            if dumper.step(entry, SLICE) {
+                return Some((ttl_ms, dumper.into_payload()));
+            }
+            begun = Some(dumper);
+        }
+        executor::yield_now().await;
+    }
+}
+
+/// Sends what is in `out`, a part at a time: each may take as long as the client said.
+async fn write(stream: &mut Stream, out: &mut Vec<u8>, job: &Job) -> io::Result<()> {
+    for part in out.chunks(SEND) {
+        executor::within(job.words.timeout, stream.write_all(part)).await?;
+    }
+    out.clear();
+    Ok(())
+}
+
+/// Answers of one line each.
+struct Lines {
+    unread: Vec<u8>,
+    at: usize,
+}
+
+impl Lines {
+    /// The next answer: that it is well, or the text of an error.
+    async fn next(&mut self, stream: &mut Stream, job: &Job) -> io::Result<Result<(), String>> {
+        loop {
+            if let Some(len) = self.unread[self.at..].iter().position(|byte| *byte == b'\n') {
+                let line = &self.unread[self.at..self.at + len];
+                self.at += len + 1;
+                let text = String::from_utf8_lossy(line);
+                return Ok(text.trim_end().strip_prefix('-').map_or(Ok(()), |text| Err(text.to_owned())));
+            }
+            self.unread.drain(..std::mem::take(&mut self.at));
+            let mut buffer = [0; READ];
+            match executor::within(job.words.timeout, stream.read(&mut buffer)).await? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => self.unread.extend_from_slice(&buffer[..count]),
+            }
+        }
+    }
+}
