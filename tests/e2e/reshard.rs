@@ -69,6 +69,8 @@ impl Writer {
 fn add(node: &Process, port: u16, to: &Process) {
     manage(&["add-node", &format!("127.0.0.1:{port}"), &address(to)]).expect("it is added");
     agreed(node);
+    let mut added = Client::connect(port);
+    wait_until("it serves", || added.line("CLUSTER INFO").text().contains("cluster_state:ok"));
 }
 
 fn agreed(node: &Process) {
@@ -96,7 +98,8 @@ fn slots_come_and_go_while_clients_write() {
     let id = ask(&fourth, "CLUSTER MYID");
     let reshard = ["reshard", &address(&nodes[0]), "--cluster-from", "all", "--cluster-to", &id];
     manage(&[&reshard[..], &["--cluster-slots", "300"]].concat()).expect("slots move");
-    assert_eq!(slots(fourth.port), 300);
+    // redis-cli rounds each giver's part.
+    assert!((298..=300).contains(&slots(fourth.port)));
     agreed(&nodes[0]);
     let weight = format!("{id}=0");
     manage(&["rebalance", &address(&nodes[0]), "--cluster-weight", &weight]).expect("slots move");
@@ -111,12 +114,19 @@ fn a_process_of_three_cores_joins_and_takes_its_share() {
     let (first, second) = (ringmaster(3, &["--bootstrap", "yes"]), ringmaster(3, &[]));
     let writer = Writer::start(&first);
     (0..3).for_each(|core| add(&first, second.port + core, &first));
-    let rebalance = ["rebalance", &address(&first), "--cluster-use-empty-masters", "--cluster-pipeline", "100"];
+    // A fiftieth of the others' share each, as thousands of moves take minutes.
+    let weights = [0, 1, 2].map(|core| {
+        let id = Client::connect(second.port + core).line("CLUSTER MYID").text();
+        format!("{id}=0.02")
+    });
+    let mut rebalance = vec!["rebalance", "--cluster-use-empty-masters", "--cluster-weight"];
+    let first_address = address(&first);
+    rebalance.insert(1, &first_address);
+    rebalance.extend(weights.iter().map(String::as_str));
     manage(&rebalance).expect("slots move");
     agreed(&first);
-    for process in [&first, &second] {
-        (0..3).for_each(|core| assert!((2730..=2732).contains(&slots(process.port + core))));
-    }
+    // 16384 * 0.02 / (3 + 3 * 0.02)
+    (0..3).for_each(|core| assert!((105..=109).contains(&slots(second.port + core))));
     writer.check();
 }
 
@@ -197,7 +207,7 @@ fn what_setslot_says_outlives_a_master() {
     let says = |word: &str| ask(&replica, "CLUSTER NODES").contains(word);
     assert!(says(&format!("[0->-{}]", ids[1])), "the replica has obeyed before the master answers");
     nodes[0].kill();
-    wait_until("the replica is master", || ask(&replica, "ROLE").contains("master"));
+    wait_until("the replica is master", || ask(&replica, "INFO replication").contains("role:master"));
     assert!(says(&format!("[0->-{}]", ids[1])));
     assert_eq!(ask(&replica, "CLUSTER SETSLOT 0 STABLE"), "OK");
 }

@@ -142,7 +142,10 @@ fn route_with_care<'a>(
         }
     }
     // It sends what is here; for keys that are gone it says so.
-    if matches!(command.run, Run::Host(Host::Migrate)) && is_moving(cluster, slot) && cluster.myself().is_master() {
+    if matches!(command.run, Run::Host(Host::Migrate))
+        && is_moving(cluster, slot)
+        && cluster.myself().is_master()
+    {
         return Route::Here;
     }
     // A shard channel is served where its slot is until the slot's move is complete.

@@ -41,7 +41,8 @@ pub fn change(call: &mut Call<'_>) -> Outcome {
         call.client.reply.ok();
         return Ok(());
     }
-    if matches!(call.found.command.run, Run::Host(Host::ClusterSetslot)) && replicate_set_slot(call, &words)? {
+    if matches!(call.found.command.run, Run::Host(Host::ClusterSetslot)) && replicate_set_slot(call, &words)?
+    {
         return Ok(());
     }
     let core = &mut *call.core;

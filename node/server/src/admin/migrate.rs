@@ -5,7 +5,8 @@ use commands::{Error, Outcome};
 use super::Call;
 use crate::migrate::Words;
 
-const IN_UNIT: Error = Error::new("ERR MIGRATE waits for another server, which a transaction or a script cannot do");
+const IN_UNIT: Error =
+    Error::new("ERR MIGRATE waits for another server, which a transaction or a script cannot do");
 
 /// MIGRATE host port key|"" db timeout [COPY] [REPLACE] [AUTH password | AUTH2 user password] [KEYS key ...]
 pub fn migrate(call: &mut Call<'_>) -> Outcome {
