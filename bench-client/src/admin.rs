@@ -4,6 +4,9 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
+use rustls::StreamOwned;
+
+use crate::tls::Tls;
 use crate::workload::template::encode_command;
 
 /// Longest string and most elements of an administrative reply.
@@ -21,6 +24,8 @@ pub struct Login {
     pub password: Option<String>,
     /// RESP version, 2 or 3.
     pub resp: u8,
+    /// How to make connections secure, if they are to be.
+    pub tls: Option<Tls>,
 }
 
 impl Login {
@@ -82,9 +87,14 @@ impl Value {
     }
 }
 
+/// A socket, or a session on top of one.
+trait Stream: Read + Write {}
+
+impl<T: Read + Write> Stream for T {}
+
 /// A connection in RESP2.
 pub struct Admin {
-    stream: BufReader<TcpStream>,
+    stream: BufReader<Box<dyn Stream>>,
     address: SocketAddr,
 }
 
@@ -102,6 +112,15 @@ impl Admin {
         stream.set_nodelay(true).map_err(failed)?;
         stream.set_read_timeout(Some(limit)).map_err(failed)?;
         stream.set_write_timeout(Some(limit)).map_err(failed)?;
+        let stream: Box<dyn Stream> = match &login.tls {
+            None => Box::new(stream),
+            Some(tls) => {
+                let session = tls.connect(address).map_err(|e| format!("{address}: {e}"))?;
+                let mut stream = StreamOwned::new(session, stream);
+                stream.conn.complete_io(&mut stream.sock).map_err(failed)?;
+                Box::new(stream)
+            }
+        };
         let mut admin = Admin { stream: BufReader::new(stream), address };
         if login.password.is_some() {
             admin.call(&login.auth_words())?;
@@ -138,7 +157,10 @@ impl Admin {
     pub fn receive(&mut self) -> Result<Value, String> {
         self.value(0).map_err(|e| match e.kind() {
             std::io::ErrorKind::WouldBlock => format!("{}: no answer in time", self.address),
-            std::io::ErrorKind::InvalidData => format!("{}: does not speak the Redis protocol", self.address),
+            // What TLS complains of has words of its own.
+            std::io::ErrorKind::InvalidData if e.get_ref().is_none() => {
+                format!("{}: does not speak the Redis protocol", self.address)
+            }
             _ => format!("{}: {e}", self.address),
         })
     }

@@ -67,6 +67,24 @@ pub struct Options {
         help_heading = "Target"
     )]
     pub password: Option<String>,
+    /// Speak TLS.
+    #[arg(long, help_heading = "Target")]
+    pub tls: bool,
+    /// Certificates of whom to trust, as PEM.
+    #[arg(long, requires = "tls", help_heading = "Target")]
+    pub cacert: Option<PathBuf>,
+    /// Certificate to show, as PEM.
+    #[arg(long, requires_all = ["tls", "key"], help_heading = "Target")]
+    pub cert: Option<PathBuf>,
+    /// Its private key, as PEM.
+    #[arg(long, requires = "cert", help_heading = "Target")]
+    pub key: Option<PathBuf>,
+    /// Name that the server's certificate must have, if not its address.
+    #[arg(long, requires = "tls", help_heading = "Target")]
+    pub sni: Option<String>,
+    /// Trust any server.
+    #[arg(long, requires = "tls", conflicts_with = "cacert", help_heading = "Target")]
+    pub insecure: bool,
     /// Version of the protocol.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u8).range(2..=3), help_heading = "Target")]
     pub resp: u8,
@@ -177,6 +195,15 @@ pub struct Options {
     pub quiet: bool,
 }
 
+/// What is wrong with the command line, without the usage that clap adds.
+pub fn one_line(error: &clap::Error) -> String {
+    let text = error.to_string();
+    let is_usage = |line: &&str| line.starts_with("Usage:") || line.starts_with("For more");
+    let words = text.lines().map(str::trim).take_while(|line| !is_usage(line));
+    let line = words.filter(|line| !line.is_empty()).collect::<Vec<_>>().join(" ");
+    line.strip_prefix("error: ").unwrap_or(&line).to_string()
+}
+
 /// A whole number from `LOW` to `HIGH`.
 fn within<const LOW: usize, const HIGH: usize>(text: &str) -> Result<usize, String> {
     let number = text.parse::<usize>().ok().filter(|n| (LOW..=HIGH).contains(n));
@@ -219,6 +246,19 @@ mod tests {
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn mistakes_take_one_line() {
+        for (words, expected) in [
+            (vec!["--rate", "x"], "invalid value 'x' for '--rate <RATE>'"),
+            (vec!["compare"], "<FILES>"),
+            (vec!["--wait", "1"], "--verify"),
+            (vec!["--nonsense"], "unexpected argument '--nonsense'"),
+        ] {
+            let line = one_line(&Cli::try_parse_from([vec!["x"], words].concat()).unwrap_err());
+            assert!(line.contains(expected) && !line.contains('\n'), "{line}");
+        }
     }
 
     #[test]

@@ -17,6 +17,7 @@ use crate::report::{FORM, LoadFacts, Report, RunReport, run_report};
 use crate::session::{self, Follow, INTERRUPTED, Outcome, Second};
 use crate::slo::{self, Slo};
 use crate::target::Target;
+use crate::tls::{Papers, Tls};
 use crate::topology::Topology;
 use crate::verify;
 use crate::workload::Workload;
@@ -66,13 +67,14 @@ struct Bench<'a> {
 
 fn bench(options: &Options) -> Result<(), String> {
     let start = SystemTime::now();
+    check_files(options)?;
     let mut workload = read_workload(options)?;
     if options.verify {
         check_verify(options, &workload)?;
         let prefix = format!("verify:{}:", unix_seconds(start));
         workload = workload.verifying(options.threads as u64, options.reads, &prefix)?;
     }
-    let login = Login { user: options.user.clone(), password: options.password.clone(), resp: options.resp };
+    let login = login(options)?;
     let target = Target::discover(&options.host, options.port, login, options.cluster)?;
     target.describe_commands(&mut workload)?;
     let load = load(options, &target)?;
@@ -168,6 +170,22 @@ fn run_throughput(outcome: &Outcome) -> Result<f64, String> {
     if rate > 0.0 { Ok(rate) } else { Err("the server answered nothing".into()) }
 }
 
+fn login(options: &Options) -> Result<Login, String> {
+    let papers = Papers {
+        authorities: options.cacert.as_deref(),
+        certificate: options.cert.as_deref(),
+        key: options.key.as_deref(),
+        name: options.sni.as_deref(),
+        insecure: options.insecure,
+    };
+    Ok(Login {
+        user: options.user.clone(),
+        password: options.password.clone(),
+        resp: options.resp,
+        tls: if options.tls { Some(Tls::read(papers)?) } else { None },
+    })
+}
+
 fn read_workload(options: &Options) -> Result<Workload, String> {
     let flags = Overrides {
         keys: options.keys,
@@ -254,6 +272,16 @@ fn command_line(arguments: impl Iterator<Item = String>) -> String {
         hide = is_password;
     }
     words.join(" ")
+}
+
+/// Finds out that a file cannot be written before the run and not after it.
+fn check_files(options: &Options) -> Result<(), String> {
+    let files = [&options.json, &options.csv, &options.hdr, &options.html];
+    for path in files.into_iter().flatten() {
+        let opened = fs::OpenOptions::new().create(true).append(true).open(path);
+        opened.map_err(|e| format!("cannot write {}: {e}", path.display()))?;
+    }
+    Ok(())
 }
 
 fn write_files(

@@ -136,7 +136,12 @@ pub fn start(run: &Arc<Run>) -> io::Result<Started> {
     let spawn = |thread: usize| {
         let (run, sender): (Arc<Run>, Sender<Tick>) = (run.clone(), sender.clone());
         let name = format!("bench-{thread}");
-        thread::Builder::new().name(name).spawn(move || Worker::new(&run, thread, sender)?.run())
+        let work = move || {
+            let ended = Worker::new(&run, thread, sender).and_then(Worker::run);
+            // The others are of no use without it.
+            ended.inspect_err(|_| run.stop())
+        };
+        thread::Builder::new().name(name).spawn(work)
     };
     let threads = (0..run.load.threads).map(spawn).collect::<io::Result<Vec<_>>>()?;
     Ok((receiver, threads))

@@ -26,6 +26,7 @@ mod slo;
 mod stats;
 mod target;
 mod text;
+mod tls;
 mod topology;
 mod verify;
 mod workload;
@@ -35,11 +36,15 @@ use std::process::ExitCode;
 use clap::Parser;
 
 fn main() -> ExitCode {
-    match commands::execute(cli::Cli::parse()) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(message) => {
-            eprintln!("ringmaster-bench: {message}");
-            ExitCode::FAILURE
-        }
-    }
+    let cli = match cli::Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(e) if !e.use_stderr() => e.exit(), // --help and --version
+        Err(e) => return fail(&cli::one_line(&e)),
+    };
+    commands::execute(cli).map_or_else(|message| fail(&message), |()| ExitCode::SUCCESS)
+}
+
+fn fail(message: &str) -> ExitCode {
+    eprintln!("ringmaster-bench: {message}");
+    ExitCode::FAILURE
 }

@@ -155,7 +155,7 @@ pub struct RangeRow {
     pub node: String,
     /// Successful answers.
     pub answered: u64,
-    /// Failures and answers that meant waiting.
+    /// Requests that failed or had to wait for their node.
     pub failed: u64,
     /// Longest time without a success while there were failures, in milliseconds.
     pub unavailable_ms: f64,

@@ -29,8 +29,17 @@ pub const LANES_MAX: usize = 16 * 1024;
 const ENTRIES: u32 = 512;
 /// Completion entries; more are kept by the kernel until there is room.
 const COMPLETIONS: u32 = 4096;
-/// How long a batch of completions may take to gather, in microseconds.
-const GATHER_US: u32 = 25;
+/// Longest wait for a send that the kernel did not finish at once, in microseconds.
+const SEND_WAIT_US: u32 = 100;
+
+/// What a wait is content with: this many answers, or after `limit` any.
+#[derive(Debug, Clone, Copy)]
+pub struct Gather {
+    /// At least 1.
+    pub answers: usize,
+    /// How long answers may take to come together.
+    pub limit: Duration,
+}
 
 /// Something that happened in a lane.
 #[derive(Debug)]
@@ -72,6 +81,8 @@ pub struct Ring {
     buffers: Buffers,
     lanes: Vec<Lane>,
     freed: Vec<u32>,
+    /// Sends among what waits to be submitted.
+    sends_queued: usize,
     can_gather: bool,
 }
 
@@ -89,7 +100,7 @@ impl Ring {
         let buffers = Buffers::register(&uring)?;
         let lanes = (0..lanes).map(|_| Lane::default()).collect();
         let can_gather = uring.params().is_feature_min_timeout();
-        Ok(Ring { uring, buffers, lanes, freed: Vec::new(), can_gather })
+        Ok(Ring { uring, buffers, lanes, freed: Vec::new(), sends_queued: 0, can_gather })
     }
 
     /// Starts to connect a free lane; [`Event::Connected`] or [`Event::Broken`] follows.
@@ -143,15 +154,18 @@ impl Ring {
         self.buffers.recycle(filled);
     }
 
-    /// Submits what is queued and waits until something completed, or `limit` is over. With a `batch` above 1
-    /// it gives that many completions [`GATHER_US`] to come together before it is content with less.
-    pub fn wait(&mut self, limit: Duration, batch: usize) -> io::Result<()> {
+    /// Submits what is queued and waits until answers are there as `gather` wants them, or `limit` is over.
+    ///
+    /// The kernel counts completions of any kind. A send is as a rule complete as soon as it is submitted, and
+    /// waking up for it would cost a system call more for each batch: so sends are waited for in addition.
+    pub fn wait(&mut self, limit: Duration, gather: Gather) -> io::Result<()> {
         let ready = !self.freed.is_empty() || !self.uring.completion().is_empty();
         let time = Timespec::from(limit);
         let args = SubmitArgs::new().timespec(&time);
-        match batch {
+        let gather_us = if gather.answers > 1 { gather.limit.as_micros() as u32 } else { SEND_WAIT_US };
+        match gather.answers + self.sends_queued {
             _ if ready => self.enter(0, &args),
-            2.. if self.can_gather => self.enter(batch, &args.min_wait_usec(GATHER_US)),
+            want @ 2.. if self.can_gather => self.enter(want, &args.min_wait_usec(gather_us)),
             _ => self.enter(1, &args),
         }
     }
@@ -180,6 +194,7 @@ impl Ring {
     }
 
     fn enter(&mut self, want: usize, args: &SubmitArgs<'_, '_>) -> io::Result<()> {
+        self.sends_queued = 0;
         match self.uring.submitter().submit_with_args(want, args) {
             Ok(_) => Ok(()),
             Err(e) => match e.raw_os_error() {
@@ -283,6 +298,7 @@ impl Ring {
         let flags = libc::MSG_NOSIGNAL | libc::MSG_WAITALL;
         let entry = opcode::Send::new(Fixed(lane), rest.as_ptr(), len).flags(flags).build();
         self.push(lane, Op::Send, entry);
+        self.sends_queued += 1;
     }
 
     fn push_receive(&mut self, lane: u32) {

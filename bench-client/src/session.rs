@@ -119,11 +119,11 @@ pub fn run(run: &Arc<Run>, follow: Follow) -> Result<Outcome, String> {
             run.stop();
         }
     }
+    collector.live.end();
     for thread in threads {
         let ended = thread.join().map_err(|_| "a load thread failed".to_string())?;
         ended.map_err(|e| explain(&e))?;
     }
-    collector.live.end();
     Ok(collector.outcome)
 }
 
@@ -137,7 +137,9 @@ fn explain(error: &std::io::Error) -> String {
         }
         Some(libc::ENOMEM) => "too little locked memory for io_uring: raise it (ulimit -l)".into(),
         Some(libc::EMFILE) => "too many connections for the open-file limit: raise it (ulimit -n)".into(),
-        _ => format!("a load thread failed: {error}"),
+        Some(_) => format!("a load thread failed: {error}"),
+        // One of our own: a whole sentence.
+        None => error.to_string(),
     }
 }
 

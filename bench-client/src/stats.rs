@@ -115,7 +115,7 @@ impl Cell {
 pub struct RangeTick {
     /// Successful answers.
     pub answered: u64,
-    /// Failed requests and answers that meant waiting.
+    /// Requests that failed or had to wait for their node.
     pub failed: u64,
     /// Longest time between two successes with a failure or a wait between them, in nanoseconds.
     pub longest_gap_ns: u64,
@@ -197,10 +197,10 @@ impl Tick {
         &mut self.counts[index]
     }
 
-    /// Counts an error answer by its first word.
+    /// Counts an error answer by its first word; of a plain ERR by its text, up to what differs each time.
     pub fn count_error(&mut self, text: &str) {
-        let word = text.split([' ', '\r']).next().unwrap_or("");
-        let kind: String = word.chars().take(32).collect();
+        let ends: &[char] = if text.starts_with("ERR ") { &['\'', ',', ':', '\r'] } else { &[' ', '\r'] };
+        let kind: String = text.split(ends).next().unwrap_or("").trim_end().chars().take(60).collect();
         let known = self.errors.len() < ERROR_KINDS_MAX || self.errors.contains_key(&kind);
         *self.errors.entry(if known { kind } else { "other".into() }).or_default() += 1;
     }
@@ -222,6 +222,19 @@ mod tests {
             let (found, exact) = (histogram.value_at_quantile(quantile) as f64, quantile * 1e10);
             assert!((found / exact - 1.0).abs() < 1e-3, "{quantile}: {found} instead of {exact}");
         }
+    }
+
+    #[test]
+    fn errors_have_kinds() {
+        let mut tick = Tick::new(0, 0, 1, 0);
+        for text in
+            ["ERR unknown command 'a', with", "ERR unknown command 'b'", "OOM command", "ERR syntax error"]
+        {
+            tick.count_error(text);
+        }
+        let kinds: Vec<_> = tick.errors.into_iter().collect();
+        let expected = [("ERR syntax error", 1), ("ERR unknown command", 2), ("OOM", 1)];
+        assert_eq!(kinds, expected.map(|(kind, count)| (kind.to_string(), count)));
     }
 
     #[test]

@@ -166,18 +166,28 @@ fn lost_connections_are_counted_and_made_again() {
 
 #[test]
 fn mistakes_are_one_line() {
-    let (listener, port) = listen();
-    serve(listener, |_, _, _| "-NOAUTH Authentication required.\r\n".into(), String::new());
+    let ((closed, port), (open, honest_port)) = (listen(), listen());
+    serve(closed, |_, _, _| "-NOAUTH Authentication required.\r\n".into(), String::new());
+    serve(open, honest, String::new());
+    let file = std::env::temp_dir().join(format!("ringmaster-bench-{}.toml", std::process::id()));
+    std::fs::write(&file, "about = 'x'\n[keys]\ncuont = 3\n[[commands]]\nrun = 'PING'\n").unwrap();
+    let file = file.display().to_string();
     for (port, arguments, expected) in [
         ("1", vec![], "cannot connect"),
         (&port[..], vec!["--cluster", "yes"], "not a cluster node"),
         (&port[..], vec!["-a", "wrong"], "NOAUTH"),
         (&port[..], vec!["-t", "nowhere.toml"], "nowhere.toml"),
+        (&port[..], vec!["-t", &file], "line 3: unknown field `cuont`"),
         (&port[..], vec!["--verify", "-r", "10"], "--keys"),
+        (&port[..], vec!["--rate", "0"], "a rate is"),
+        (&port[..], vec!["--json", "/nowhere/x"], "cannot write /nowhere/x"),
+        (&honest_port[..], vec!["--rate", "900m", "-D", "9s", "-r", "10"], "can even draw here"),
+        (&honest_port[..], vec!["--cpus", "1000"], "cannot run on CPU 1000"),
     ] {
         let output = bench(port, &arguments);
         let text = text(&output);
         assert!(!output.status.success() && text.contains(expected), "{text}");
         assert_eq!(text.trim_end().lines().count(), 1, "{text}");
     }
+    std::fs::remove_file(&file).unwrap();
 }

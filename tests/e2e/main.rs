@@ -1,7 +1,8 @@
 //! Whole processes and the clients people use: redis-cli, redis-benchmark, redis-py, valkey-glide, the crate
-//! `redis`; start, end, and what is said when something is missing.
+//! `redis`, our own generator; start, end, and what is said when something is missing.
 
 mod aof;
+mod bench;
 mod clients;
 mod cluster;
 mod handover;

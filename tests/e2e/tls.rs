@@ -100,6 +100,34 @@ fn redis_cli_follows_the_cluster_by_tls_ports() {
 }
 
 #[test]
+fn our_generator_over_tls() {
+    let paper = Paper::new();
+    let (_server, port) = paper.server(2, &[]);
+    let (port, ca, own, key) =
+        (port.to_string(), paper.path("ca.crt"), paper.path("own.crt"), paper.path("own.key"));
+    let bench = |papers: &[&str]| {
+        let load = ["-p", &port, "-q", "--tls", "-n", "3000", "-P", "16", "-d", "10-40000"];
+        let set = ["--command", "SET __key__ __data__", "--resp", "3"];
+        let program = kit::binary("ringmaster-bench").display().to_string();
+        text(&run(&program, &[&load[..], &set, papers].concat()))
+    };
+    let done = bench(&["--cacert", &ca, "--cert", &own, "--key", &key]);
+    // Both cores by their TLS ports, and nothing but answers.
+    assert!(done.matches("127.0.0.1:").count() >= 3 && !done.contains("counted:"), "{done}");
+    assert!(bench(&["--insecure", "--cert", &own, "--key", &key]).contains("SET: "));
+    for (papers, expected) in [
+        (vec![], "--tls needs --cacert"),
+        (vec!["--cacert", &ca], "CertificateRequired"),
+        (vec!["--cacert", "/nowhere/ca.crt"], "/nowhere/ca.crt"),
+    ] {
+        let refused = bench(&papers);
+        assert!(refused.contains(expected) && refused.trim_end().lines().count() == 1, "{refused}");
+    }
+    let stranger = Paper::new();
+    assert!(bench(&["--cacert", &stranger.path("ca.crt")]).contains("UnknownIssuer"));
+}
+
+#[test]
 fn redis_py_over_tls() {
     let paper = Paper::new();
     let (_server, port) = paper.server(3, &["--tls-auth-clients", "no"]);

@@ -7,4 +7,6 @@ mod client;
 mod process;
 
 pub use client::{Client, Value, encode};
-pub use process::{Process, answers, empty_peer, free_ports, lone_peer, peer, ringmaster, run, wait_until};
+pub use process::{
+    Process, answers, binary, empty_peer, free_ports, lone_peer, peer, ringmaster, run, wait_until,
+};

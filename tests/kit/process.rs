@@ -50,16 +50,17 @@ pub fn free_ports(count: u16) -> u16 {
     }
 }
 
-/// The folder of the built binaries.
-fn binaries() -> PathBuf {
+/// One of the project's own programs.
+pub fn binary(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
-    test.parent().and_then(Path::parent).expect("target/debug/deps").to_owned()
+    let binary = test.parent().and_then(Path::parent).expect("target/debug/deps").join(name);
+    assert!(binary.exists(), "{} is missing: run tests/run, or cargo build", binary.display());
+    binary
 }
 
 /// Starts `ringmaster` on a free port with `args`, which may name `{port}` and `{dir}`.
 pub fn ringmaster(cores: u16, args: &[&str]) -> Process {
-    let binary = binaries().join("ringmaster");
-    assert!(binary.exists(), "{} is missing: run tests/run, or cargo build", binary.display());
+    let binary = binary("ringmaster");
     let cores_text = cores.to_string();
     let mut all = vec!["--port", "{port}", "--dir", "{dir}", "--cores", &cores_text];
     all.extend(args);

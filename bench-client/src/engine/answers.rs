@@ -35,6 +35,7 @@ impl Worker<'_> {
     fn success(&mut self, node: u16, pending: &Pending, sent_ns: u64, reply: &Reply) {
         let open_loop = self.run.load.rate.is_some();
         let (now, command) = (self.now, pending.draw.command);
+        self.follow_latency(now - sent_ns);
         let cell = self.tick.cell(node, command, open_loop);
         cell.service.saturating_record(now - sent_ns);
         if let Some(response) = &mut cell.response {
@@ -159,7 +160,8 @@ impl Worker<'_> {
         range.answered += 1;
     }
 
-    fn range_failed(&mut self, pending: &Pending) {
+    /// A request that was not served now: its slot range is away until the next success.
+    pub(super) fn range_failed(&mut self, pending: &Pending) {
         let Some(slot) = pending.draw.slot else { return };
         let index = usize::from(self.run.range_of[usize::from(slot)]);
         self.range_state[index].1 = true;

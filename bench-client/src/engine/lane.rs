@@ -2,7 +2,8 @@
 
 use std::collections::VecDeque;
 
-use crate::reply::Scanner;
+use crate::reply::{NotResp, Reply, Scanner};
+use crate::tls::Session;
 use crate::workload::Draw;
 
 /// A request on its way to a connection.
@@ -59,6 +60,8 @@ pub struct Lane {
     pub sending: bool,
     /// An empty buffer to go on with while `out` is sent.
     pub spare: Vec<u8>,
+    /// The TLS session, if there is to be one.
+    pub secure: Option<Box<Session>>,
     /// Finds the replies.
     pub scanner: Scanner,
     /// Whether it stands in its node's list of idle lanes.
@@ -75,6 +78,7 @@ impl Lane {
             out: Vec::new(),
             sending: false,
             spare: Vec::new(),
+            secure: None,
             scanner: Scanner::default(),
             listed: false,
         }
@@ -88,11 +92,23 @@ impl Lane {
         })
     }
 
+    /// Takes received bytes and adds the replies that they complete; what is wrong with them.
+    pub fn receive(&mut self, bytes: &[u8], replies: &mut Vec<Reply>) -> Result<(), &'static str> {
+        let judged = match &mut self.secure {
+            None => self.scanner.scan(bytes, replies),
+            Some(session) => {
+                session.receive(bytes, |plain| self.scanner.scan(plain, replies)).map_err(|_| "not-TLS")?
+            }
+        };
+        judged.map_err(|NotResp| "not-RESP")
+    }
+
     /// Forgets everything of a connection that is gone.
     pub fn reset(&mut self, keep_values: bool) {
         self.flights.clear();
         self.out.clear();
         self.sending = false;
+        self.secure = None;
         self.scanner = Scanner::new(keep_values);
     }
 }
@@ -106,4 +122,6 @@ pub struct Node {
     pub idle: Vec<u32>,
     /// Requests that wait for a lane.
     pub queue: VecDeque<Pending>,
+    /// Whether the last of its connections broke and none was made since.
+    pub lost: bool,
 }

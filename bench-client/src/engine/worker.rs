@@ -21,7 +21,7 @@ use super::watch::{Watch, pin, sharpen_timers};
 use super::{Load, Run};
 use crate::random::mix;
 use crate::reply::Reply;
-use crate::ring::{Event, Ring};
+use crate::ring::{Event, Gather, Ring};
 use crate::stats::Tick;
 use crate::topology::{Map, NOBODY};
 use crate::verify::Ledger;
@@ -39,9 +39,20 @@ const BATCH: usize = 32;
 const QUEUE_CLOSED: usize = 4096;
 /// Seconds of its schedule that an open loop queues for a node before it drops requests.
 const QUEUE_OPEN_S: f64 = 10.0;
+/// Most requests of such a queue, whatever the rate.
+const QUEUE_OPEN_MAX: usize = 2_000_000;
 /// A closed loop wakes up for this part of its connections, and for no more than this many.
-const GATHER_SHARE: usize = 8;
-const GATHER_MAX: usize = 16;
+const GATHER_SHARE: usize = 4;
+const GATHER_MAX: usize = 32;
+/// Answers may gather for this part of the latency that is measured, and for no longer than this.
+const GATHER_LATENCY_SHARE: u64 = 8;
+const GATHER_NS_MAX: u64 = 200_000;
+/// How fast the measured latency follows new answers: by this part of the difference.
+const LATENCY_FOLLOWS: u64 = 16;
+/// Most requests that are drawn before answers are looked at again.
+const OFFERS_MAX: usize = 4096;
+/// How long a thread may draw without pause and still be behind its schedule.
+const BEHIND_NS_MAX: u64 = 2_000_000_000;
 /// Lanes kept free for nodes that appear during the run.
 const SPARE_LANES: usize = 1024;
 
@@ -71,6 +82,10 @@ pub struct Worker<'a> {
     pub(super) next_care: u64,
     /// When to stop waiting for answers, once nothing more is to be sent.
     pub(super) give_up: Option<u64>,
+    /// The latency of late, in nanoseconds.
+    latency_ns: u64,
+    /// Since when an open loop draws without pause to catch up with its schedule.
+    behind_since: Option<u64>,
     pub(super) queue_max: usize,
     /// A closed loop draws nothing more until the nodes have caught up with what is queued.
     pub(super) blocked: bool,
@@ -86,7 +101,10 @@ impl<'a> Worker<'a> {
         }
         sharpen_timers();
         let queue_max = match run.load.rate {
-            Some(rate) => ((rate / run.load.threads as f64 * QUEUE_OPEN_S) as usize).max(QUEUE_CLOSED),
+            Some(rate) => {
+                let due = rate / run.load.threads as f64 * QUEUE_OPEN_S;
+                (due as usize).clamp(QUEUE_CLOSED, QUEUE_OPEN_MAX)
+            }
             None => QUEUE_CLOSED,
         };
         let mut worker = Worker {
@@ -110,6 +128,8 @@ impl<'a> Worker<'a> {
             scratch: Vec::new(),
             next_care: 0,
             give_up: None,
+            latency_ns: 0,
+            behind_since: None,
             run,
             map,
             thread,
@@ -127,7 +147,7 @@ impl<'a> Worker<'a> {
             if self.now >= self.next_care {
                 self.take_care()?;
             }
-            self.offer_due();
+            self.offer_due()?;
             self.wake_nodes();
             if self.is_done() {
                 break;
@@ -155,11 +175,20 @@ impl<'a> Worker<'a> {
         self.load().rate.is_some()
     }
 
-    /// How many answers to wake up for. A thread that wakes for each one spends most of its time waking; with
-    /// many connections busy in a closed loop the next answers are microseconds away. An open loop measures
-    /// times that a delay of our own would spoil: it wakes at once.
-    fn gather(&self) -> usize {
-        if self.open_loop() { 1 } else { (self.lanes.len() / GATHER_SHARE).clamp(1, GATHER_MAX) }
+    /// How many answers to wake up for. A thread that wakes for each one spends most of its time waking; in a
+    /// closed loop with many connections the next answers are near. What waiting adds to the latency is a small
+    /// part of it, and no request is asked later for it as long as the server has others to answer. An open
+    /// loop measures times that a delay of our own would spoil: it wakes at once.
+    fn gather(&self) -> Gather {
+        let answers =
+            if self.open_loop() { 1 } else { (self.lanes.len() / GATHER_SHARE).clamp(1, GATHER_MAX) };
+        let limit_ns = (self.latency_ns / GATHER_LATENCY_SHARE).min(GATHER_NS_MAX);
+        Gather { answers, limit: Duration::from_nanos(limit_ns) }
+    }
+
+    /// Takes note of a latency that was measured.
+    pub(super) fn follow_latency(&mut self, latency_ns: u64) {
+        self.latency_ns = (self.latency_ns * (LATENCY_FOLLOWS - 1) + latency_ns) / LATENCY_FOLLOWS;
     }
 
     /// Until something must be done even if nothing completes.
@@ -171,13 +200,13 @@ impl<'a> Worker<'a> {
 
     fn handle(&mut self, event: Event) {
         match event {
-            Event::Connected(lane) => self.greet(lane),
+            Event::Connected(lane) => self.connected(lane),
             Event::Received(lane, filled) => {
                 let mut replies = std::mem::take(&mut self.replies);
                 let state = &mut self.lanes[lane as usize];
                 let bytes = self.ring.bytes(&filled);
                 let (node, len) = (state.node, bytes.len() as u64);
-                let understood = state.scanner.scan(bytes, &mut replies);
+                let understood = state.receive(bytes, &mut replies);
                 self.ring.recycle(filled);
                 self.tick.counts(node).bytes_in += len;
                 for reply in replies.drain(..) {
@@ -185,8 +214,9 @@ impl<'a> Worker<'a> {
                 }
                 self.replies = replies;
                 match understood {
+                    Ok(()) if self.is_secured(lane) => self.greet(lane),
                     Ok(()) => self.fill(lane),
-                    Err(_) => self.break_lane(lane, "not-RESP"),
+                    Err(why) => self.break_lane(lane, why),
                 }
             }
             Event::Sent(lane, buffer) => {
@@ -200,12 +230,34 @@ impl<'a> Worker<'a> {
         }
     }
 
+    /// A fresh connection: with TLS its handshake comes first.
+    fn connected(&mut self, lane: u32) {
+        let keep_values = self.ledger.is_some();
+        let state = &mut self.lanes[lane as usize];
+        state.reset(keep_values);
+        let Some(tls) = &self.run.load.login.tls else { return self.greet(lane) };
+        match tls.session(self.map.nodes[usize::from(state.node)]) {
+            Ok(session) => {
+                state.secure = Some(Box::new(session));
+                self.flush(lane);
+            }
+            Err(_) => self.break_lane(lane, "not-TLS"),
+        }
+    }
+
+    /// Whether a handshake has just ended.
+    fn is_secured(&self, lane: u32) -> bool {
+        let state = &self.lanes[lane as usize];
+        let secure = state.secure.as_ref().is_some_and(|session| !session.is_handshaking());
+        secure && matches!(state.state, State::Connecting(_))
+    }
+
     /// Logs a fresh connection in; requests follow at once, behind the greeting.
     fn greet(&mut self, lane: u32) {
         let node = self.lanes[lane as usize].node;
         let is_replica = self.map.replicas.iter().any(|replicas| replicas.contains(&node));
+        self.nodes[usize::from(node)].lost = false;
         let state = &mut self.lanes[lane as usize];
-        state.reset(self.ledger.is_some());
         state.state = State::Up;
         for command in self.run.load.login.commands(is_replica) {
             state.out.extend(command);
@@ -234,7 +286,20 @@ impl<'a> Worker<'a> {
             }
         }
         self.ring.close(lane);
+        self.note_if_lost(node);
         self.run.topology.request();
+    }
+
+    /// What a node without a connection has been asked waits, and so its slots are away.
+    fn note_if_lost(&mut self, node: u16) {
+        let mine = &mut self.nodes[usize::from(node)];
+        if mine.lost || mine.lanes.iter().any(|&lane| self.lanes[lane as usize].state == State::Up) {
+            return;
+        }
+        mine.lost = true;
+        let waiting = std::mem::take(&mut mine.queue);
+        waiting.iter().for_each(|pending| self.range_failed(pending));
+        self.nodes[usize::from(node)].queue = waiting;
     }
 
     /// Lets `lane` ask as much as it may.
@@ -319,6 +384,9 @@ impl<'a> Worker<'a> {
             return self.put_off(pending);
         }
         self.know_node(node);
+        if self.nodes[usize::from(node)].lost {
+            self.range_failed(&pending);
+        }
         let queue = &mut self.nodes[usize::from(node)].queue;
         if queue.len() >= self.queue_max && self.run.load.rate.is_some() {
             self.tick.counts(node).dropped += 1;
@@ -377,7 +445,13 @@ impl<'a> Worker<'a> {
 
     fn flush(&mut self, lane: u32) {
         let state = &mut self.lanes[lane as usize];
-        if state.sending || state.out.is_empty() || state.state != State::Up {
+        if state.sending || matches!(state.state, State::Down(_) | State::Closing) {
+            return;
+        }
+        if let Some(session) = &mut state.secure {
+            session.seal(&mut state.out);
+        }
+        if state.out.is_empty() {
             return;
         }
         state.sending = true;
@@ -392,16 +466,25 @@ impl<'a> Worker<'a> {
         flight
     }
 
-    /// An open loop's requests that are due.
-    fn offer_due(&mut self) {
-        while self.open_loop()
-            && let Some(pending) = self.draw()
-        {
+    /// An open loop's requests that are due. Nothing here waits for the server: a thread that falls behind has
+    /// a rate that it cannot hold.
+    fn offer_due(&mut self) -> io::Result<()> {
+        let Some(rate) = self.load().rate else { return Ok(()) };
+        for _ in 0..OFFERS_MAX {
+            let Some(pending) = self.draw() else {
+                self.behind_since = None;
+                return Ok(());
+            };
             self.tick.lag.saturating_record(self.now - pending.intended_ns);
             let node = self.route(&pending);
             self.tick.counts(if node == NOBODY { 0 } else { node }).offered += 1;
             self.enqueue(node, pending);
         }
+        if self.now - *self.behind_since.get_or_insert(self.now) < BEHIND_NS_MAX {
+            return Ok(());
+        }
+        let text = format!("--rate {rate} is more than --threads {} can even draw here", self.load().threads);
+        Err(io::Error::other(text))
     }
 }
 

@@ -8,6 +8,8 @@ const LEFT: f64 = 70.0;
 const RIGHT: f64 = 20.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 34.0;
+/// Room that the words of a callout take.
+const CALLOUT_ROOM: f64 = 80.0;
 
 /// A line of a chart.
 pub struct Line<'a> {
@@ -23,6 +25,8 @@ pub struct Line<'a> {
 
 /// A chart of lines over a common axis.
 pub struct Chart<'a> {
+    /// A CSS class for the whole.
+    pub class: &'a str,
     /// Height in CSS pixels.
     pub height: f64,
     /// What the vertical axis counts.
@@ -33,81 +37,127 @@ pub struct Chart<'a> {
     pub logarithmic: bool,
     /// The lines.
     pub lines: Vec<Line<'a>>,
+    /// Points of the first line that are worth a word.
+    pub callouts: Vec<(f64, f64, String)>,
+    /// What is said when the pointer rests above a place of the horizontal axis.
+    pub hovers: Vec<(f64, String)>,
+}
+
+/// Where the chart's units lie in the picture.
+struct Plot {
+    x_low: f64,
+    x_high: f64,
+    /// Round steps of the vertical axis, lowest first.
+    steps: Vec<f64>,
+    logarithmic: bool,
+    floor: f64,
+}
+
+impl Plot {
+    fn x(&self, x: f64) -> f64 {
+        LEFT + (x - self.x_low) / (self.x_high - self.x_low) * (WIDTH - LEFT - RIGHT)
+    }
+
+    fn y(&self, y: f64) -> f64 {
+        let (low, high) = (self.steps[0], self.steps[self.steps.len() - 1]);
+        let share = match self.logarithmic {
+            true => (y.max(low) / low).log10() / (high / low).log10(),
+            false => y / high,
+        };
+        self.floor - share * (self.floor - TOP)
+    }
 }
 
 impl Chart<'_> {
-    /// The chart as an `svg` element.
+    /// The chart as an `svg` element with its legend above.
     pub fn render(&self) -> String {
-        let points = || self.lines.iter().flat_map(|line| &line.points);
-        let bound = |low: f64, high: f64| if high > low { (low, high) } else { (low, low + 1.0) };
-        let xs = points().map(|p| p.0).chain(self.marks.iter().map(|m| m.0));
-        let (low, high) = xs.fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
-        let (x_low, x_high) = bound(low, high);
-        let y_most = points().map(|p| p.1).fold(0.0, f64::max);
-        let y_least = points().map(|p| p.1).filter(|y| *y > 0.0).fold(y_most, f64::min);
-        let steps = if self.logarithmic { decades(y_least, y_most) } else { round_steps(y_most) };
-        let (y_low, y_high) = (steps[0], steps[steps.len() - 1]);
-        let x_of = |x: f64| LEFT + (x - x_low) / (x_high - x_low) * (WIDTH - LEFT - RIGHT);
-        let floor = self.height - BOTTOM;
-        let share = |y: f64| match self.logarithmic {
-            true => (y.max(y_low) / y_low).log10() / (y_high / y_low).log10(),
-            false => y / y_high,
-        };
-        let y_of = |y: f64| floor - share(y) * (floor - TOP);
-
-        let mut svg = format!("<svg viewBox='0 0 {WIDTH} {}' role='img'>", self.height);
-        for step in &steps {
-            let y = y_of(*step);
+        let plot = self.plot();
+        let mut svg =
+            format!("<svg class='{}' viewBox='0 0 {WIDTH} {}' role='img'>\n", self.class, self.height);
+        self.draw_axes(&plot, &mut svg);
+        self.lines.iter().for_each(|line| draw_line(line, &plot, &mut svg));
+        for (x, y, words) in &self.callouts {
+            let (x, y) = (plot.x(*x), plot.y(*y));
+            add(&mut svg, format!("<circle class='{}' cx='{x:.1}' cy='{y:.1}' r='4'/>", self.lines[0].class));
+            // Above the line as it rises; near the left edge below it, where there is room.
+            let is_left = x < LEFT + CALLOUT_ROOM;
+            let place = if is_left { ("start", x + 10.0, y + 16.0) } else { ("end", x - 8.0, y - 8.0) };
+            add(&mut svg, text(place.0, place.1, place.2.max(TOP + 4.0), words));
+        }
+        let width = (WIDTH - LEFT - RIGHT) / self.hovers.len().max(1) as f64;
+        for (x, words) in &self.hovers {
+            let left = plot.x(*x) - width / 2.0;
+            let size = format!("width='{width:.1}' height='{:.1}'", plot.floor - TOP);
+            let title = escape(words);
             add(
                 &mut svg,
-                format!("<line class='grid' x1='{LEFT}' x2='{}' y1='{y:.1}' y2='{y:.1}'/>", WIDTH - RIGHT),
+                format!("<rect class='hover' x='{left:.1}' y='{TOP}' {size}><title>{title}</title></rect>"),
             );
-            add(&mut svg, text("end", LEFT - 8.0, y + 4.0, &short(*step)));
+        }
+        self.legend() + &svg + "</svg>\n"
+    }
+
+    fn plot(&self) -> Plot {
+        let points = || self.lines.iter().flat_map(|line| &line.points);
+        let xs = points().map(|p| p.0).chain(self.marks.iter().map(|m| m.0));
+        let (x_low, x_high) = xs.fold((f64::MAX, f64::MIN), |(a, b), x| (a.min(x), b.max(x)));
+        let (x_low, x_high) = if x_high > x_low { (x_low, x_high) } else { (x_low, x_low + 1.0) };
+        let most = points().map(|p| p.1).fold(0.0, f64::max);
+        let least = points().map(|p| p.1).filter(|y| *y > 0.0).fold(most, f64::min);
+        let steps = if self.logarithmic { decades(least, most) } else { round_steps(most) };
+        Plot { x_low, x_high, steps, logarithmic: self.logarithmic, floor: self.height - BOTTOM }
+    }
+
+    fn draw_axes(&self, plot: &Plot, svg: &mut String) {
+        let right = WIDTH - RIGHT;
+        for step in &plot.steps {
+            let y = plot.y(*step);
+            add(svg, format!("<line class='grid' x1='{LEFT}' x2='{right}' y1='{y:.1}' y2='{y:.1}'/>"));
+            add(svg, text("end", LEFT - 10.0, y + 4.0, &short(*step)));
         }
         for (x, label) in &self.marks {
-            let x = x_of(*x);
-            add(&mut svg, format!("<line class='grid' x1='{x:.1}' x2='{x:.1}' y1='{TOP}' y2='{floor}'/>"));
-            add(&mut svg, text("middle", x, floor + 18.0, label));
+            let (x, floor) = (plot.x(*x), plot.floor);
+            add(
+                svg,
+                format!("<line class='tick' x1='{x:.1}' x2='{x:.1}' y1='{floor}' y2='{}'/>", floor + 5.0),
+            );
+            add(svg, text("middle", x, floor + 20.0, label));
         }
-        for line in &self.lines {
-            let place = |&(x, y): &(f64, f64)| format!("{:.1},{:.1}", x_of(x), y_of(y));
-            let path: Vec<String> = line.points.iter().map(place).collect();
-            let (Some(first), Some(last)) = (line.points.first(), line.points.last()) else { continue };
-            if line.filled {
-                let (from, to) = (x_of(first.0), x_of(last.0));
-                let corners = format!("{from:.1},{floor} {} {to:.1},{floor}", path.join(" "));
-                add(&mut svg, format!("<polygon class='{} fill' points='{corners}'/>", line.class));
-            }
-            add(&mut svg, format!("<polyline class='{}' points='{}'/>", line.class, path.join(" ")));
-        }
-        add(&mut svg, "</svg>".into());
-        self.legend() + &svg
     }
 
     fn legend(&self) -> String {
-        let entry =
-            |line: &Line| format!("<span class='{}'>&#9632;</span> {} ", line.class, escape(line.name));
-        format!(
-            "<p class='legend'>{} <em>{}</em></p>",
-            self.lines.iter().map(entry).collect::<String>(),
-            self.unit
-        )
+        let entry = |line: &Line| format!("<span><i class='{}'></i>{}</span>", line.class, escape(line.name));
+        let entries: String = self.lines.iter().map(entry).collect();
+        format!("<p class='legend'>{entries}<em>{}</em></p>", self.unit)
     }
 }
 
-/// Horizontal bars: name, value, and what stands behind the bar.
-pub fn bars(rows: &[(String, f64, String)]) -> String {
+fn draw_line(line: &Line, plot: &Plot, svg: &mut String) {
+    let place = |&(x, y): &(f64, f64)| format!("{:.1},{:.1}", plot.x(x), plot.y(y));
+    let path: Vec<String> = line.points.iter().map(place).collect();
+    let (Some(first), Some(last)) = (line.points.first(), line.points.last()) else { return };
+    if line.filled {
+        let (from, to, floor) = (plot.x(first.0), plot.x(last.0), plot.floor);
+        let corners = format!("{from:.1},{floor} {} {to:.1},{floor}", path.join(" "));
+        add(svg, format!("<polygon class='{} fill' points='{corners}'/>", line.class));
+    }
+    add(svg, format!("<polyline class='{}' points='{}'/>", line.class, path.join(" ")));
+}
+
+/// Horizontal bars: name, value, and what stands behind the bar. `class` is for the whole.
+pub fn bars(class: &str, rows: &[(String, f64, String)]) -> String {
     let most = rows.iter().map(|row| row.1).fold(f64::MIN_POSITIVE, f64::max);
-    let (pitch, name_width, note_width) = (26.0, 170.0, 270.0);
-    let mut svg = format!("<svg viewBox='0 0 {WIDTH} {}' role='img'>", rows.len() as f64 * pitch + 4.0);
+    let (pitch, name_width, note_width) = (30.0, 170.0, 270.0);
+    let height = rows.len() as f64 * pitch + 4.0;
+    let mut svg = format!("<svg class='{class}' viewBox='0 0 {WIDTH} {height}' role='img'>\n");
     for (index, (name, value, note)) in rows.iter().enumerate() {
         let y = index as f64 * pitch + 4.0;
         let width = value / most * (WIDTH - name_width - note_width);
-        add(&mut svg, text("end", name_width - 8.0, y + 15.0, name));
-        add(&mut svg, format!("<rect x='{name_width}' y='{y}' width='{width:.1}' height='20' rx='2'/>"));
-        add(&mut svg, text("start", name_width + width + 8.0, y + 15.0, note));
+        add(&mut svg, text("end", name_width - 10.0, y + 16.0, name));
+        add(&mut svg, format!("<rect x='{name_width}' y='{y}' width='{width:.1}' height='22' rx='3'/>"));
+        add(&mut svg, text("start", name_width + width + 10.0, y + 16.0, note));
     }
-    svg + "</svg>"
+    svg + "</svg>\n"
 }
 
 fn add(out: &mut String, part: String) {

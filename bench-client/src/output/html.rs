@@ -1,67 +1,70 @@
-//! The result as one page: figures, latency curve, timeline, nodes. It needs nothing outside itself, and
-//! carries the whole report as JSON (`#report`) for whoever wants the numbers.
+//! The result as one page: figures, latency curve, timeline, nodes. It needs nothing outside itself, no script
+//! either, follows the reader's choice of light or dark, and carries the whole report as JSON (`#report`) for
+//! whoever wants the numbers.
 
 use crate::output::chart::{Chart, Line, bars, escape};
-use crate::report::{Report, RunReport};
+use crate::report::{Percentiles, Point, Repeats, Report, Row, RunReport};
 use crate::text::{count, milliseconds};
 
-const STYLE: &str = "
-body{font:15px/1.45 system-ui,sans-serif;color:#1c2733;background:#f4f6f8;margin:0}
-main{max-width:920px;margin:0 auto;padding:24px}
-section{background:#fff;border-radius:8px;padding:16px 24px;margin:16px 0;box-shadow:0 1px 3px #0002}
-h1{font-size:22px;margin:0}h2{font-size:18px;margin:4px 0 12px}h3{font-size:14px;margin:20px 0 0;color:#51606f}
-.facts,.legend{color:#51606f;margin:4px 0;font-size:13px}
-.cards{display:flex;flex-wrap:wrap;gap:10px}
-.card{background:#eef2f6;border-radius:6px;padding:8px 14px;min-width:96px}
-.card b{display:block;font-size:21px}.card span{font-size:12px;color:#51606f}
-.bad{background:#fdecea;color:#a12318}.warn{background:#fff4d6;padding:8px 14px;border-radius:6px;margin:10px 0}
-svg{width:100%;height:auto}svg text{font-size:12px;fill:#51606f}.grid{stroke:#dfe5ea;stroke-width:1}
-polyline{fill:none;stroke-width:2}rect{fill:#2f7ed8}.legend em{float:right}
-.main{stroke:#2f7ed8;color:#2f7ed8}.second{stroke:#e08a1e;color:#e08a1e}.third{stroke:#9aa7b3;color:#9aa7b3}
-.alarm{stroke:#d03b2d;color:#d03b2d}.fill{stroke:none}.main.fill{fill:#2f7ed833}.alarm.fill{fill:#d03b2d33}
-";
+const STYLE: &str = include_str!("page.css");
 
 /// Percentiles that get a mark on the axis.
 const MARKS: [f64; 8] = [0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999, 99.9999];
-
 /// A curve whose longest latency is this many times its median is drawn on a logarithmic axis.
 const LOGARITHMIC_FROM: f64 = 30.0;
 
 /// The page.
 pub fn render(report: &Report) -> String {
-    let runs: String = report.runs.iter().map(|run| section(run, report.load.rate.is_some())).collect();
+    let open_loop = report.load.rate.is_some();
+    let runs: String = report.repeats().iter().map(|repeats| section(repeats, open_loop)).collect();
     // `</` would end the script element early.
     let json = serde_json::to_string(report).unwrap_or_default().replace("</", "<\\/");
     format!(
-        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'><title>{title}</title><style>{STYLE}</style>\
-         </head><body><main><h1>{title}</h1>{facts}{runs}</main>\
-         <script type='application/json' id='report'>{json}</script></body></html>\n",
-        title = escape(&format!("{} at {}", report.server, report.target)),
+        "<!doctype html>\n<html lang='en'><head><meta charset='utf-8'>\
+         <meta name='viewport' content='width=device-width'><title>{server} at {target}</title>\
+         <style>{STYLE}</style></head>\n<body><main><header><h1>{server} <small>at {target}</small></h1>{facts}\
+         </header>\n{runs}{origin}</main>\n<script type='application/json' id='report'>{json}</script></body></html>\n",
+        server = escape(&report.server),
+        target = escape(&report.target),
         facts = facts(report),
+        origin = origin(report),
     )
 }
 
+/// What was asked, and how hard.
 fn facts(report: &Report) -> String {
-    let (load, machine) = (&report.load, &report.machine);
-    let pressure =
-        load.rate.map_or("closed loop".into(), |rate| format!("open loop, {}/s", count(rate as u64)));
-    let lines = [
-        format!("{} · workload {}: {}", report.date, report.workload.0, report.workload.1),
-        format!(
-            "{pressure} · {} threads, {} connections, pipeline {}",
-            load.threads, load.connections, load.pipeline
-        ),
-        format!(
-            "{} × {} · Linux {} · governor {} · {}",
-            machine.cpus, machine.cpu, machine.kernel, machine.governor, machine.bench
-        ),
-        format!("ringmaster-bench {}", report.command_line),
+    let load = &report.load;
+    let plural = |number: usize, what: &str| format!("{number} {what}{}", if number == 1 { "" } else { "s" });
+    let chips = [
+        load.rate.map_or("closed loop".into(), |rate| format!("open loop, {}/s", count(rate as u64))),
+        plural(load.threads, "thread"),
+        plural(load.connections, "connection"),
+        format!("pipeline {}", load.pipeline),
     ];
-    lines.iter().map(|line| format!("<p class='facts'>{}</p>", escape(line))).collect()
+    let chips: String = chips.iter().map(|chip| format!("<span>{chip}</span>")).collect();
+    let (name, about) = &report.workload;
+    format!("<p>{}: {}</p><p class='chips'>{chips}</p>", escape(name), escape(about))
 }
 
-fn section(run: &RunReport, open_loop: bool) -> String {
-    let mut out = format!("<section><h2>{}</h2>{}", escape(&run.label), cards(run));
+/// Where and how the result came to be, so that it can be had again.
+fn origin(report: &Report) -> String {
+    let machine = &report.machine;
+    let lines = [
+        format!("ringmaster-bench {}", report.command_line),
+        format!(
+            "{} · {} × {} · Linux {} · governor {} · {}",
+            report.date, machine.cpus, machine.cpu, machine.kernel, machine.governor, machine.bench
+        ),
+    ];
+    let lines: String = lines.iter().map(|line| format!("<p>{}</p>", escape(line))).collect();
+    format!("<footer>{lines}</footer>")
+}
+
+fn section(repeats: &Repeats<'_>, open_loop: bool) -> String {
+    let run = repeats.shown();
+    let mut out = format!("<section class='run'><h2>{}</h2>", escape(&run.label));
+    out.extend(repeats.spread().map(|spread| format!("<p class='note'>{}</p>", escape(&spread))));
+    out += &cards(run);
     for warning in &run.generator.warnings {
         out += &format!("<p class='warn'>The generator was a bottleneck: {}</p>", escape(warning));
     }
@@ -72,38 +75,51 @@ fn section(run: &RunReport, open_loop: bool) -> String {
         out += &throughput_line(run);
         out += &latency_line(run);
     }
+    out += &ranges(run);
+    if run.commands.len() > 1 {
+        out += "<h3>Commands</h3>";
+        out += &table(&run.commands);
+    }
     if !run.nodes.is_empty() {
         out += "<h3>Nodes</h3>";
         out += &node_bars(run);
     }
-    out + &ranges(run) + "</section>"
+    out + "</section>\n"
 }
 
 fn cards(run: &RunReport) -> String {
-    let ms = |value: f64| milliseconds((value * 1e6) as u64) + " ms";
     let latency = &run.latency;
+    // A figure, its name, and whether it is good news or bad, where that can be said.
     let mut cards = vec![
-        ("requests/s", count(run.throughput as u64), false),
-        ("p50", ms(latency.p50), false),
-        ("p99", ms(latency.p99), false),
-        ("p99.9", ms(latency.p999), false),
-        ("max", ms(latency.max), false),
-        ("failed", count(run.counts.failed()), run.counts.failed() > 0),
+        ("requests/s", count(run.throughput as u64), None),
+        ("p50", time(latency.p50), None),
+        ("p99", time(latency.p99), None),
+        ("p99.9", time(latency.p999), None),
+        ("max", time(latency.max), None),
+        ("failed", count(run.counts.failed()), Some(run.counts.failed() == 0)),
     ];
     if run.counts.dropped > 0 {
-        cards.push(("dropped unsent", count(run.counts.dropped), true));
+        cards.push(("dropped unsent", count(run.counts.dropped), Some(false)));
     }
     if let Some(found) = &run.verify {
-        cards.push(("lost acknowledged writes", count(found.lost), found.lost > 0));
-        cards.push(("lost after WAIT", count(found.lost_waited), found.lost_waited > 0));
-        cards.push(("stale reads", count(found.stale), found.stale > 0));
-        cards.push(("corrupt values", count(found.corrupt), found.corrupt > 0));
+        let zero_is_good = |name, number| (name, count(number), Some(number == 0));
+        cards.push(("acknowledged writes", count(found.acknowledged), None));
+        cards.push(zero_is_good("of these lost", found.lost));
+        cards.push(("confirmed by WAIT", count(found.waited), None));
+        cards.push(zero_is_good("of those lost", found.lost_waited));
+        cards.push(zero_is_good("stale reads", found.stale));
+        cards.push(zero_is_good("corrupt values", found.corrupt));
     }
-    let card = |(name, value, bad): (&str, String, bool)| {
-        let class = if bad { "card bad" } else { "card" };
-        format!("<div class='{class}'><b>{value}</b><span>{name}</span></div>")
+    let card = |(name, value, good): (&str, String, Option<bool>)| {
+        let class = good.map_or("", |good| if good { " good" } else { " bad" });
+        format!("<div class='card{class}'><b>{value}</b><span>{name}</span></div>")
     };
     format!("<div class='cards'>{}</div>", cards.into_iter().map(card).collect::<String>())
+}
+
+/// A latency in milliseconds, or when it is long in seconds.
+fn time(ms: f64) -> String {
+    if ms < 10_000.0 { milliseconds((ms * 1e6) as u64) + " ms" } else { format!("{:.1} s", ms / 1e3) }
 }
 
 /// Each nine of the percentile takes the same room, as HdrHistogram's plots do.
@@ -113,11 +129,8 @@ fn percentile_x(percentile: f64) -> f64 {
 
 fn latency_curve(run: &RunReport, open_loop: bool) -> String {
     let points = |curve: &[(f64, f64)]| -> Vec<(f64, f64)> {
-        let mut points: Vec<(f64, f64)> = curve
-            .iter()
-            .filter(|(p, _)| *p < 100.0)
-            .map(|(p, latency)| (percentile_x(*p), *latency))
-            .collect();
+        let below = curve.iter().filter(|(percentile, _)| *percentile < 100.0);
+        let mut points: Vec<_> = below.map(|(p, latency)| (percentile_x(*p), *latency)).collect();
         // 100% has no place on this axis: the longest stands at the end.
         if let (Some((x, _)), Some((_, longest))) = (points.last().copied(), curve.last()) {
             points.push((x, *longest));
@@ -127,69 +140,111 @@ fn latency_curve(run: &RunReport, open_loop: bool) -> String {
     let name = if open_loop { "from the intended time" } else { "from sending" };
     let felt = points(&run.latency.curve);
     let end = felt.last().map_or(1.0, |p| p.0);
-    let mut lines = vec![Line { name, class: "main", points: felt, filled: false }];
+    let mut lines = vec![Line { name, class: "main", points: felt, filled: true }];
     if let Some(service) = &run.service {
-        lines.push(Line {
-            name: "service time",
-            class: "second",
-            points: points(&service.curve),
-            filled: false,
-        });
+        let points = points(&service.curve);
+        lines.push(Line { name: "service time", class: "second", points, filled: false });
     }
     let marks = MARKS.iter().map(|p| (percentile_x(*p), format!("{p}%"))).filter(|(x, _)| *x <= end + 0.05);
+    let latency = &run.latency;
+    let known = [(50.0, latency.p50), (90.0, latency.p90), (99.0, latency.p99), (99.9, latency.p999)];
+    let callout = |(p, ms): (f64, f64)| (percentile_x(p), ms, time(ms));
     let logarithmic = run.latency.max > LOGARITHMIC_FROM * run.latency.p50;
-    let unit = if logarithmic { "milliseconds, logarithmic" } else { "milliseconds" };
-    Chart { height: 280.0, unit, marks: marks.collect(), logarithmic, lines }.render()
-}
-
-fn second_marks(run: &RunReport) -> Vec<(f64, String)> {
-    let (Some(first), Some(last)) = (run.timeline.first(), run.timeline.last()) else { return Vec::new() };
-    let step = (last.second - first.second).div_ceil(10).max(1);
-    (first.second..=last.second).step_by(step).map(|s| (s as f64, format!("{s} s"))).collect()
-}
-
-fn throughput_line(run: &RunReport) -> String {
-    let series = |of: fn(&crate::report::Point) -> u64| {
-        run.timeline.iter().map(|p| (p.second as f64, of(p) as f64)).collect::<Vec<_>>()
-    };
-    let mut lines =
-        vec![Line { name: "answered", class: "main", points: series(|p| p.answered), filled: true }];
-    if run.counts.failed() + run.counts.dropped > 0 {
-        let points = series(|p| p.failed + p.dropped);
-        lines.push(Line { name: "failed or dropped", class: "alarm", points, filled: true });
-    }
     Chart {
-        height: 190.0,
-        unit: "requests in the second",
-        marks: second_marks(run),
-        logarithmic: false,
+        class: "curve",
+        height: 300.0,
+        unit: if logarithmic { "milliseconds, logarithmic" } else { "milliseconds" },
+        marks: marks.collect(),
+        logarithmic,
         lines,
+        callouts: known.into_iter().map(callout).filter(|(x, ..)| *x <= end).collect(),
+        hovers: Vec::new(),
     }
     .render()
 }
 
-fn latency_line(run: &RunReport) -> String {
-    let series = |of: fn(&crate::report::Point) -> f64| {
-        run.timeline.iter().map(|p| (p.second as f64, of(p))).collect::<Vec<_>>()
+/// A chart over the seconds of a run, each of which tells all about itself under the pointer.
+fn timeline<'a>(run: &RunReport, class: &'a str, unit: &'a str, lines: Vec<Line<'a>>) -> String {
+    let last = run.timeline.len().saturating_sub(1);
+    let step = last.div_ceil(10).max(1);
+    let mark = |p: &Point| (p.second as f64, format!("{} s", p.second));
+    let hover = |p: &Point| {
+        let ms = |value: f64| milliseconds((value * 1e6) as u64);
+        let words = format!(
+            "second {}: {} answered, {} failed, {} dropped, {} redirected; p50 {}, p99 {}, max {} ms",
+            p.second,
+            count(p.answered),
+            count(p.failed),
+            count(p.dropped),
+            count(p.redirected),
+            ms(p.p50),
+            ms(p.p99),
+            ms(p.max)
+        );
+        (p.second as f64, words)
     };
+    Chart {
+        class,
+        height: 190.0,
+        unit,
+        marks: run.timeline.iter().step_by(step).map(mark).collect(),
+        logarithmic: false,
+        lines,
+        callouts: Vec::new(),
+        hovers: run.timeline.iter().map(hover).collect(),
+    }
+    .render()
+}
+
+fn series(run: &RunReport, of: fn(&Point) -> f64) -> Vec<(f64, f64)> {
+    run.timeline.iter().map(|p| (p.second as f64, of(p))).collect()
+}
+
+fn throughput_line(run: &RunReport) -> String {
+    let points = series(run, |p| p.answered as f64);
+    let mut lines = vec![Line { name: "answered", class: "main", points, filled: true }];
+    if run.counts.failed() + run.counts.dropped > 0 {
+        let points = series(run, |p| (p.failed + p.dropped) as f64);
+        lines.push(Line { name: "failed or dropped", class: "alarm", points, filled: true });
+    }
+    timeline(run, "answered", "requests in the second", lines)
+}
+
+fn latency_line(run: &RunReport) -> String {
+    let line = |name, class, of| Line { name, class, points: series(run, of), filled: false };
     let lines = vec![
-        Line { name: "p50", class: "main", points: series(|p| p.p50), filled: false },
-        Line { name: "p99", class: "second", points: series(|p| p.p99), filled: false },
-        Line { name: "max", class: "third", points: series(|p| p.max), filled: false },
+        line("max", "third", |p| p.max),
+        line("p99", "second", |p| p.p99),
+        line("p50", "main", |p| p.p50),
     ];
-    Chart { height: 190.0, unit: "milliseconds", marks: second_marks(run), logarithmic: false, lines }
-        .render()
+    timeline(run, "latency", "milliseconds", lines)
+}
+
+/// Percentiles, a row for each command.
+fn table(rows: &[Row]) -> String {
+    let cells = |p: &Percentiles| {
+        let values = [p.mean, p.p50, p.p90, p.p99, p.p999, p.p9999, p.max];
+        let cell = |value: f64| format!("<td>{}</td>", milliseconds((value * 1e6) as u64));
+        values.map(cell).concat()
+    };
+    let row = |row: &Row| {
+        let (label, rate) = (escape(&row.label), count(row.throughput as u64));
+        format!("<tr><th>{label}</th><td>{rate}</td>{}</tr>", cells(&row.latency))
+    };
+    let names = ["ms", "requests/s", "mean", "p50", "p90", "p99", "p99.9", "p99.99", "max"];
+    let head = names.map(|name| format!("<th>{name}</th>")).concat();
+    format!("<table><tr>{head}</tr>{}</table>", rows.iter().map(row).collect::<String>())
 }
 
 fn node_bars(run: &RunReport) -> String {
-    let row = |row: &crate::report::Row| {
+    let row = |row: &Row| {
         let p99 = milliseconds((row.latency.p99 * 1e6) as u64);
         let failed = row.counts.failed();
         let failures = if failed > 0 { format!(", {} failed", count(failed)) } else { String::new() };
         let note = format!("{}/s, p99 {p99} ms{failures}", count(row.throughput as u64));
         (row.label.clone(), row.throughput, note)
     };
-    bars(&run.nodes.iter().map(row).collect::<Vec<_>>())
+    bars("nodes", &run.nodes.iter().map(row).collect::<Vec<_>>())
 }
 
 fn ranges(run: &RunReport) -> String {
@@ -199,10 +254,11 @@ fn ranges(run: &RunReport) -> String {
     }
     let rows = away.iter().map(|range| {
         let name = format!("slots {}-{}", range.slots.0, range.slots.1);
-        let note = format!("{:.0} ms, {} failures", range.unavailable_ms, count(range.failed));
+        let note = format!("{:.0} ms, {} failed or had to wait", range.unavailable_ms, count(range.failed));
         (name, range.unavailable_ms, note)
     });
-    format!("<h3>Longest time without a success, by slots</h3>{}", bars(&rows.collect::<Vec<_>>()))
+    let bars = bars("away", &rows.collect::<Vec<_>>());
+    format!("<h3>Longest time without a success, by slots</h3>{bars}")
 }
 
 #[cfg(test)]

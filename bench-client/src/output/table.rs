@@ -162,7 +162,7 @@ fn ranges(run: &RunReport) -> String {
     let mut out = String::new();
     for range in run.ranges.iter().filter(|range| range.failed > 0) {
         out.push_str(&format!(
-            "slots {}-{} ({}): {} failures, longest time without a success {:.0} ms\n",
+            "slots {}-{} ({}): {} failed or had to wait, longest time without a success {:.0} ms\n",
             range.slots.0,
             range.slots.1,
             range.node,
