@@ -271,6 +271,21 @@ impl Parser {
     }
 }
 
+/// The word behind the name of the request that `bytes` begin with, most likely its key: a cheap look for whoever
+/// wants to load what the request will need. `None` when it is not all there, or not written as an array.
+pub fn peek_key(bytes: &[u8]) -> Option<&[u8]> {
+    let (count, name) = header_number(bytes, 1).filter(|_| bytes[0] == b'*')?;
+    let word = |at: usize| {
+        let line = bytes.get(at..).filter(|line| line.first() == Some(&b'$'))?;
+        let (length, header) = header_number(line, 1)?;
+        let start = at + header;
+        bytes.get(start..start.checked_add(usize::try_from(length?).ok()?)?)
+    };
+    count.filter(|count| *count > 1)?;
+    let header = header_number(bytes.get(name..)?, 1)?.1;
+    word(name + header + word(name)?.len() + 2)
+}
+
 /// The number on a header line, from byte `from` to its `\r\n`, and where the next line starts; the number
 /// is `None` when it is not one. `None` when the line's end is not there yet.
 #[inline]
@@ -321,6 +336,21 @@ mod tests {
             }
         }
         (found, None)
+    }
+
+    #[test]
+    fn the_key_is_seen_ahead() {
+        let request = b"*3\r\n$3\r\nSET\r\n$3\r\nkey\r\n$1\r\nv\r\n*1\r\n";
+        assert_eq!(peek_key(request), Some(&b"key"[..]));
+        // Up to here the key is not there yet.
+        (0..20).for_each(|end| assert_eq!(peek_key(&request[..end]), None, "{end}"));
+        assert_eq!(peek_key(&request[..20]), Some(&b"key"[..]));
+        for none in [&b"*1\r\n$4\r\nPING\r\n"[..], b"GET key\r\n", b"*2\r\n$-1\r\n$1\r\nk", b"*2\r\n\r\n\r\n"]
+        {
+            assert_eq!(peek_key(none), None);
+        }
+        let huge = format!("*2\r\n${}\r\nGET\r\n$1\r\nk\r\n", i64::MAX);
+        assert_eq!(peek_key(huge.as_bytes()), None);
     }
 
     #[test]

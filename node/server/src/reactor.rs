@@ -6,13 +6,16 @@
 //! on an event descriptor through glommio, so that an idle core costs no CPU.
 
 use std::cell::RefCell;
+use std::iter;
 use std::rc::Rc;
 use std::time::Duration;
+
+use smallvec::SmallVec;
 
 use crate::aof::Gate;
 use crate::client::{Client, Closing, Role};
 use crate::clock::{self, Moment};
-use crate::core::Core;
+use crate::core::{Core, foresight};
 use crate::executor::{self, Parking};
 use crate::listener::Listeners;
 use crate::log::warning;
@@ -34,6 +37,9 @@ pub struct Reactor {
     /// Sends that were submitted and are not done: their peers are slow.
     slow_sends: usize,
 }
+
+/// Completions handled together.
+type Batch = SmallVec<[Completion; foresight::KEYS]>;
 
 /// What a round brought.
 enum Round {
@@ -87,9 +93,18 @@ impl Reactor {
         core.now_ms = clock::unix_ms();
         core.follow_users();
         let mut events = 0;
-        while let Some(completion) = self.ring.next() {
-            events += usize::from(!matches!(completion.token.op, Op::Wake | Op::WakeSent));
-            self.handle(&mut core, &completion);
+        loop {
+            let batch: Batch = iter::from_fn(|| self.ring.next()).take(foresight::KEYS).collect();
+            if batch.len() > 1 {
+                core.foresee(batch.iter().map(|completion| self.ring.bytes(completion)));
+            }
+            for completion in &batch {
+                events += usize::from(!matches!(completion.token.op, Op::Wake | Op::WakeSent));
+                self.handle(&mut core, completion);
+            }
+            if batch.len() < foresight::KEYS {
+                break;
+            }
         }
         let messages = core.take_messages();
         core.go_on_with_script();

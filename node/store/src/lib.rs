@@ -10,6 +10,7 @@
 pub mod entry;
 pub mod hash;
 pub mod keyspace;
+mod prefetch;
 pub mod slab;
 pub mod table;
 pub mod types;

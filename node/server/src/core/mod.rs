@@ -7,6 +7,7 @@ pub mod access;
 pub mod blocking;
 pub mod clients;
 pub mod eviction;
+pub mod foresight;
 pub mod handover;
 pub mod latency;
 pub mod loading;

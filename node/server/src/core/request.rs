@@ -3,9 +3,7 @@
 //! Bytes are parsed where the kernel put them while requests are whole; the rest goes to the client's
 //! `input`. A client that must wait (blocked, paused, closing) keeps its further requests there.
 //!
-//! A pipeline's keys lie anywhere in memory, and one cache miss after the other would cost more than the
-//! commands themselves. So some requests are read ahead of those that run: the table cells, then the
-//! entries, of all their keys are asked for at once.
+//! Some requests of a pipeline are read ahead of those that run, to fetch what they need (`foresight`).
 
 use base::Slot;
 use commands::Args;
@@ -16,11 +14,12 @@ use smallvec::SmallVec;
 use crate::client::{Client, Closing, Input, Next, Role, Secure};
 use crate::core::Core;
 use crate::core::access::Access;
+use crate::core::foresight;
 use crate::log::verbose;
 use crate::route::{self, Keys};
 
 /// Most requests read ahead.
-const READ_AHEAD: usize = 16;
+const READ_AHEAD: usize = foresight::KEYS;
 
 /// Arguments of nearly all requests fit without an allocation.
 type Words<'a> = SmallVec<[&'a [u8]; 6]>;
@@ -143,14 +142,20 @@ impl Core {
     /// Runs parsed requests of `data` in order. `Some` when the client has to wait: where the first request that
     /// did not run begins.
     fn run_ahead(&mut self, client: &mut Client, data: &[u8], requests: &[Ahead]) -> Option<usize> {
-        let words: SmallVec<[Words<'_>; READ_AHEAD]> =
-            requests.iter().map(|r| r.parser.args(&data[r.start..r.end]).collect()).collect();
-        let args = |i: usize| Args::from_parser(&words[i], &requests[i].parser);
+        // The words of all requests, one after the other, and where each request's end.
+        let mut words: SmallVec<[&[u8]; 4 * READ_AHEAD]> = SmallVec::new();
+        let mut ends = [0; READ_AHEAD];
+        for (request, end) in requests.iter().zip(&mut ends) {
+            words.extend(request.parser.args(&data[request.start..request.end]));
+            *end = words.len();
+        }
+        let args = |i: usize| {
+            let start = if i == 0 { 0 } else { ends[i - 1] };
+            Args::from_parser(&words[start..ends[i]], &requests[i].parser)
+        };
         let read: SmallVec<[Read; READ_AHEAD]> = (0..requests.len()).map(|i| read_row(&args(i))).collect();
         if requests.len() > 1 {
-            self.fetch_ahead(
-                read.iter().enumerate().filter_map(|(i, read)| key_of(read.as_ref()?, &args(i))),
-            );
+            self.fetch(read.iter().enumerate().filter_map(|(i, read)| key_of(read.as_ref()?, &args(i))));
         }
         for (i, read) in read.into_iter().enumerate() {
             if !client.may_run() {
@@ -164,13 +169,6 @@ impl Core {
             }
         }
         None
-    }
-
-    /// Asks for the memory in which these keys lie.
-    fn fetch_ahead<'a>(&self, keys: impl Iterator<Item = (Slot, &'a [u8])>) {
-        let cells: SmallVec<[_; READ_AHEAD]> =
-            keys.map(|(slot, key)| self.keys.prefetch(slot, key)).collect();
-        cells.into_iter().for_each(|key| self.keys.prefetch_entry(key));
     }
 
     /// Runs the whole requests that the client's input holds.

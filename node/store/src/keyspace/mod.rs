@@ -30,6 +30,7 @@ pub use slot_table::SlotTable;
 
 use crate::entry::{Entry, EntryRef};
 use crate::hash::key_hash;
+use crate::prefetch;
 use crate::table::Lookup;
 use crate::value::Value;
 use expire::Sweep;
@@ -123,8 +124,15 @@ impl Keyspace {
         cells + SLOT_COUNT * (mem::size_of::<SlotTable>() + mem::size_of::<u64>())
     }
 
-    /// First of two steps that overlap the cache misses of a batch of commands: call it with each key, then
-    /// [`Keyspace::prefetch_entry`] with each result, then carry the commands out.
+    /// First of three steps that overlap the cache misses of a batch of commands: call it with each slot, then
+    /// [`Keyspace::prefetch`] with each key, [`Keyspace::prefetch_entry`] with each result, then carry the commands
+    /// out.
+    #[inline]
+    pub fn prefetch_slot(&self, slot: Slot) {
+        prefetch::read(&self.slots[slot.index()]);
+    }
+
+    /// Second step, see [`Keyspace::prefetch_slot`].
     #[inline]
     pub fn prefetch(&self, slot: Slot, key: &[u8]) -> Prefetched {
         let hash = key_hash(key);
@@ -132,7 +140,7 @@ impl Keyspace {
         Prefetched { slot, hash }
     }
 
-    /// Second step of [`Keyspace::prefetch`].
+    /// Third step, see [`Keyspace::prefetch_slot`].
     #[inline]
     pub fn prefetch_entry(&self, key: Prefetched) {
         self.slots[key.slot.index()].table.prefetch_item(key.hash);

@@ -13,7 +13,6 @@
 
 mod directory;
 mod handle;
-mod prefetch;
 mod scan;
 mod segment;
 #[cfg(test)]
@@ -28,6 +27,7 @@ pub use handle::{Lookup, Ref, RefMut, Vacancy};
 pub use scan::{CURSOR_BITS, Cursor, walk_place};
 
 use crate::hash::key_hash;
+use crate::prefetch;
 use directory::{Directory, Place};
 use segment::Segment;
 use word::{Tag, Word};
