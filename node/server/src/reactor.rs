@@ -39,7 +39,7 @@ pub struct Reactor {
 }
 
 /// Completions handled together.
-type Batch = SmallVec<[Completion; foresight::KEYS]>;
+type Batch = SmallVec<[Completion; foresight::REQUESTS]>;
 
 /// What a round brought.
 enum Round {
@@ -94,7 +94,7 @@ impl Reactor {
         core.follow_users();
         let mut events = 0;
         loop {
-            let batch: Batch = iter::from_fn(|| self.ring.next()).take(foresight::KEYS).collect();
+            let batch: Batch = iter::from_fn(|| self.ring.next()).take(foresight::REQUESTS).collect();
             if batch.len() > 1 {
                 core.foresee(batch.iter().map(|completion| self.ring.bytes(completion)));
             }
@@ -102,7 +102,7 @@ impl Reactor {
                 events += usize::from(!matches!(completion.token.op, Op::Wake | Op::WakeSent));
                 self.handle(&mut core, completion);
             }
-            if batch.len() < foresight::KEYS {
+            if batch.len() < foresight::REQUESTS {
                 break;
             }
         }

@@ -20,4 +20,5 @@ pub use entry::{EMBED_MAX, Entry, EntryRef, Kind};
 pub use keyspace::{
     EntryMut, ExpireSlice, Garbage, KeyLookup, KeyVacancy, Keyspace, Overdue, SlotSet, SlotTable,
 };
+pub use table::LoadAhead;
 pub use value::{StrRef, Type, Value};

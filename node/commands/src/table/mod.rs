@@ -149,6 +149,9 @@ pub struct Command {
     pub flags: Flags,
     /// Where its keys are.
     pub keys: &'static [KeySpec],
+    /// The argument that names an element of the collection at its first key, which is worth loading ahead; 0 when
+    /// there is none.
+    pub element: usize,
     /// ACL categories beyond those that flags imply; see [`categories`].
     pub acl: Acl,
     /// Which of its words are channels.
@@ -173,6 +176,7 @@ pub(crate) const ROW: Command = Command {
     arity: 0,
     flags: 0,
     keys: &[],
+    element: 0,
     acl: 0,
     channels: Channels::None,
     group: Group::Generic,

@@ -2,31 +2,74 @@
 //!
 //! Keys lie anywhere in memory, and one cache miss after the other would cost more than the commands themselves. But
 //! what will run soon is known: the requests of a pipeline, and those of all clients heard from in one round. So
-//! each step on the way to their keys is taken for several at once: the slots, the cells, the entries.
+//! each step on the way to what they need is taken for several at once: the slots, the cells, the entries, and in large
+//! collections the cells and the elements.
 
 use base::{Slot, key_slot};
 use cluster::Owner;
+use commands::Args;
+use commands::table::{self, Found};
 use smallvec::SmallVec;
 
 use crate::core::Core;
+use crate::route::Keys;
 
-/// Most keys fetched at once: more would only drive each other from the cache.
-pub const KEYS: usize = 16;
+/// Most requests looked ahead to at once: more would only drive each other's memory from the cache.
+pub const REQUESTS: usize = 16;
+
+/// What a request will look for.
+pub struct Need<'a> {
+    slot: Slot,
+    key: &'a [u8],
+    /// An element of the collection at the key.
+    element: Option<&'a [u8]>,
+}
+
+impl<'a> Need<'a> {
+    /// What the request `args` needs, whose row is `found` and whose keys are in `keys`.
+    #[inline]
+    pub fn of(found: Found, keys: Keys, args: &Args<'a>) -> Option<Need<'a>> {
+        let Keys::In(slot) = keys else { return None };
+        let key = table::first_key(found.command, args)?;
+        let element = match found.command.element {
+            0 => None,
+            index => args.get(index).copied(),
+        };
+        Some(Need { slot, key, element })
+    }
+}
 
 impl Core {
     /// Fetches what the first requests in these buffers will need, one buffer a client. A guess: a request of which
     /// only a part is there, or whose key is not its first argument, fetches nothing of use, and costs little.
     pub fn foresee<'a>(&self, received: impl Iterator<Item = &'a [u8]>) {
-        self.fetch(received.filter_map(|bytes| resp::peek_key(bytes).map(|key| (key_slot(key), key))));
+        self.fetch(received.filter_map(|bytes| {
+            let key = resp::peek_key(bytes)?;
+            Some(Need { slot: key_slot(key), key, element: None })
+        }));
     }
 
-    /// Asks for the memory in which these keys lie, at most [`KEYS`] of them.
-    pub fn fetch<'a>(&self, keys: impl Iterator<Item = (Slot, &'a [u8])>) {
-        let own = |slot| self.cluster.owner(slot) == Owner::Me;
-        let keys: SmallVec<[_; KEYS]> = keys.take(KEYS).filter(|(slot, _)| own(*slot)).collect();
-        keys.iter().for_each(|(slot, _)| self.keys.prefetch_slot(*slot));
-        let cells: SmallVec<[_; KEYS]> =
-            keys.iter().map(|(slot, key)| self.keys.prefetch(*slot, key)).collect();
+    /// Asks for the memory in which all this lies, at most [`REQUESTS`] of them.
+    pub fn fetch<'a>(&self, needs: impl Iterator<Item = Need<'a>>) {
+        let own = |need: &Need<'_>| self.cluster.owner(need.slot) == Owner::Me;
+        let needs: SmallVec<[_; REQUESTS]> = needs.take(REQUESTS).filter(own).collect();
+        needs.iter().for_each(|need| self.keys.prefetch_slot(need.slot));
+        let cells: SmallVec<[_; REQUESTS]> =
+            needs.iter().map(|need| self.keys.prefetch(need.slot, need.key)).collect();
         cells.into_iter().for_each(|key| self.keys.prefetch_entry(key));
+        if needs.iter().any(|need| need.element.is_some()) {
+            self.fetch_elements(&needs);
+        }
+    }
+
+    /// The same for elements of collections that are tables.
+    fn fetch_elements(&self, needs: &[Need<'_>]) {
+        let load_cells = |need: &Need<'_>| {
+            let element = need.element?;
+            let table = self.keys.get(need.slot, need.key)?.elements()?;
+            Some((table, table.load_cells(element)))
+        };
+        let cells: SmallVec<[_; REQUESTS]> = needs.iter().filter_map(load_cells).collect();
+        cells.into_iter().for_each(|(table, hash)| table.load_item(hash));
     }
 }

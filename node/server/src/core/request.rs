@@ -5,7 +5,6 @@
 //!
 //! Some requests of a pipeline are read ahead of those that run, to fetch what they need (`foresight`).
 
-use base::Slot;
 use commands::Args;
 use commands::table::Found;
 use resp::{Limits, Parsed, Parser, ProtocolError};
@@ -14,12 +13,12 @@ use smallvec::SmallVec;
 use crate::client::{Client, Closing, Input, Next, Role, Secure};
 use crate::core::Core;
 use crate::core::access::Access;
-use crate::core::foresight;
+use crate::core::foresight::{self, Need};
 use crate::log::verbose;
 use crate::route::{self, Keys};
 
 /// Most requests read ahead.
-const READ_AHEAD: usize = foresight::KEYS;
+const READ_AHEAD: usize = foresight::REQUESTS;
 
 /// Arguments of nearly all requests fit without an allocation.
 type Words<'a> = SmallVec<[&'a [u8]; 6]>;
@@ -155,7 +154,10 @@ impl Core {
         };
         let read: SmallVec<[Read; READ_AHEAD]> = (0..requests.len()).map(|i| read_row(&args(i))).collect();
         if requests.len() > 1 {
-            self.fetch(read.iter().enumerate().filter_map(|(i, read)| key_of(read.as_ref()?, &args(i))));
+            self.fetch(read.iter().enumerate().filter_map(|(i, read)| {
+                let (found, keys) = (*read)?;
+                Need::of(found, keys, &args(i))
+            }));
         }
         for (i, read) in read.into_iter().enumerate() {
             if !client.may_run() {
@@ -221,11 +223,4 @@ impl Core {
 fn read_row(args: &Args<'_>) -> Read {
     let found = Found::resolve(args).ok()?;
     Some((found, route::keys_of(found.command, args)))
-}
-
-/// The first key of a request, and its slot.
-#[inline]
-fn key_of<'a>((found, keys): &(Found, Keys), args: &Args<'a>) -> Option<(Slot, &'a [u8])> {
-    let Keys::In(slot) = keys else { return None };
-    Some((*slot, commands::table::first_key(found.command, args)?))
 }

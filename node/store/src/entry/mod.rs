@@ -20,7 +20,7 @@ use std::ptr::NonNull;
 
 use bytes::Bytes;
 
-use crate::table::{Item, Ref};
+use crate::table::{Item, LoadAhead, Ref};
 use crate::types::{Hash, List, Set, Stream, Zset};
 use crate::value::{StrRef, Type, Value};
 use layout::{COLLECTION_BYTES, Flags, Form};
@@ -372,6 +372,17 @@ impl<'a> EntryRef<'a> {
     pub fn get<K: Kind>(self) -> Option<&'a K> {
         // SAFETY: the form says that the payload is a `K`, and it is borrowed for `'a`.
         (self.raw.flags().form() == K::FORM).then(|| unsafe { self.raw.payload().as_ref() })
+    }
+
+    /// The table of a large collection's elements, to load some of them ahead.
+    #[inline]
+    pub fn elements(self) -> Option<&'a dyn LoadAhead> {
+        match self.raw.flags().form() {
+            Form::Set => self.get::<Set>()?.table(),
+            Form::Hash => self.get::<Hash>()?.table(),
+            Form::Zset => self.get::<Zset>()?.table(),
+            _ => None,
+        }
     }
 
     /// When the key expires, unix time in ms.

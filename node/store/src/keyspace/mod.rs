@@ -29,9 +29,8 @@ pub use slot_set::SlotSet;
 pub use slot_table::SlotTable;
 
 use crate::entry::{Entry, EntryRef};
-use crate::hash::key_hash;
 use crate::prefetch;
-use crate::table::Lookup;
+use crate::table::{LoadAhead, Lookup};
 use crate::value::Value;
 use expire::Sweep;
 use slot_table::{Account, Totals};
@@ -135,15 +134,13 @@ impl Keyspace {
     /// Second step, see [`Keyspace::prefetch_slot`].
     #[inline]
     pub fn prefetch(&self, slot: Slot, key: &[u8]) -> Prefetched {
-        let hash = key_hash(key);
-        self.slots[slot.index()].table.prefetch_cells(hash);
-        Prefetched { slot, hash }
+        Prefetched { slot, hash: self.slots[slot.index()].table.load_cells(key) }
     }
 
     /// Third step, see [`Keyspace::prefetch_slot`].
     #[inline]
     pub fn prefetch_entry(&self, key: Prefetched) {
-        self.slots[key.slot.index()].table.prefetch_item(key.hash);
+        self.slots[key.slot.index()].table.load_item(key.hash);
     }
 
     /// The key's entry, expired or not.

@@ -63,6 +63,32 @@ pub unsafe trait Item: Sized {
     unsafe fn from_raw(pointer: NonNull<u8>) -> Self;
 }
 
+/// What a table does to overlap the cache misses of a batch of lookups: the first step with each key, then the second
+/// with each hash that it gave, then the lookups themselves.
+pub trait LoadAhead {
+    /// Asks the CPU to load the cells that a lookup of `key` reads first; the key's hash.
+    fn load_cells(&self, key: &[u8]) -> u64;
+
+    /// Asks the CPU to load the item that a lookup of the key with this hash is likely to find. Waits for the cells.
+    fn load_item(&self, hash: u64);
+}
+
+impl<T: Item> LoadAhead for Table<T> {
+    #[inline]
+    fn load_cells(&self, key: &[u8]) -> u64 {
+        let hash = key_hash(key);
+        self.segment_of(hash).prefetch(Tag::of(hash));
+        hash
+    }
+
+    #[inline]
+    fn load_item(&self, hash: u64) {
+        if let Some(address) = self.segment_of(hash).likely(Tag::of(hash)).and_then(Word::address) {
+            (0..T::LINES).for_each(|line| prefetch::read(address.as_ptr().wrapping_add(line * CACHE_LINE)));
+        }
+    }
+}
+
 /// A hash table of [`Item`]s; an empty one allocates nothing. See the module's header.
 pub struct Table<T: Item> {
     body: Body,
@@ -109,21 +135,6 @@ impl<T: Item> Table<T> {
         match &self.body {
             Body::Single(segment) => segment.memory_bytes(),
             Body::Many(directory) => directory.memory_bytes(),
-        }
-    }
-
-    /// Asks the CPU to load the cells that a lookup of the key with this [hash](key_hash) reads first.
-    #[inline]
-    pub fn prefetch_cells(&self, hash: u64) {
-        self.segment_of(hash).prefetch(Tag::of(hash));
-    }
-
-    /// Asks the CPU to load the start of the item that a lookup of the key with this hash is likely to find.
-    /// Waits for the cells, so [`Table::prefetch_cells`] should be some time past.
-    #[inline]
-    pub fn prefetch_item(&self, hash: u64) {
-        if let Some(address) = self.segment_of(hash).likely(Tag::of(hash)).and_then(Word::address) {
-            (0..T::LINES).for_each(|line| prefetch::read(address.as_ptr().wrapping_add(line * CACHE_LINE)));
         }
     }
 

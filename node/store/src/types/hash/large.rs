@@ -40,6 +40,10 @@ pub(super) struct Large {
 }
 
 impl Large {
+    pub(super) fn table(&self) -> &Table<Field> {
+        &self.fields
+    }
+
     pub(super) fn len(&self) -> usize {
         self.fields.len()
     }

@@ -21,7 +21,7 @@ use self::large::Large;
 use self::packed::Packed;
 use super::Limits;
 use super::listpack::{Corrupt, Item, Listpack};
-use crate::table::Cursor;
+use crate::table::{Cursor, LoadAhead};
 
 /// The `now` that shows expired fields too: for dumps, copies and counts of what is stored.
 pub const ALL: u64 = 0;
@@ -87,6 +87,11 @@ impl Hash {
     /// An empty hash, of the smallest encoding.
     pub fn new() -> Hash {
         Hash(Form::Packed(Packed::new()))
+    }
+
+    /// Its table, to load fields ahead.
+    pub fn table(&self) -> Option<&dyn LoadAhead> {
+        if let Form::Large(large) = &self.0 { Some(large.table()) } else { None }
     }
 
     /// The hash in a listpack of a dump. With `expiring` it holds triplets of field, value and expiry (0:

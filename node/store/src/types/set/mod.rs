@@ -18,7 +18,7 @@ use super::blob::{self, Blob};
 use super::int::{self, IntText};
 use super::intset::IntSet;
 use super::listpack::{Corrupt, Item, Listpack, Strip};
-use crate::table::{Cursor, Lookup, Table};
+use crate::table::{Cursor, LoadAhead, Lookup, Table};
 
 /// Most integers of an intset whatever the configuration says, as in Redis: its size must fit 32 bits.
 const INTSET_ENTRIES_MAX: usize = 1 << 30;
@@ -61,6 +61,11 @@ impl Set {
     /// An empty set, of the smallest encoding.
     pub fn new() -> Set {
         Set::Ints(IntSet::new())
+    }
+
+    /// Its table, to load members ahead.
+    pub fn table(&self) -> Option<&dyn LoadAhead> {
+        if let Set::Table(table) = self { Some(&**table) } else { None }
     }
 
     /// An empty set of the encoding `listpack`.

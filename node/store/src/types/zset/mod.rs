@@ -31,7 +31,7 @@ use self::sorted::{Members, Sorted};
 use super::Limits;
 use super::int::IntText;
 use super::listpack::{Corrupt, Item, Listpack};
-use crate::table::Cursor;
+use crate::table::{Cursor, LoadAhead};
 
 /// What a member and its score may take in a listpack beside the member's text.
 const PAIR_OVERHEAD: usize = 64;
@@ -54,6 +54,11 @@ impl Zset {
     /// An empty sorted set.
     pub fn new() -> Zset {
         Zset(Form::Packed(Listpack::new()))
+    }
+
+    /// Its table, to load members ahead.
+    pub fn table(&self) -> Option<&dyn LoadAhead> {
+        if let Form::Large(sorted) = &self.0 { Some(sorted.table()) } else { None }
     }
 
     /// The sorted set that a listpack from outside is (RDB `ZSET_LISTPACK`), in the encoding `limits` ask

@@ -24,6 +24,10 @@ pub(super) struct Sorted {
 }
 
 impl Sorted {
+    pub(super) fn table(&self) -> &Table<Member> {
+        &self.table
+    }
+
     pub(super) fn len(&self) -> usize {
         self.tree.len()
     }
