@@ -21,6 +21,7 @@ const EDGES: &[(&str, &[&str])] = &[
         &["base", "resp", "aof", "store", "rdb", "commands", "acl", "cluster", "replication", "scripting"],
     ),
     ("bench-client", &["base", "resp"]),
+    ("tuning", &[]),
 ];
 const OWN: &[&str] = &[
     "base",
