@@ -73,7 +73,7 @@ impl fmt::Display for LoadError {
                 write!(f, "Internal error in RDB reading offset {offset}: {what}")
             }
             LoadError::Checksum(expected, got) => {
-                write!(f, "Wrong RDB checksum expected: ({expected:x}) but got ({got:x}). Aborting now.")
+                write!(f, "RDB CRC error: wrong checksum, expected ({expected:x}) but got ({got:x})")
             }
         }
     }
@@ -233,6 +233,11 @@ impl State {
 }
 
 const BAD_MAGIC: &str = "no RDB file";
+
+/// Whether `bytes` are the beginning of a file, as far as the name of the format tells.
+pub fn begins_file(bytes: &[u8]) -> bool {
+    bytes.starts_with(b"REDIS") || bytes.starts_with(b"VALKEY")
+}
 
 fn read_magic(reader: &mut Reader<'_>) -> Read<u16> {
     let magic = reader.take(MAGIC_LEN)?;

@@ -28,6 +28,7 @@ mod replication;
 mod ring;
 mod route;
 mod settings;
+mod shutdown;
 mod start;
 mod tls;
 mod tracking;

@@ -13,7 +13,11 @@ use cluster::ProcessId;
 use crate::clock::SteadyClock;
 use crate::executor::{self, Pulse};
 use crate::log::warning;
+use crate::shutdown::Shutdown;
 use crate::users::SharedUsers;
+
+/// The signal by which a core tells the main thread that there is something new.
+pub const NUDGE: libc::c_int = libc::SIGUSR2;
 
 /// What all cores may know of each other and of the process.
 pub struct Process {
@@ -31,6 +35,8 @@ pub struct Process {
     pub users: SharedUsers,
     /// Each core's place.
     pub cores: Vec<Place>,
+    /// The end that was asked for.
+    pub shutdown: Shutdown,
     stopping: AtomicBool,
     /// Cores that have not read their data yet.
     loading: AtomicUsize,
@@ -68,8 +74,19 @@ impl Process {
         let executable = std::env::current_exe().map(|path| path.display().to_string()).unwrap_or_default();
         let (clock, stopping) = (SteadyClock::start(), AtomicBool::new(false));
         let users = SharedUsers::new(users);
-        let loading = AtomicUsize::new(cores.len());
-        Process { run_id, executable, config_file, clock, ingress_port, users, cores, stopping, loading }
+        let (loading, shutdown) = (AtomicUsize::new(cores.len()), Shutdown::new(cores.len()));
+        Process {
+            run_id,
+            executable,
+            config_file,
+            clock,
+            ingress_port,
+            users,
+            cores,
+            shutdown,
+            stopping,
+            loading,
+        }
     }
 
     /// The name by which other processes know that its cores belong together.
@@ -99,10 +116,10 @@ impl Process {
         self.loading.fetch_sub(1, Ordering::Relaxed) == 1
     }
 
-    /// Asks the main thread to end the process (SHUTDOWN), as a signal from outside would.
-    pub fn request_stop(&self) {
-        // SAFETY: takes no pointers; the main thread waits for this signal.
-        unsafe { libc::kill(libc::getpid(), libc::SIGTERM) };
+    /// Makes the main thread look for what is new.
+    pub fn nudge_main(&self) {
+        // SAFETY: takes no pointers; the main thread waits for this signal, and all others block it.
+        unsafe { libc::kill(libc::getpid(), NUDGE) };
     }
 }
 

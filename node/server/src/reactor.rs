@@ -117,6 +117,7 @@ impl Reactor {
         let gate = core.commit(&mut self.ring);
         self.flush(&mut core, gate);
         core.send_messages(&mut self.ring, gate);
+        core.tend_shutdown();
         if events > 0 || messages {
             let commands = core.stats.commands.saturating_sub(commands);
             core.stats.rounds.ended(start.elapsed_ns(), commands);

@@ -27,10 +27,12 @@ use crate::executor::{self, Parking, Pulse};
 use crate::listener::{self, Listeners};
 use crate::log::{self, Level, notice, warning};
 use crate::mesh::{self, Mesh};
-use crate::process::{Place, Process, fatal};
+use crate::persist;
+use crate::process::{NUDGE, Place, Process, fatal};
 use crate::reactor::Reactor;
 use crate::ring::ClientRing;
 use crate::settings;
+use crate::shutdown::{Outcome, Wish};
 use crate::tls;
 use crate::users;
 
@@ -72,8 +74,7 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     write_pid_file(&config)?;
     notice!("Server initialized");
     let running = start_cores(&process, &config, seeds)?;
-    wait_for_signal(&process);
-    notice!("User requested shutdown...");
+    wait_for_end(&process);
     process.stop();
     let clean = running.into_iter().map(executor::Running::join).fold(true, |all, one| all & one);
     if !config.general.pidfile.is_empty() {
@@ -159,33 +160,66 @@ fn raise_descriptor_limit(mut config: Config, cores: usize) -> Config {
 
 /// Signals are taken by the main thread alone.
 fn block_signals() {
-    let set = ending_signals();
+    let set = own_signals();
     // SAFETY: `set` is a live signal set; the old mask is not asked for.
     unsafe { libc::pthread_sigmask(libc::SIG_BLOCK, &set, std::ptr::null_mut()) };
 }
 
-fn ending_signals() -> libc::sigset_t {
+fn own_signals() -> libc::sigset_t {
     // SAFETY: `sigset_t` is plain data; `sigemptyset` makes it valid before `sigaddset` reads it.
     unsafe {
         let mut set: libc::sigset_t = std::mem::zeroed();
         libc::sigemptyset(&mut set);
         libc::sigaddset(&mut set, libc::SIGTERM);
         libc::sigaddset(&mut set, libc::SIGINT);
+        libc::sigaddset(&mut set, NUDGE);
         set
     }
 }
 
-/// Waits for the signal to end; feels the cores' pulses meanwhile.
-fn wait_for_signal(process: &Process) {
-    let set = ending_signals();
-    let time = libc::timespec { tv_sec: 0, tv_nsec: PULSE_NANOSECONDS };
+/// Waits until the cores agree to end; feels their pulses meanwhile.
+fn wait_for_end(process: &Process) {
     let mut seen = vec![0; process.cores.len()];
-    // SAFETY: the pointers are to live values; what the signal says of itself is not asked for.
-    while unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &time) } < 0 {
-        for (core, seen) in process.cores.iter().zip(&mut seen) {
-            *seen = core.pulse.look(*seen);
+    loop {
+        match next_signal() {
+            None => {
+                for (core, seen) in process.cores.iter().zip(&mut seen) {
+                    *seen = core.pulse.look(*seen);
+                }
+            }
+            Some(NUDGE) => {}
+            Some(libc::SIGINT) if process.shutdown.is_asked() => {
+                fatal("You insist... exiting now.");
+            }
+            Some(signal) => {
+                let (name, wish) = match signal {
+                    libc::SIGINT => ("SIGINT", Wish::Interrupt),
+                    _ => ("SIGTERM", Wish::Terminate),
+                };
+                notice!("Received {name} scheduling shutdown...");
+                process.shutdown.ask(wish);
+                process.wake_cores();
+            }
+        }
+        match process.shutdown.outcome() {
+            Outcome::Open => {}
+            Outcome::Agreed => return,
+            Outcome::Failed => {
+                warning!("Errors trying to shut down the server. Check the logs for more information.");
+                process.shutdown.withdraw();
+                process.wake_cores();
+            }
         }
     }
+}
+
+/// The next signal to this process; `None` when there is none for a while.
+fn next_signal() -> Option<libc::c_int> {
+    let set = own_signals();
+    let time = libc::timespec { tv_sec: 0, tv_nsec: PULSE_NANOSECONDS };
+    // SAFETY: the pointers are to live values; what the signal says of itself is not asked for.
+    let signal = unsafe { libc::sigtimedwait(&set, std::ptr::null_mut(), &time) };
+    (signal > 0).then_some(signal)
 }
 
 /// Ports, folders and CPUs of all cores.
@@ -422,9 +456,7 @@ async fn core_main(
     bus::open(&core, seed.bus);
     core.borrow_mut().name_siblings();
     core.borrow_mut().drive_cluster();
-    if core.borrow().config.persistence.appendonly {
-        core.borrow_mut().begin_loading(0);
-    }
+    core.borrow_mut().begin_loading(0);
     executor::spawn_local(cron::run(core.clone()));
     executor::spawn_local(read_data(core.clone()));
     // The main thread may be gone only when the process ends anyway.
@@ -442,10 +474,16 @@ async fn read_data(core: Rc<RefCell<Core>>) {
         if core.aof.open(now_ms).is_err() {
             fatal("The append-only file cannot be opened: see above");
         }
-        core.update_recording();
-        core.end_loading();
+    } else {
+        persist::load_file(&core).await;
     }
-    if core.borrow().process.core_is_ready() {
+    let mut core = core.borrow_mut();
+    core.update_recording();
+    core.end_loading();
+    core.reconcile_slots();
+    // It waited, for the place in the stream that the files tell.
+    core.reconnect();
+    if core.process.core_is_ready() {
         notice!("Ready to accept connections tcp");
     }
 }

@@ -4,9 +4,14 @@ use commands::{Error, Outcome, error};
 
 use super::{Call, REDIS_VERSION};
 use crate::clock;
+use crate::config::shutdown::{FORCE, NOSAVE, NOW, SAVE};
 use crate::log::notice;
+use crate::shutdown::NONE_ASKED;
 
 const NO_SWAPDB: Error = Error::new("ERR SWAPDB is not allowed in cluster mode");
+
+/// The words of SHUTDOWN, but for ABORT.
+const SHUTDOWN_WORDS: &[(&str, u32)] = &[("save", SAVE), ("nosave", NOSAVE), ("now", NOW), ("force", FORCE)];
 
 /// TIME: unix seconds and microseconds.
 pub fn time(call: &mut Call<'_>) -> Outcome {
@@ -25,25 +30,37 @@ pub fn swapdb(_call: &mut Call<'_>) -> Outcome {
 /// SHUTDOWN [NOSAVE | SAVE] [NOW] [FORCE] [ABORT]
 pub fn shutdown(call: &mut Call<'_>) -> Outcome {
     let words = &call.args[1..];
-    let known = |word: &&[u8]| {
-        ["nosave", "save", "now", "force", "abort"].iter().any(|w| word.eq_ignore_ascii_case(w.as_bytes()))
-    };
     let given = |name: &str| words.iter().any(|word| word.eq_ignore_ascii_case(name.as_bytes()));
-    if !words.iter().all(known) || (given("save") && given("nosave")) || (given("abort") && words.len() > 1) {
+    let known = |word: &&[u8]| {
+        SHUTDOWN_WORDS.iter().any(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes())) || is_abort(word)
+    };
+    let flags =
+        SHUTDOWN_WORDS.iter().filter(|(name, _)| given(name)).fold(0, |flags, (_, flag)| flags | flag);
+    let contradicts = flags & SAVE != 0 && flags & NOSAVE != 0;
+    if !words.iter().all(known) || contradicts || (given("abort") && words.len() > 1) {
         return Err(error::SYNTAX);
     }
     if given("abort") {
-        return Err(Error::new("ERR No shutdown in progress."));
+        if !call.core.process.shutdown.withdraw() {
+            return Err(NONE_ASKED);
+        }
+        notice!("Shutdown manually aborted.");
+        call.core.process.wake_cores();
+        call.client.reply.ok();
+        return Ok(());
     }
-    if let Some(busy) = call.core.busy_forbids(0).filter(|_| !given("nosave")) {
+    if let Some(busy) = call.core.busy_forbids(0).filter(|_| flags & NOSAVE == 0) {
         return Err(busy);
     }
-    if given("save") {
-        return Err(Error::new("ERR this version keeps no files: SHUTDOWN SAVE cannot save"));
-    }
     notice!("User requested shutdown...");
-    call.core.process.request_stop();
+    let session = call.core.session(call.client);
+    call.client.blocked = true;
+    call.core.ask_shutdown(session, flags);
     Ok(())
+}
+
+fn is_abort(word: &[u8]) -> bool {
+    word.eq_ignore_ascii_case(b"abort")
 }
 
 /// LOLWUT [VERSION n] [columns [rows]]: core after core around the ring.

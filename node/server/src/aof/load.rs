@@ -24,6 +24,7 @@ use crate::config::{AppendFsync, reason};
 use crate::core::Core;
 use crate::executor;
 use crate::log::{notice, warning};
+use crate::persist::{Expired, Intake, Present, Progress};
 
 /// The longest a slice of loading takes.
 const SLICE: Duration = Duration::from_micros(200);
@@ -99,6 +100,8 @@ struct Current {
     offset: u64,
     /// Bytes of the file that were run.
     valid: u64,
+    /// The image that the file begins with, while it is read.
+    image: Option<Box<Intake>>,
     replay: Replay,
     started: Instant,
 }
@@ -170,12 +173,6 @@ impl Loader {
         let file = File::open(self.folder.path(&name)).map_err(|e| {
             format!("Fatal error: can't open the append log file {name} for reading: {}", reason(&e))
         })?;
-        if what == "base" && name.ends_with(".rdb") {
-            return Err(format!(
-                "The base file {name} is an RDB file, which cannot be loaded yet: on the server that wrote it, set \
-                 aof-use-rdb-preamble to no and run BGREWRITEAOF"
-            ));
-        }
         self.current = Some(Current {
             name,
             what,
@@ -186,6 +183,7 @@ impl Loader {
             ended: false,
             offset: 0,
             valid: 0,
+            image: None,
             replay: Replay::default(),
             started: Instant::now(),
         });
@@ -241,8 +239,16 @@ fn cut_file(path: &Path, len: u64) -> io::Result<()> {
 }
 
 impl Current {
-    /// Runs some commands; false at the end of the file, torn or not.
+    /// Runs some commands, or takes in some of an image; false at the end of the file, torn or not.
     fn run_some(&mut self, core: &mut Core) -> Result<bool, String> {
+        if self.offset == 0 && self.start == 0 && self.image.is_none() && self.begins_with_image(core)? {
+            notice!("Reading RDB base file on AOF loading...");
+            self.image = Some(Box::new(Intake::new(core, Expired::Keep)));
+        }
+        if let Some(image) = self.image.take() {
+            self.image = self.take_in(core, image)?;
+            return Ok(true);
+        }
         for _ in 0..STEP {
             let rest = &self.buffer[self.start..];
             let found = self.reader.look(rest).map_err(|_| self.bad_format())?;
@@ -261,6 +267,36 @@ impl Current {
             }
         }
         Ok(true)
+    }
+
+    /// Whether the file is an image, or begins with one.
+    fn begins_with_image(&mut self, core: &mut Core) -> Result<bool, String> {
+        if self.buffer.is_empty() && !self.ended {
+            self.read(core)?;
+        }
+        Ok(rdb::load::begins_file(&self.buffer))
+    }
+
+    /// Takes in some of the image; what is left to do of it. Commands may follow its end.
+    fn take_in(&mut self, core: &mut Core, mut image: Box<Intake>) -> Result<Option<Box<Intake>>, String> {
+        let failed = |name: &str, why: String| {
+            format!("Error reading the RDB preamble of the AOF file {name}, AOF loading aborted: {why}")
+        };
+        image.feed(&self.buffer[self.start..]);
+        self.start = self.buffer.len();
+        match image.run(core, SLICE).map_err(|why| failed(&self.name, why))? {
+            Progress::More => return Ok(Some(image)),
+            Progress::Hungry if self.ended => return Err(failed(&self.name, image.cut_short())),
+            Progress::Hungry => {
+                self.read(core)?;
+                return Ok(Some(image));
+            }
+            Progress::Whole => {}
+        }
+        self.start = self.buffer.len() - image.rest().len();
+        self.valid = self.offset + self.start as u64;
+        core.saves.last_load = image.settle(core, Present::Kept).map_err(|why| failed(&self.name, why))?;
+        Ok(None)
     }
 
     fn bad_format(&self) -> String {

@@ -28,6 +28,10 @@ pub async fn run(core: Rc<RefCell<Core>>) {
     while !process.is_stopping() {
         process.cores[index].pulse.beat().await;
         let round = Instant::now();
+        if process.shutdown.is_asked() {
+            // Waiting for replicas has an end, though nothing comes in.
+            core.borrow().wake_self();
+        }
         if !core.borrow().cron_paused {
             core.borrow_mut().tick(last.elapsed());
             // Nothing changes under a script that stands.
@@ -117,7 +121,9 @@ impl Core {
         self.answer_waits();
         self.end_pause();
         self.drive_cluster();
-        self.save_if_due();
+        if self.loading.is_none() {
+            self.save_if_due();
+        }
         self.limit_tracking();
         let ms = since.as_millis() as u64;
         self.stats.ops.sample(self.stats.commands, ms);

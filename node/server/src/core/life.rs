@@ -44,6 +44,7 @@ use crate::process::Process;
 use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
 use crate::settings::data_settings;
+use crate::shutdown::Ending;
 use crate::start::random_u64;
 use crate::tls;
 use crate::tracking::Tracking;
@@ -77,6 +78,7 @@ impl Core {
             unit: Unit::default(),
             aof: Aof::new(&process.cores[usize::from(index)].folder, &config),
             loading: None,
+            ending: Ending::default(),
             replication: Replication::new(clock::unix_ms()),
             process,
             random: Random::new(random_u64()),
@@ -189,6 +191,7 @@ impl Core {
         self.watch.forget(session);
         self.waiting.remove(session);
         self.replication.waits.remove(session);
+        self.ending.forget(session);
         self.update_listening();
     }
 

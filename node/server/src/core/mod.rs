@@ -57,6 +57,7 @@ use crate::persist::{Saves, Snapshots};
 use crate::process::{Place, Process};
 use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
+use crate::shutdown::Ending;
 use crate::tracking::Tracking;
 
 use blocking::Waiting;
@@ -118,6 +119,8 @@ pub struct Core {
     pub aof: Aof,
     /// The data it reads at start, until they are there.
     pub loading: Option<Loading>,
+    /// The end of the process that was asked for.
+    pub ending: Ending,
     /// Its stream to replicas.
     pub replication: Replication,
     /// Randomness for commands.

@@ -12,15 +12,22 @@
 //!   eviction, FUNCTION LOAD).
 //! - Clients that wait for keys are served after the outermost unit, each in a unit of its own.
 //!
+//! A script may withhold what it does from one of the two or from both (`redis.set_repl`): the unit notes which of its
+//! commands that concerns.
+//!
 //! Keys found expired on the way go before the command that found them. A command that changed nothing
 //! (`Effects::dirty`) and gave no other words is not sent.
 //!
 //! While nobody takes commands `Effects::recording` is off, and all of this is one branch. A new taker ("sink") adds
 //! itself to [`Core::update_recording`] and to `deliver`. Each sink writes SELECT where its own stream begins.
 
+use std::ops::Range;
+
 use commands::Args;
 use commands::table::Found;
 use resp::write_command;
+use scripting::Spread;
+use smallvec::{SmallVec, smallvec};
 
 use crate::core::Core;
 
@@ -41,12 +48,47 @@ pub struct Unit {
     commands: usize,
     /// They are not one: each stands for itself.
     apart: bool,
+    /// Those that not all are to hear of: where they stand, and who is.
+    withheld: Vec<(Range<usize>, Spread)>,
 }
 
 impl Unit {
-    fn add<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a [u8]>) {
+    fn add<'a>(&mut self, words: impl ExactSizeIterator<Item = &'a [u8]>, spread: Spread) {
+        let start = self.bytes.len();
         write_command(&mut self.bytes, words);
         self.commands += 1;
+        if spread != Spread::default() {
+            self.withheld.push((start..self.bytes.len(), spread));
+        }
+    }
+
+    /// What one listener hears: its commands, as one where they are.
+    fn heard<'a>(&'a self, hears: impl Fn(&Spread) -> bool, own: &'a mut Vec<u8>) -> SmallVec<[&'a [u8]; 3]> {
+        let (mut bytes, mut commands) = (&self.bytes, self.commands);
+        if self.withheld.iter().any(|(_, spread)| !hears(spread)) {
+            let mut from = 0;
+            for (place, _) in self.withheld.iter().filter(|(_, spread)| !hears(spread)) {
+                own.extend_from_slice(&self.bytes[from..place.start]);
+                from = place.end;
+                commands -= 1;
+            }
+            own.extend_from_slice(&self.bytes[from..]);
+            bytes = own;
+        }
+        match commands {
+            0 => SmallVec::new(),
+            1 => smallvec![&bytes[..]],
+            _ if self.apart => smallvec![&bytes[..]],
+            _ => smallvec![MULTI, &bytes[..], EXEC],
+        }
+    }
+
+    fn clear(&mut self) {
+        self.commands = 0;
+        self.apart = false;
+        self.withheld.clear();
+        self.bytes.clear();
+        self.bytes.shrink_to(KEEP_BYTES);
     }
 
     /// How many units are open, one in the other.
@@ -91,7 +133,7 @@ impl Core {
         if !self.effects.recording {
             return;
         }
-        self.unit.add(words.iter().copied());
+        self.unit.add(words.iter().copied(), self.spread);
         if !self.unit.is_open() {
             self.deliver();
         }
@@ -106,35 +148,41 @@ impl Core {
     /// Adds what the data command `args` did, as its effects tell.
     pub fn propagate_effects(&mut self, found: Found, args: &Args<'_>) {
         let lazy = self.config.keyspace.lazyfree_lazy_expire;
-        let (effects, unit) = (&mut self.effects, &mut self.unit);
+        let (effects, unit, spread) = (&mut self.effects, &mut self.unit, self.spread);
         // The keys that SCAN or RANDOMKEY came upon have nothing to do with each other.
         unit.apart = unit.depth == 1 && !effects.expired.is_empty() && found.command.keys.is_empty();
         for key in &effects.expired {
-            unit.add([if lazy { b"UNLINK" } else { &b"DEL"[..] }, &key[..]].into_iter());
+            unit.add([if lazy { b"UNLINK" } else { &b"DEL"[..] }, &key[..]].into_iter(), Spread::default());
         }
         match effects.replaced.take() {
             Some(commands) => {
-                commands.iter().for_each(|words| unit.add(words.iter().map(|word| &word[..])));
+                commands.iter().for_each(|words| unit.add(words.iter().map(|word| &word[..]), spread));
             }
-            None if effects.dirty > 0 || effects.flush => unit.add(args.iter().copied()),
+            None if effects.dirty > 0 || effects.flush => unit.add(args.iter().copied(), spread),
             None => {}
         }
     }
 
     /// Hands the unit to all sinks.
     fn deliver(&mut self) {
-        let unit = &mut self.unit;
-        let whole = [MULTI, &unit.bytes[..], EXEC];
-        let parts = if unit.commands > 1 && !unit.apart { &whole[..] } else { &whole[1..2] };
-        self.replication.feed(parts);
-        if self.aof.is_recording() {
-            let now_s = self.config.persistence.aof_timestamp_enabled.then_some(self.now_ms / 1000);
-            self.aof.append(parts, now_s);
+        self.tell_sinks();
+        self.unit.clear();
+    }
+
+    fn tell_sinks(&mut self) {
+        let (unit, mut own) = (&self.unit, Vec::new());
+        let parts = unit.heard(|spread| spread.replicas, &mut own);
+        if !parts.is_empty() {
+            self.replication.feed(&parts);
         }
-        unit.commands = 0;
-        unit.apart = false;
-        unit.bytes.clear();
-        unit.bytes.shrink_to(KEEP_BYTES);
+        if self.aof.is_recording() {
+            let mut own = Vec::new();
+            let parts = unit.heard(|spread| spread.aof, &mut own);
+            let now_s = self.config.persistence.aof_timestamp_enabled.then_some(self.now_ms / 1000);
+            if !parts.is_empty() {
+                self.aof.append(&parts, now_s);
+            }
+        }
     }
 
     /// Commands are recorded only while a sink takes them.

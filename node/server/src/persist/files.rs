@@ -33,9 +33,9 @@ impl From<io::Error> for WriteError {
     }
 }
 
-/// The name a file has in `folder` until it is whole.
-pub fn temporary(folder: &Path) -> PathBuf {
-    folder.join(format!("temp-{}.rdb", std::process::id()))
+/// The name that the file of the image `id` has in `folder` until it is whole.
+pub fn temporary(folder: &Path, id: SnapshotId) -> PathBuf {
+    folder.join(format!("temp-{}-{}.rdb", std::process::id(), id.number()))
 }
 
 /// Pulls the image `id` into the file `to`, by way of `temporary`. While one portion is written the next is made.

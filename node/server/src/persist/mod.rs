@@ -1,5 +1,7 @@
 //! Data that outlives the process, or leaves it whole: snapshots, their files, loading.
 //!
+//! [`intake`] takes an image in, [`load`] reads this core's file at start.
+//!
 //! [`snapshots`] holds the images under way, for whoever wants one: BGSAVE, a full sync, the base of a rewritten
 //! append-only file. [`saves`] decides when the keys become this core's RDB file, [`files`] writes it.
 //! Whoever begins an image pulls its bytes and ends it:
@@ -17,8 +19,12 @@
 //! ```
 
 mod files;
+mod intake;
+mod load;
 mod saves;
 mod snapshots;
 
+pub use intake::{Expired, Intake, Present, Progress};
+pub use load::load_file;
 pub use saves::{IN_PROGRESS, Saves};
 pub use snapshots::{OnFlush, Pull, SnapshotId, SnapshotOptions, Snapshots};

@@ -13,6 +13,7 @@ use commands::Error;
 use crate::core::Core;
 use crate::log::{notice, warning};
 use crate::persist::files::{self, WriteError};
+use crate::persist::intake::Counts;
 use crate::persist::snapshots::{OnFlush, SnapshotId, SnapshotOptions};
 
 /// Seconds before a save that failed is tried again by itself.
@@ -34,6 +35,8 @@ pub struct Saves {
     pub last_took_s: Option<u64>,
     /// Saves that succeeded.
     pub count: u64,
+    /// Keys of the image that was last taken in.
+    pub last_load: Counts,
     /// A save is to begin when the present one ends.
     pub scheduled: bool,
     /// When a background save was last begun; unix seconds.
@@ -51,8 +54,16 @@ struct Running {
 impl Saves {
     /// A core that starts at `now_s` and counts that as its last save, as Redis does.
     pub fn new(now_s: u64) -> Saves {
-        let (last_ok, last_took_s, count, scheduled) = (true, None, 0, false);
-        Saves { last_s: now_s, last_ok, last_took_s, count, scheduled, last_try_s: 0, running: None }
+        Saves {
+            last_s: now_s,
+            last_ok: true,
+            last_took_s: None,
+            count: 0,
+            last_load: Counts::default(),
+            scheduled: false,
+            last_try_s: 0,
+            running: None,
+        }
     }
 
     /// The image being saved in the background, and for how many seconds.
@@ -68,7 +79,8 @@ impl Core {
     }
 
     fn begin_save(&mut self) -> SnapshotId {
-        let aux = vec![("aof-base", b"0".to_vec())];
+        let mut aux = self.stream_fields();
+        aux.push(("aof-base", b"0".to_vec()));
         let functions = self.scripting.engine.libraries().map(|library| library.code.clone()).collect();
         self.begin_snapshot(SnapshotOptions { slots: None, aux, functions, on_flush: OnFlush::Cancel })
     }
@@ -119,14 +131,24 @@ impl Core {
         if self.saves.running.is_some() {
             return Err(IN_PROGRESS);
         }
+        self.save_at_end()
+    }
+
+    /// Saves now, the process being about to end: a background save that runs does not count.
+    ///
+    /// # Errors
+    /// As [`Core::save_now`].
+    pub fn save_at_end(&mut self) -> Result<(), Error> {
         let id = self.begin_save();
         let folder = self.place().folder.clone();
         let to = self.rdb_file();
-        let written = files::write_image_now(self, id, &files::temporary(&folder), &to);
+        let written = files::write_image_now(self, id, &files::temporary(&folder, id), &to);
         self.end_snapshot(id);
         match written {
             Ok(()) => {
                 self.saved(self.dirty);
+                // What FLUSHALL asked for is done.
+                self.saves.scheduled = false;
                 notice!("DB saved on disk");
                 Ok(())
             }
@@ -186,6 +208,6 @@ async fn save_in_background(core: Rc<RefCell<Core>>, id: SnapshotId) {
         let incremental = core.config.persistence.rdb_save_incremental_fsync;
         (core.place().folder.clone(), core.rdb_file(), incremental)
     };
-    let outcome = files::write_image(&core, id, &files::temporary(&folder), &to, incremental).await;
+    let outcome = files::write_image(&core, id, &files::temporary(&folder, id), &to, incremental).await;
     core.borrow_mut().end_background_save(outcome);
 }

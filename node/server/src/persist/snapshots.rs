@@ -33,6 +33,13 @@ const STEP: usize = 16 * 1024;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct SnapshotId(u64);
 
+impl SnapshotId {
+    /// Its number among the core's images.
+    pub fn number(self) -> u64 {
+        self.0
+    }
+}
+
 /// What FLUSHALL does to an image under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum OnFlush {

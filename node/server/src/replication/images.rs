@@ -167,14 +167,8 @@ impl Core {
     }
 
     fn begin_replica_snapshot(&mut self, filter: Filter) -> SnapshotId {
-        let offset = self.replication.offset().to_string().into_bytes();
-        let id = self.replication.history.id.to_string().into_bytes();
-        let aux = vec![
-            ("repl-stream-db", b"0".to_vec()),
-            ("repl-id", id),
-            ("repl-offset", offset),
-            ("aof-base", b"0".to_vec()),
-        ];
+        let mut aux = self.stream_fields();
+        aux.push(("aof-base", b"0".to_vec()));
         let libraries = self.scripting.engine.libraries().filter(|_| !filter.no_functions);
         let functions = libraries.map(|library| library.code.clone()).collect();
         self.begin_snapshot(SnapshotOptions {

@@ -19,6 +19,8 @@ mod cron;
 mod images;
 mod take;
 
+use std::fmt;
+
 use commands::table::{self, Flags};
 use commands::{Error, Overdue};
 use replication::{Backlog, History, Id};
@@ -143,6 +145,11 @@ impl Replication {
         self.grew || self.ask_ack || self.images.is_due()
     }
 
+    /// Replicas are to be asked how far they are.
+    pub fn ask_for_acks(&mut self) {
+        self.ask_ack = true;
+    }
+
     /// Whoever waits for an image wants it at once.
     pub fn want_image(&mut self) {
         self.images.want();
@@ -219,6 +226,30 @@ impl Core {
     /// Begins to keep the stream.
     pub fn start_stream(&mut self) {
         self.replication.ensure_backlog();
+        self.update_recording();
+    }
+
+    /// What an image says of the stream that it is a moment of; nothing where nobody ever followed.
+    pub fn stream_fields(&self) -> Vec<(&'static str, Vec<u8>)> {
+        if self.replication.backlog.is_none() {
+            return Vec::new();
+        }
+        let text = |text: &dyn fmt::Display| text.to_string().into_bytes();
+        vec![
+            ("repl-stream-db", b"0".to_vec()),
+            ("repl-id", text(&self.replication.history.id)),
+            ("repl-offset", text(&self.replication.offset())),
+        ]
+    }
+
+    /// The keys that were loaded are the stream `id` up to `offset`: a replica asks its master to go on from there, a
+    /// master lets those go on that followed the stream before.
+    pub fn continue_stream_of(&mut self, id: Id, offset: u64) {
+        self.replication.restart_stream(History::new(id), offset);
+        if !self.cluster.myself().is_replica() {
+            self.replication.history.branch(random_id(), offset);
+            self.replication.alone_since_ms = self.now_ms;
+        }
         self.update_recording();
     }
 

@@ -188,9 +188,12 @@ impl Core {
         self.replication.inbound = Default::default();
     }
 
-    /// Gives up whatever link there is, and tries anew at once.
+    /// Gives up whatever link there is, and tries anew at once, or when the files are read.
     pub fn reconnect(&mut self) {
         self.cut_link();
+        if self.loading.is_some() {
+            return;
+        }
         let Some(upstream) = &self.replication.upstream else { return };
         notice!("Connecting to PRIMARY {}:{}", upstream.host, upstream.port);
         let attempt = upstream.attempt;

@@ -3,8 +3,8 @@
 //!
 //! A subcommand is a row of [`ROWS`]; DEBUG HELP and the checks of arguments come from the rows.
 
-mod aof;
 mod digest;
+mod files;
 mod keys;
 mod protocol;
 
@@ -21,7 +21,6 @@ use crate::log::warning;
 
 const BAD_THRESHOLD: Error =
     Error::new("ERR argument must be a memory value bigger than 1 and smaller than 4gb");
-const NO_FILES: Error = Error::new("ERR This version keeps no files: there is nothing to load the data from");
 
 /// A subcommand.
 struct Row {
@@ -41,7 +40,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<microseconds>",
         summary: "Waits before each write to the append-only file.",
-        run: aof::flush_sleep,
+        run: files::flush_sleep,
     },
     Row {
         name: "change-repl-id",
@@ -118,7 +117,7 @@ const ROWS: &[Row] = &[
         words: 0..=0,
         usage: "",
         summary: "Forgets all keys and loads the append-only file.",
-        run: aof::load,
+        run: files::load_log,
     },
     Row { name: "log", words: 1..=1, usage: "<text>", summary: "Writes a line to the log.", run: log },
     Row {
@@ -158,10 +157,10 @@ const ROWS: &[Row] = &[
     },
     Row {
         name: "reload",
-        words: 0..=usize::MAX,
-        usage: "[option ...]",
-        summary: "Refused: there are no files yet.",
-        run: |_| Err(NO_FILES),
+        words: 0..=3,
+        usage: "[MERGE] [NOFLUSH] [NOSAVE]",
+        summary: "Saves the keys, forgets them and loads the file, or does without a part of that.",
+        run: files::reload,
     },
     Row {
         name: "replybuffer",

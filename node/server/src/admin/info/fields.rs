@@ -42,6 +42,7 @@ pub(super) const SERVER: &[Field] = &[
     ("ringmaster_cpu", |g| g.core.place().cpu.into()),
     ("ringmaster_bus_port", |g| g.core.place().bus_port.into()),
     ("ringmaster_ingress_port", |g| g.core.process.ingress_port.into()),
+    ("shutdown_in_milliseconds", |g| g.core.shutdown_ms().map_or(Value::Absent, Value::from)),
     ("listener0", |g| listener(g).into()),
 ];
 
@@ -70,7 +71,9 @@ pub(super) const CLIENTS: &[Field] = &[
     ("client_recent_max_input_buffer", |g| g.clients.longest_input.into()),
     ("client_recent_max_output_buffer", |g| g.clients.longest_output.into()),
     ("blocked_clients", |g| {
-        ((g.core.waiting.len() + g.core.replication.waits.len()) as u64 + g.clients.paused).into()
+        ((g.core.waiting.len() + g.core.replication.waits.len() + g.core.shutdown_waiters()) as u64
+            + g.clients.paused)
+            .into()
     }),
     ("tracking_clients", |g| g.core.tracking.clients().into()),
     ("pubsub_clients", |g| g.core.pubsub.clients().into()),
@@ -99,8 +102,8 @@ pub(super) const PERSISTENCE: &[Field] = &[
     ("rdb_current_bgsave_time_sec", |g| seconds(g.core.saves.running().map(|(_, s)| s)).into()),
     ("rdb_saves", |g| g.core.saves.count.into()),
     ("rdb_last_cow_size", |_| 0.into()),
-    ("rdb_last_load_keys_expired", |_| 0.into()),
-    ("rdb_last_load_keys_loaded", |_| 0.into()),
+    ("rdb_last_load_keys_expired", |g| g.core.saves.last_load.expired.into()),
+    ("rdb_last_load_keys_loaded", |g| g.core.saves.last_load.loaded.into()),
     ("aof_enabled", |g| u64::from(g.core.aof.state() != State::Off).into()),
     ("aof_rewrite_in_progress", |_| 0.into()),
     ("aof_rewrite_scheduled", |_| 0.into()),
