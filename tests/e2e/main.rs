@@ -2,6 +2,7 @@
 //! `redis`, our own generator; start, end, and what is said when something is missing.
 
 mod aof;
+mod aof_rewrite;
 mod bench;
 mod clients;
 mod cluster;

@@ -48,7 +48,8 @@ fn what_was_saved_is_there_after_a_crash_and_what_was_ended_too() {
     server.kill();
     server.restart(&["--save", ""]).unwrap();
     let mut client = connect(&server);
-    assert_eq!(client.line("EXISTS dropped ended"), Value::Integer(1));
+    assert_eq!(client.line("EXISTS ended"), Value::Integer(1));
+    assert_eq!(client.line("EXISTS dropped"), Value::Integer(0));
     client.line("SET forced 1");
     client.send(b"SHUTDOWN SAVE\r\n");
     wait_until("it has ended", || !answers(server.port));
@@ -141,13 +142,12 @@ fn keys_whose_time_is_over_are_not_loaded() {
     client.line("DEBUG SET-ACTIVE-EXPIRE 0");
     client.line("SET soon v PX 1");
     client.line("SET late v EX 1000");
-    wait_until("its time is over", || client.line("PTTL soon") != Value::Integer(1));
+    // Whoever looked at it would delete it.
     assert!(server.end());
     server.restart(&[]).unwrap();
     let mut client = connect(&server);
     assert_eq!(client.line("DBSIZE"), Value::Integer(1));
-    let counted = info(&mut client, "rdb_last_load_keys_expired");
-    assert!(counted == "1" || server.log().contains("keys expired: 1"), "{counted}");
+    assert_eq!(info(&mut client, "rdb_last_load_keys_expired"), "1");
 }
 
 #[test]

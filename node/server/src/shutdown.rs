@@ -17,6 +17,7 @@ use std::sync::{Mutex, MutexGuard};
 
 use commands::Error;
 
+use crate::aof::State as LogState;
 use crate::config::{Config, shutdown as flag};
 use crate::core::Core;
 use crate::core::blocking::SessionId;
@@ -290,6 +291,11 @@ impl Core {
     }
 
     fn keep_data(&mut self, flags: u32) -> bool {
+        if self.aof.state() == LogState::Waiting && flags & flag::FORCE == 0 {
+            warning!("Writing initial AOF. Can't exit.");
+            return false;
+        }
+        self.give_rewrite_up();
         // There is no need for the one that runs.
         let _ = self.cancel_save();
         self.finish_log();

@@ -469,9 +469,7 @@ async fn read_data(core: Rc<RefCell<Core>>) {
     if core.borrow().config.persistence.appendonly {
         let loaded = aof::load(&core).await;
         loaded.unwrap_or_else(|sentence| fatal(&sentence));
-        let mut core = core.borrow_mut();
-        let now_ms = core.now_ms;
-        if core.aof.open(now_ms).is_err() {
+        if core.borrow_mut().open_log().is_err() {
             fatal("The append-only file cannot be opened: see above");
         }
     } else {

@@ -22,6 +22,7 @@ pub enum Host {
     AclWhoami,
     Asking,
     Auth,
+    Bgrewriteaof,
     Bgsave,
     ClientCaching,
     ClientCapa,
@@ -161,5 +162,6 @@ pub enum Host {
     Unsubscribe,
     Unwatch,
     Wait,
+    Waitaof,
     Watch,
 }

@@ -86,4 +86,16 @@ pub(super) const ROWS: &[Command] = &[
         run: Run::Host(Host::Wait),
         ..ROW
     },
+    Command {
+        name: "waitaof",
+        arity: 4,
+        flags: BLOCKING,
+        acl: CONNECTION,
+        group: Group::Generic,
+        since: "7.2.0",
+        summary: "Waits until the disks of this node and of replicas have what this connection wrote.",
+        tips: &["request_policy:all_shards", "response_policy:agg_min"],
+        run: Run::Host(Host::Waitaof),
+        ..ROW
+    },
 ];

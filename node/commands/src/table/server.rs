@@ -7,6 +7,16 @@ use crate::whole;
 
 pub(super) const ROWS: &[Command] = &[
     Command {
+        name: "bgrewriteaof",
+        arity: 1,
+        flags: ADMIN | NOSCRIPT | NO_ASYNC_LOADING,
+        group: Group::Server,
+        since: "1.0.0",
+        summary: "Puts the keys as they are in the place of the log of how they came to be.",
+        run: Run::Host(Host::Bgrewriteaof),
+        ..ROW
+    },
+    Command {
         name: "bgsave",
         arity: -1,
         flags: ADMIN | NOSCRIPT | NO_ASYNC_LOADING,

@@ -41,10 +41,15 @@ pub fn set(call: &mut Call<'_>) -> Outcome {
     let settings: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
     let protected = call.core.config.security.enable_protected_configs;
     let protected_allowed = call.core.allows(call.client, protected);
-    let context = SetContext { protected_allowed, loading: false };
+    let context = SetContext { protected_allowed, loading: call.core.loading.is_some() };
     let change = call.core.config.set(&settings, context).map_err(refused)?;
+    let switches_log = change.changed.contains(&"appendonly");
     let new_password = change.changed.contains(&"requirepass");
     let config = apply(change).map_err(refused)?;
+    if switches_log {
+        let failed = |why: &str| refused(SetError::Failed("appendonly".to_owned(), why.to_owned()));
+        call.core.switch_log(config.persistence.appendonly).map_err(failed)?;
+    }
     for core in call.core.mesh.siblings() {
         call.core.mesh.send(core, Message::Config(Box::new(config.clone())));
     }
@@ -88,11 +93,6 @@ fn apply(change: Change) -> Result<Config, SetError> {
             "port" | "bind" | "tls-port" | "cluster-port" => {
                 return Err(failed(
                     "Unable to listen elsewhere while running; restart with the new value".to_owned(),
-                ));
-            }
-            "appendonly" => {
-                return Err(failed(
-                    "Unable to turn the log on or off while running; restart with the new value".to_owned(),
                 ));
             }
             _ => {}

@@ -63,6 +63,7 @@ pub fn abort_exec(core: &mut Core, client: &mut Client, found: Found, reason: &E
 /// Runs this core's part of a host command that means all cores of the process; false for any other.
 pub fn run_part(core: &mut Core, host: Host, args: &Args<'_>, reply: &mut Reply) -> Result<bool, Error> {
     match host {
+        Host::Bgrewriteaof => persistence::rewrite_here(core, reply)?,
         Host::Bgsave => persistence::bgsave_here(core, args, reply)?,
         Host::Save => persistence::save_here(core, reply)?,
         _ if scripting::combine(host).is_some() => scripting::run_part(core, host, args, reply)?,
@@ -96,6 +97,7 @@ pub fn run(
         Host::AclWhoami => acl::whoami(call),
         Host::Asking => connection::asking(call),
         Host::Auth => connection::auth(call),
+        Host::Bgrewriteaof => persistence::bgrewriteaof(call),
         Host::Bgsave => persistence::bgsave(call),
         Host::ClientCaching => tracking::caching(call),
         Host::ClientCapa => client::capa(call),
@@ -231,6 +233,7 @@ pub fn run(
         Host::Unsubscribe => pubsub::unsubscribe(call, Kind::Channel),
         Host::Unwatch => transaction::unwatch(call),
         Host::Wait => replication::wait(call),
+        Host::Waitaof => replication::waitaof(call),
         Host::Watch => transaction::watch(call),
     }
 }

@@ -1,4 +1,4 @@
-//! SAVE, BGSAVE, LASTSAVE.
+//! SAVE, BGSAVE, BGREWRITEAOF, LASTSAVE.
 
 use commands::{Args, Outcome, error};
 use resp::Reply;
@@ -15,6 +15,11 @@ pub fn save(call: &mut Call<'_>) -> Outcome {
 /// BGSAVE [SCHEDULE | CANCEL]
 pub fn bgsave(call: &mut Call<'_>) -> Outcome {
     bgsave_here(call.core, call.args, &mut call.client.reply)
+}
+
+/// BGREWRITEAOF
+pub fn bgrewriteaof(call: &mut Call<'_>) -> Outcome {
+    rewrite_here(call.core, &mut call.client.reply)
 }
 
 /// LASTSAVE: unix seconds.
@@ -52,5 +57,11 @@ pub fn bgsave_here(core: &mut Core, args: &Args<'_>, reply: &mut Reply) -> Outco
         core.begin_background_save();
         reply.simple("Background saving started");
     }
+    Ok(())
+}
+
+/// BGREWRITEAOF of this core alone.
+pub fn rewrite_here(core: &mut Core, reply: &mut Reply) -> Outcome {
+    reply.simple(core.ask_rewrite()?);
     Ok(())
 }

@@ -1,4 +1,4 @@
-//! Commands of replication: SYNC, PSYNC, REPLCONF, ROLE, WAIT, and those that a cluster node refuses.
+//! Commands of replication: SYNC, PSYNC, REPLCONF, ROLE, WAIT, WAITAOF, and those that a cluster node refuses.
 
 use commands::{Error, Outcome, error};
 use replication::Refusal;
@@ -21,6 +21,13 @@ const WAIT_ON_REPLICA: Error = Error::new(
     "ERR WAIT cannot be used with replica instances. Please also note that if a replica is configured to be writable \
      (which is not the default) writes to replicas are just local and are not propagated.",
 );
+const WAITAOF_ON_REPLICA: Error = Error::new(
+    "ERR WAITAOF cannot be used with replica instances. Please also note that writes to replicas are just local and are \
+     not propagated.",
+);
+const WAITAOF_WITHOUT_LOG: Error =
+    Error::new("ERR WAITAOF cannot be used when numlocal is set but appendonly is disabled.");
+const LOCAL_OUT_OF_RANGE: Error = Error::new("ERR value is out of range, value must between 0 and 1");
 /// Longest address a replica may name, in bytes.
 const ADDRESS_MAX: usize = 256;
 
@@ -304,19 +311,41 @@ pub fn wait(call: &mut Call<'_>) -> Outcome {
     }
     let replicas = call.args.integer(1)?;
     let timeout_ms = timeout_ms(call, 2)?;
-    let offset = call.client.write_offset;
-    let acked = call.core.replication.replicas.acked(offset);
-    // Inside a transaction or a script nothing waits.
-    if acked as i64 >= replicas || call.core.in_unit() {
-        call.client.reply.integer(acked as i64);
-        return Ok(());
+    wait_for(call, usize::try_from(replicas).unwrap_or(0), Then::Count, timeout_ms);
+    Ok(())
+}
+
+/// WAITAOF local replicas timeout: whether the disk here has all that this client wrote, and how many replicas' disks.
+pub fn waitaof(call: &mut Call<'_>) -> Outcome {
+    let local = call.args.integer(1)?;
+    if !(0..=1).contains(&local) {
+        return Err(LOCAL_OUT_OF_RANGE);
     }
+    let replicas = call.args.integer(2)?;
+    let replicas = usize::try_from(replicas).map_err(|_| error::NOT_POSITIVE)?;
+    let timeout_ms = timeout_ms(call, 3)?;
+    if call.core.replication.is_replica() {
+        return Err(WAITAOF_ON_REPLICA);
+    }
+    if local > 0 && !call.core.config.persistence.appendonly {
+        return Err(WAITAOF_WITHOUT_LOG);
+    }
+    wait_for(call, replicas, Then::Disks { local: local == 1 }, timeout_ms);
+    Ok(())
+}
+
+/// Answers at once where enough have what the client wrote, or lets it wait.
+fn wait_for(call: &mut Call<'_>, replicas: usize, then: Then, timeout_ms: u64) {
     let session = call.core.session(call.client);
     let deadline_ms = (timeout_ms > 0).then(|| call.core.now_ms.saturating_add(timeout_ms));
-    let replicas = replicas as usize;
-    call.core.begin_wait(Wait { session, offset, replicas, deadline_ms, then: Then::Count });
+    let wait = Wait { session, offset: call.client.write_offset, replicas, deadline_ms, then };
+    let reached = call.core.reached(&wait);
+    // Inside a transaction or a script nothing waits.
+    if reached.satisfies(&wait) || call.core.in_unit() {
+        return reached.write(&wait.then, &mut call.client.reply);
+    }
+    call.core.begin_wait(wait);
     call.client.blocked = true;
-    Ok(())
 }
 
 /// Argument `index` as a time to wait, 0 for ever.

@@ -64,7 +64,7 @@ impl Core {
     }
 
     fn commit_file(&mut self, ring: &mut ClientRing) -> Gate {
-        let policy = self.config.persistence.appendfsync;
+        let policy = self.fsync_policy();
         let now_ms = self.now_ms;
         self.aof.dawdle();
         let Some(writer) = &mut self.aof.writer else { return Gate::Open };
@@ -76,23 +76,41 @@ impl Core {
         {
             fatal("Can't recover from AOF write error when the AOF fsync policy is 'always'. Exiting...");
         }
+        let mut asked = None;
         if writer.wants_sync(policy, now_ms) {
             let (serial, file) = writer.begin_sync(now_ms);
             ring.sync(Token::of(Op::Sync, serial), file);
+            asked = (writer.buffered() == 0).then(|| writer.appended());
         }
-        match policy {
+        let gate = match policy {
             AppendFsync::Always if writer.synced() == writer.appended() => Gate::Open,
             AppendFsync::Always if writer.is_covered() => Gate::Join,
             AppendFsync::Always => Gate::Wait,
             AppendFsync::EverySec | AppendFsync::No => Gate::Open,
+        };
+        if let Some(appended) = asked {
+            self.aof.marks.push_back((appended, self.replication.offset()));
         }
+        gate
+    }
+
+    /// When the disk is asked, now: `no-appendfsync-on-rewrite` leaves it to those that write whole files.
+    fn fsync_policy(&self) -> AppendFsync {
+        let config = &self.config.persistence;
+        let writes = self.aof.rewrites.running_s().is_some() || self.saves.running().is_some();
+        if config.no_appendfsync_on_rewrite && writes { AppendFsync::No } else { config.appendfsync }
     }
 
     /// Takes note that the disk answered: replies that waited for it may leave. How many sends that began.
     pub fn synced(&mut self, serial: u32, result: i32, ring: &mut ClientRing) -> usize {
+        if self.aof.ended.take_if(|ended| ended.finish_sync(serial, result)).is_some() {
+            // It was flushed when it ended.
+            return self.release_kept(ring);
+        }
         if !self.aof.finish_sync(serial, result) {
             return 0;
         }
+        self.answer_waits();
         if result != 0 && self.config.persistence.appendfsync == AppendFsync::Always {
             let reason = reason(&io::Error::from_raw_os_error(-result));
             fatal(&format!(

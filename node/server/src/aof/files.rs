@@ -93,15 +93,25 @@ impl Folder {
 
     /// Opens a file of the log for writing at its end; `fresh` empties it first.
     pub fn open(&self, name: &str, fresh: bool) -> io::Result<File> {
+        self.open_path(&self.path(name), fresh)
+    }
+
+    /// The file that takes commands while a log that was turned on has no base.
+    pub fn temporary_increment(&self) -> PathBuf {
+        self.path(&format!("temp-{}.incr", self.prefix))
+    }
+
+    /// As [`Folder::open`], of a file that the manifest does not name.
+    pub fn open_path(&self, path: &Path, fresh: bool) -> io::Result<File> {
         let mut options = OpenOptions::new();
         options.create(true).append(true);
-        let file = options.open(self.path(name)).and_then(|file| {
+        let file = options.open(path).and_then(|file| {
             if fresh {
                 file.set_len(0)?;
             }
             Ok(file)
         });
-        file.inspect_err(|e| warning!("Can't open the append-only file {name}: {}", reason(e)))
+        file.inspect_err(|e| warning!("Can't open the append-only file {}: {}", path.display(), reason(e)))
     }
 
     /// Takes over the one file of a version before 7, where there is one that was not taken over yet.

@@ -7,18 +7,22 @@
 //! - `load`, `replay`: what the files hold, run again at the start.
 //! - `writer`: the file that grows.
 //! - `commit`: the end of a round, and which replies wait for the disk.
+//! - `rewrite`, `base`: a new base in the place of all before; the log turned on and off.
 
+mod base;
 mod commit;
 mod files;
 mod load;
 mod replay;
+mod rewrite;
 mod writer;
 
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::time::Duration;
 
-use ::aof::{Format, Manifest, write_timestamp};
+use ::aof::{Manifest, write_timestamp};
 use commands::Error;
 use resp::write_command;
 
@@ -29,6 +33,7 @@ pub use commit::Gate;
 use commit::Kept;
 use files::Folder;
 pub use load::load;
+pub use rewrite::Rewrites;
 pub use writer::Writer;
 use writer::Wrote;
 
@@ -37,6 +42,8 @@ use writer::Wrote;
 pub enum State {
     /// No.
     Off,
+    /// It was turned on, and its base is not written yet.
+    Waiting,
     /// Yes.
     On,
 }
@@ -48,12 +55,20 @@ pub struct Aof {
     manifest: Manifest,
     /// The file that takes commands.
     writer: Option<Writer>,
+    /// The one that took them until the log was turned off, as long as the disk may be about it.
+    ended: Option<Writer>,
+    /// Rewrites.
+    pub rewrites: Rewrites,
     /// Bytes of the other files that the manifest names.
     other_bytes: u64,
     /// Bytes of all files when the last base was written.
     base_bytes: u64,
     /// Replies that wait for the disk.
     pub kept: Kept,
+    /// Ends of writes on their way to the disk: how much was appended, and the stream's offset then.
+    marks: VecDeque<(u64, u64)>,
+    /// The stream's offset up to which the disk has all.
+    synced_offset: u64,
     /// SELECT stands in the file that grows.
     selected: bool,
     /// Unix seconds of the last note of the time.
@@ -71,9 +86,13 @@ impl Aof {
             folder: Folder::new(home, &names.appenddirname, &names.appendfilename),
             manifest: Manifest::default(),
             writer: None,
+            ended: None,
+            rewrites: Rewrites::default(),
             other_bytes: 0,
             base_bytes: 0,
             kept: Kept::default(),
+            marks: VecDeque::new(),
+            synced_offset: 0,
             selected: false,
             noted_s: 0,
             write_pause: Duration::ZERO,
@@ -124,23 +143,12 @@ impl Aof {
         writer.append(parts);
     }
 
-    /// Opens the log that was loaded, or begins one where there was none.
-    ///
-    /// # Errors
-    /// The system's; it was logged.
-    pub fn open(&mut self, now_ms: u64) -> io::Result<()> {
-        self.folder.make()?;
-        let prefix = self.folder.prefix.clone();
-        let mut manifest = self.manifest.clone();
-        if manifest.is_empty() {
-            let base = manifest.begin_base(&prefix, Format::Commands).to_owned();
-            self.folder.open(&base, true)?;
-            notice!("Creating AOF base file {base} on server start");
-        }
+    /// Opens the file that is to grow: the last of those that were loaded, or a new one.
+    fn open(&mut self, mut manifest: Manifest, now_ms: u64) -> io::Result<()> {
         let opened = manifest.incremental().last().map(|file| file.name.clone());
         let name = match &opened {
             Some(name) => name.clone(),
-            None => manifest.begin_incremental(&prefix).to_owned(),
+            None => manifest.begin_incremental(&self.folder.prefix).to_owned(),
         };
         let file = self.folder.open(&name, false)?;
         let size = file.metadata()?.len();
@@ -150,7 +158,7 @@ impl Aof {
         let verb = if opened.is_some() { "Opening" } else { "Creating" };
         notice!("{verb} AOF incr file {name} on server start");
         self.manifest = manifest;
-        self.writer = Some(Writer::new(file, size, now_ms));
+        self.writer = Some(Writer::new(file, size, now_ms, 0));
         self.state = State::On;
         Ok(())
     }
@@ -173,15 +181,45 @@ impl Aof {
     }
 
     fn finish_sync(&mut self, serial: u32, result: i32) -> bool {
-        self.writer.as_mut().is_some_and(|writer| writer.finish_sync(serial, result))
+        let known = self.writer.as_mut().is_some_and(|writer| writer.finish_sync(serial, result));
+        let synced = self.writer.as_ref().map_or(0, Writer::synced);
+        while self.marks.front().is_some_and(|(appended, _)| *appended <= synced) {
+            self.synced_offset = self.marks.pop_front().map_or(0, |(_, offset)| offset);
+        }
+        known
     }
 }
 
 impl Core {
+    /// Opens the log that was loaded, or begins one where there was none.
+    ///
+    /// # Errors
+    /// The system's; it was logged.
+    pub fn open_log(&mut self) -> io::Result<()> {
+        self.aof.folder.make()?;
+        let mut manifest = self.aof.manifest.clone();
+        if manifest.is_empty() {
+            let format = self.base_format();
+            let base = manifest.begin_base(&self.aof.folder.prefix, format).to_owned();
+            let path = self.aof.folder.path(&base);
+            self.write_first_base(format, &path)?;
+            notice!("Creating AOF base file {base} on server start");
+        }
+        let now_ms = self.now_ms;
+        self.aof.open(manifest, now_ms)
+    }
+
     /// At the end of the process: sees that the disk has all of the log.
     pub fn finish_log(&mut self) {
         let now_ms = self.now_ms;
         self.aof.finish(now_ms);
+    }
+
+    /// The stream's offset up to which this node's disk has all; `None` without a log.
+    pub fn log_offset(&self) -> Option<u64> {
+        let writer = self.aof.writer().filter(|_| self.aof.state == State::On)?;
+        let all = writer.synced() == writer.appended();
+        Some(if all { self.replication.offset() } else { self.aof.synced_offset })
     }
 
     /// Why no writes are taken: the log cannot be written.

@@ -5,6 +5,7 @@ use commands::{Args, Error};
 use resp::Reply;
 
 use crate::client::{Client, Door};
+use crate::config::PropagationError;
 use crate::core::access::Access;
 use crate::core::blocking::SessionId;
 use crate::core::{Core, Runner};
@@ -80,6 +81,9 @@ impl Replay {
                 error.as_str(),
                 found.command.name
             );
+            if core.config.replication.propagation_error_behavior == PropagationError::Panic {
+                return Err(format!("The command '{}' failed", found.command.name));
+            }
         }
         Ok(())
     }

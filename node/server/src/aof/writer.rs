@@ -59,6 +59,8 @@ pub enum Wrote {
 /// The file that commands are appended to.
 pub struct Writer {
     file: File,
+    /// The file before, as long as the disk may be about it.
+    before: Option<File>,
     /// Bytes of whole commands in it.
     size: u64,
     buffer: Vec<u8>,
@@ -79,17 +81,18 @@ pub struct Writer {
 }
 
 impl Writer {
-    /// Appends to `file`, which holds `size` bytes of whole commands.
-    pub fn new(file: File, size: u64, now_ms: u64) -> Writer {
+    /// Appends to `file`, which holds `size` bytes of whole commands; its syncs have numbers above `syncs`.
+    pub fn new(file: File, size: u64, now_ms: u64, syncs: u32) -> Writer {
         Writer {
             file,
+            before: None,
             size,
             buffer: Vec::new(),
             appended: 0,
             written: 0,
             synced: 0,
             sync: None,
-            syncs: 0,
+            syncs,
             last_sync_ms: now_ms,
             postponed_since_ms: None,
             complained_ms: 0,
@@ -97,6 +100,19 @@ impl Writer {
             sync_error: None,
             delayed: 0,
         }
+    }
+
+    /// Goes on in `file`, which is empty. What was appended so far was [flushed](Writer::flush).
+    pub fn switch_to(&mut self, file: File) {
+        let before = std::mem::replace(&mut self.file, file);
+        // The ring may still know it by its descriptor.
+        self.before = self.sync.is_some().then_some(before);
+        self.size = 0;
+    }
+
+    /// The number of the last sync that was asked for.
+    pub fn syncs(&self) -> u32 {
+        self.syncs
     }
 
     /// Appends whole commands.
@@ -251,6 +267,7 @@ impl Writer {
     /// Notes how sync `serial` ended: with 0, or a negative `errno`. False when it is none of this writer's.
     pub fn finish_sync(&mut self, serial: u32, result: i32) -> bool {
         let Some(sync) = self.sync.take_if(|sync| sync.serial == serial) else { return false };
+        self.before = None;
         if result == 0 {
             self.synced = self.synced.max(sync.position);
             self.sync_error = None;

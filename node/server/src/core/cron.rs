@@ -123,6 +123,7 @@ impl Core {
         self.drive_cluster();
         if self.loading.is_none() {
             self.save_if_due();
+            self.rewrite_if_due();
         }
         self.limit_tracking();
         let ms = since.as_millis() as u64;

@@ -130,7 +130,11 @@ impl Core {
         let brain = settings::cluster_config(&config, place);
         let now = self.bus_now();
         self.cluster.set_config(brain, now);
+        let on = config.persistence.appendonly;
         self.apply_config(config);
+        if let Err(why) = self.switch_log(on) {
+            warning!("CONFIG SET appendonly: {why}");
+        }
         self.carry_out();
     }
 }

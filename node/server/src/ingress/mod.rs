@@ -315,7 +315,7 @@ impl Core {
 /// How the cores' parts of a command of the server's own become one, where the process is meant.
 fn combination(host: Host) -> Option<Combine> {
     match host {
-        Host::Bgsave => Some(Combine::First),
+        Host::Bgrewriteaof | Host::Bgsave => Some(Combine::First),
         Host::Save => Some(Combine::Ok),
         Host::Publish | Host::Spublish => Some(Combine::Sum),
         Host::PubsubChannels | Host::PubsubShardchannels => Some(Combine::Union),

@@ -5,18 +5,23 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use futures_lite::future;
 
 use crate::core::Core;
 use crate::executor::{self, File};
 use crate::log::warning;
+use crate::persist::intake::dawdle;
 use crate::persist::snapshots::{Pull, SnapshotId};
 
 /// Bytes of one write: large enough that waiting for it does not matter.
 const WRITE_BYTES: usize = 1024 * 1024;
 /// Bytes between two syncs of a growing file, so that the last one is short (`rdb-save-incremental-fsync`).
 const SYNC_BYTES: u64 = 4 * 1024 * 1024;
+
+/// How long a pause between two keys lasts before it is seen whether the image is still wanted.
+const PAUSE_STEP: Duration = Duration::from_millis(10);
 
 /// Why an image did not become a file.
 #[derive(Debug)]
@@ -47,19 +52,28 @@ pub async fn write_image(
     to: &Path,
     incremental_sync: bool,
 ) -> Result<(), WriteError> {
+    write_temporary(core, id, temporary, incremental_sync).await?;
+    let renamed = executor::rename(temporary, to).await;
+    if let Err(e) = &renamed {
+        let (from, to) = (temporary.display(), to.display());
+        warning!("Error moving temp DB file {from} on the final destination {to}: {e}");
+        // Nobody will look for it under that name.
+        let _ = executor::remove(temporary).await;
+    }
+    Ok(renamed?)
+}
+
+/// As [`write_image`], but the file keeps its temporary name.
+pub async fn write_temporary(
+    core: &Rc<RefCell<Core>>,
+    id: SnapshotId,
+    temporary: &Path,
+    incremental_sync: bool,
+) -> Result<(), WriteError> {
     let written = pull_to_file(core, id, temporary, incremental_sync).await;
-    let written = match written {
-        Ok(()) => executor::rename(temporary, to).await.map_err(|e| {
-            let (from, to) = (temporary.display(), to.display());
-            warning!("Error moving temp DB file {from} on the final destination {to}: {e}");
-            WriteError::Io(e)
-        }),
-        Err(WriteError::Io(e)) => {
-            warning!("Write error while saving DB to the disk: {e}");
-            Err(WriteError::Io(e))
-        }
-        cancelled => cancelled,
-    };
+    if let Err(WriteError::Io(e)) = &written {
+        warning!("Write error while saving DB to the disk: {e}");
+    }
     if written.is_err() {
         // It may not even have come into being.
         let _ = executor::remove(temporary).await;
@@ -108,7 +122,17 @@ async fn pull_portion(core: &Rc<RefCell<Core>>, id: SnapshotId) -> (Vec<u8>, Pul
         if state != Pull::More || bytes.len() >= WRITE_BYTES {
             return (bytes, state);
         }
-        executor::yield_now().await;
+        pause_after_key(core, id).await;
+    }
+}
+
+/// Lets others run before an image goes on; where a test asked for that (`rdb-key-save-delay`), for a while.
+pub async fn pause_after_key(core: &Rc<RefCell<Core>>, id: SnapshotId) {
+    let delay_us = core.borrow().config.persistence.rdb_key_save_delay;
+    executor::yield_now().await;
+    let until = Instant::now() + Duration::from_micros(u64::try_from(delay_us).unwrap_or(0));
+    while Instant::now() < until && core.borrow().snapshots.is_under_way(id) {
+        executor::sleep(PAUSE_STEP.min(until - Instant::now())).await;
     }
 }
 
@@ -134,6 +158,7 @@ fn pull_all(core: &mut Core, id: SnapshotId, path: &Path) -> io::Result<()> {
     let mut bytes = Vec::with_capacity(WRITE_BYTES);
     loop {
         let state = core.pull_snapshot(id, &mut bytes);
+        dawdle(core.config.persistence.rdb_key_save_delay, core.snapshots.progress(id).0);
         if state != Pull::More || bytes.len() >= WRITE_BYTES {
             file.write_all(&bytes)?;
             bytes.clear();

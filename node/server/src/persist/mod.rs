@@ -24,6 +24,7 @@ mod load;
 mod saves;
 mod snapshots;
 
+pub use files::{WriteError, pause_after_key, write_image_now, write_temporary};
 pub use intake::{Expired, Intake, Present, Progress};
 pub use load::load_file;
 pub use saves::{IN_PROGRESS, Saves};

@@ -15,7 +15,7 @@ use bytes::Bytes;
 use commands::Args;
 use commands::table::{self, Found};
 use rdb::format::{VERSION, VERSION_VALKEY};
-use rdb::{File, Image, Snapshot, Usage};
+use rdb::{File, Format, Image, Snapshot, Usage};
 use store::{EntryRef, Keyspace, SlotSet};
 
 use crate::admin::REDIS_VERSION;
@@ -121,6 +121,11 @@ impl Snapshots {
         self.active.iter_mut().for_each(|active| active.image.removed(slot, entry));
     }
 
+    /// Whether this image is still wanted.
+    pub fn is_under_way(&self, id: SnapshotId) -> bool {
+        self.active.iter().any(|active| active.id == id && !active.cancelled)
+    }
+
     /// Keys written so far, and keys in all, of an image.
     pub fn progress(&self, id: SnapshotId) -> (u64, u64) {
         self.active.iter().find(|active| active.id == id).map_or((0, 0), |active| active.image.progress())
@@ -136,11 +141,6 @@ impl Core {
     /// Begins an image of the keys as they are now, in the form of an RDB file.
     pub fn begin_snapshot(&mut self, options: SnapshotOptions) -> SnapshotId {
         let SnapshotOptions { slots, aux, functions, on_flush } = options;
-        let slots = slots.unwrap_or_else(|| {
-            let mut all = SlotSet::new();
-            Slot::all().for_each(|slot| all.set(slot, true));
-            all
-        });
         let mut own_aux = vec![
             ("redis-ver", REDIS_VERSION.into()),
             ("redis-bits", usize::BITS.to_string().into_bytes()),
@@ -156,7 +156,21 @@ impl Core {
             now_ms: self.now_ms,
             checksum: self.config.persistence.rdbchecksum,
         };
-        let image = Snapshot::new(file, &self.keys, slots, self.config.persistence.rdbcompression);
+        self.begin_snapshot_as(file, slots, on_flush)
+    }
+
+    /// Begins an image of the keys as they are now, in whatever form.
+    pub fn begin_snapshot_as<F>(&mut self, format: F, slots: Option<SlotSet>, on_flush: OnFlush) -> SnapshotId
+    where
+        F: Format + 'static,
+        F::Progress: 'static,
+    {
+        let slots = slots.unwrap_or_else(|| {
+            let mut all = SlotSet::new();
+            Slot::all().for_each(|slot| all.set(slot, true));
+            all
+        });
+        let image = Snapshot::new(format, &self.keys, slots, self.config.persistence.rdbcompression);
         let snapshots = &mut self.snapshots;
         snapshots.last_id += 1;
         let id = SnapshotId(snapshots.last_id);
@@ -174,10 +188,15 @@ impl Core {
             return Pull::Cancelled;
         }
         let (image, end) = (&mut active.image, out.len() + CHUNK);
+        let delayed = self.config.persistence.rdb_key_save_delay != 0;
+        let written = image.progress().0;
         image.take(CHUNK, out);
         while out.len() < end && start.elapsed() < SLICE && !image.is_done() {
-            image.step(&self.keys, STEP);
+            image.step(&self.keys, if delayed { 1 } else { STEP });
             image.take(end - out.len(), out);
+            if delayed && image.progress().0 > written {
+                break;
+            }
         }
         self.busy = !image.is_done();
         if self.busy { Pull::More } else { Pull::Done }

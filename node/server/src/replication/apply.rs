@@ -7,19 +7,24 @@
 //! The offset stands behind the last command run. A transaction counts as one: cut off in its midst, nothing of it
 //! was run, and the stream goes on before its MULTI.
 
-use commands::table::{Found, Host, Run};
+use commands::table::{Found, Host, Run, WRITE};
 use commands::{Args, Overdue};
 use resp::{Limits, Parsed, Parser};
 use smallvec::SmallVec;
 
 use crate::client::{Client, Closing};
+use crate::config::PropagationError;
 use crate::core::transaction::Queued;
 use crate::core::{Core, Runner};
 use crate::log::{notice, warning};
+use crate::process::fatal;
 use crate::route::{self, Keys};
 
 /// A master may send what it took itself: its own limit counts, not this node's.
 const LIMITS: Limits = Limits { bulk_max: i64::MAX, authenticated: true };
+
+/// Time between two warnings that the disk takes nothing, in ms.
+const DISK_WARNING_MS: u64 = 10_000;
 
 /// What came of the master and is not run yet.
 #[derive(Default)]
@@ -110,7 +115,7 @@ impl Core {
     fn obey(&mut self, client: &mut Client, inbound: &mut Inbound, args: &Args<'_>) {
         let found = match Found::resolve(args) {
             Ok(found) => found,
-            Err(error) => return complain(args, &error),
+            Err(error) => return self.complain(args, &error),
         };
         match (found.command.run, &mut inbound.queue) {
             (Run::Host(Host::Multi), _) => inbound.queue = Some(Vec::new()),
@@ -135,8 +140,11 @@ impl Core {
         let slot = match route::keys_of(found.command, args) {
             Keys::None => None,
             Keys::In(slot) => Some(slot),
-            Keys::Across => return complain(args, &route::CROSS_SLOT),
+            Keys::Across => return self.complain(args, &route::CROSS_SLOT),
         };
+        if found.command.has(WRITE) {
+            self.check_disk();
+        }
         client.last_row = Some(found.id);
         client.commands += 1;
         let mark = client.reply.mark();
@@ -146,16 +154,46 @@ impl Core {
         self.settings.overdue = Overdue::Hide;
         client.reply.truncate(mark);
         if let Err(error) = outcome {
-            complain(args, &error);
+            self.complain(args, &error);
+        }
+    }
+
+    /// A command that the master ran and that fails here: the two may differ from now on.
+    fn complain(&self, args: &Args<'_>, error: &commands::Error) {
+        let command = String::from_utf8_lossy(args[0]);
+        warning!(
+            "== CRITICAL == This replica is sending an error to its primary: '{error}' after processing the command \
+             '{command}'"
+        );
+        if self.config.replication.propagation_error_behavior != PropagationError::Ignore {
+            fatal(&format!(
+                "This replica panicked sending an error to its primary after processing the command '{command}'"
+            ));
+        }
+    }
+
+    /// A replica that cannot write to its disk must not seem to have what it does not keep.
+    fn check_disk(&mut self) {
+        if self.log_trouble().is_none() && !self.saving_fails() {
+            return;
+        }
+        if !self.config.replication.replica_ignore_disk_write_errors {
+            fatal("Replica was unable to write command to disk.");
+        }
+        if self.now_ms.saturating_sub(self.replication.disk_warned_ms) > DISK_WARNING_MS {
+            self.replication.disk_warned_ms = self.now_ms;
+            warning!("Replica is applying a command even though it is unable to write to disk.");
         }
     }
 
     /// Tells the master how far this node is.
     pub fn send_ack(&mut self, client: &mut Client) {
         let offset = self.replication.offset().to_string();
-        let reply = &mut client.reply;
-        reply.array(3);
-        [&b"REPLCONF"[..], b"ACK", offset.as_bytes()].iter().for_each(|word| reply.bulk(word));
+        let synced = self.log_offset().map(|offset| offset.to_string());
+        let mut words = vec!["REPLCONF", "ACK", &offset];
+        words.extend(synced.iter().flat_map(|synced| ["FACK", synced]));
+        client.reply.array(words.len());
+        words.iter().for_each(|word| client.reply.bulk(word.as_bytes()));
     }
 
     /// The master's connection is gone: what it did not finish sending counts for nothing.
@@ -167,13 +205,4 @@ impl Core {
             self.reconnect();
         }
     }
-}
-
-/// A command that the master ran and that fails here: the two may differ from now on.
-fn complain(args: &Args<'_>, error: &commands::Error) {
-    let command = String::from_utf8_lossy(args[0]);
-    warning!(
-        "== CRITICAL == This replica is sending an error to its primary: '{error}' after processing the command \
-         '{command}'"
-    );
 }

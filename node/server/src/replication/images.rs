@@ -22,7 +22,7 @@ use crate::client::Closing;
 use crate::core::Core;
 use crate::executor::{self, File};
 use crate::log::{notice, warning};
-use crate::persist::{OnFlush, Pull, SnapshotId, SnapshotOptions};
+use crate::persist::{OnFlush, Pull, SnapshotId, SnapshotOptions, pause_after_key};
 use crate::replication::replicas::{Filter, Replica, Stage};
 
 /// Bytes of an image that wait at a replica before more is made.
@@ -326,7 +326,7 @@ async fn send_from_keys(
         let state = core.borrow_mut().pull_snapshot(snapshot, &mut bytes);
         core.borrow_mut().hand_image(number, &bytes.into());
         match state {
-            Pull::More => executor::yield_now().await,
+            Pull::More => pause_after_key(core, snapshot).await,
             Pull::Cancelled => return Err(Broken::Cancelled),
             Pull::Done => break,
         }
@@ -347,7 +347,7 @@ async fn send_from_file(
         let state = core.borrow_mut().pull_snapshot(snapshot, &mut bytes);
         file.write(bytes).await?;
         match state {
-            Pull::More => executor::yield_now().await,
+            Pull::More => pause_after_key(core, snapshot).await,
             Pull::Cancelled => return Err(Broken::Cancelled),
             Pull::Done => break,
         }

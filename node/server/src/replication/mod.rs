@@ -70,6 +70,8 @@ pub struct Replication {
     pub waits: Waits,
     /// Since when nobody follows, unix ms.
     alone_since_ms: u64,
+    /// When the log last said that the disk takes nothing, unix ms.
+    disk_warned_ms: u64,
     /// Seconds that [`cron`] has counted.
     seconds: u64,
     /// Full synchronisations given, partial ones, and requests for one that was not possible.
@@ -103,6 +105,7 @@ impl Replication {
             inbound: Inbound::default(),
             waits: Waits::default(),
             alone_since_ms: now_ms,
+            disk_warned_ms: 0,
             seconds: 0,
             full_syncs: 0,
             partial_syncs: 0,

@@ -169,6 +169,11 @@ impl Replicas {
         self.iter().filter(|replica| replica.stage == Stage::Online && replica.takes_set_slot).count()
     }
 
+    /// How many have the stream up to `offset` on their disks.
+    pub fn acked_on_disk(&self, offset: u64) -> usize {
+        self.iter().filter(|replica| replica.is_online() && replica.synced >= offset).count()
+    }
+
     /// Counts those that are online and at most `lag_s` seconds behind.
     fn count_good(&mut self, lag_s: u64, now_ms: u64) {
         let good = |replica: &&Replica| replica.is_online() && replica.lag_s(now_ms) <= lag_s;

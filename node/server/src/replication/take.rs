@@ -69,6 +69,7 @@ impl Core {
         self.flush_all();
         let counts = intake.settle(self, Present::Replaced).map_err(failed)?;
         self.saves.last_load = counts;
+        self.restart_log();
         Ok(())
     }
 }

@@ -1,5 +1,7 @@
-//! WAIT: a client waits until enough replicas have processed what it wrote. SETSLOT waits likewise, to be obeyed here
-//! when it was obeyed there.
+//! WAIT and WAITAOF: a client waits until enough replicas have processed what it wrote, or until it is on enough disks.
+//! SETSLOT waits likewise, to be obeyed here when it was obeyed there.
+
+use resp::Reply;
 
 use super::NO_REPLICAS;
 use crate::core::Core;
@@ -9,6 +11,11 @@ use crate::core::blocking::SessionId;
 pub enum Then {
     /// The client hears how many replicas are far enough.
     Count,
+    /// The client hears whether this node's disk has it, which must be so if `local`, and how many replicas' disks.
+    Disks {
+        /// This node's own disk has to have it.
+        local: bool,
+    },
     /// If all are, the SETSLOT in these words is obeyed here.
     SetSlot(Vec<String>),
 }
@@ -25,6 +32,28 @@ pub struct Wait {
     pub deadline_ms: Option<u64>,
     /// What then.
     pub then: Then,
+}
+
+/// Who has what was written: this node's disk, and how many replicas or disks of theirs.
+pub struct Reached {
+    local: bool,
+    replicas: usize,
+}
+
+impl Reached {
+    /// Whether that is what was waited for.
+    pub fn satisfies(&self, wait: &Wait) -> bool {
+        self.replicas >= wait.replicas && (self.local || !matches!(wait.then, Then::Disks { local: true }))
+    }
+
+    /// Writes it as the answer.
+    pub fn write(&self, then: &Then, reply: &mut Reply) {
+        if let Then::Disks { .. } = then {
+            reply.array(2);
+            reply.integer(i64::from(self.local));
+        }
+        reply.integer(self.replicas as i64);
+    }
 }
 
 /// All that wait, oldest first.
@@ -53,8 +82,8 @@ impl Waits {
         Some(self.0.remove(at))
     }
 
-    fn over(&self, done: impl Fn(&Wait) -> bool) -> Vec<SessionId> {
-        self.0.iter().filter(|wait| done(wait)).map(|wait| wait.session).collect()
+    fn iter(&self) -> impl Iterator<Item = &Wait> {
+        self.0.iter()
     }
 }
 
@@ -70,10 +99,12 @@ impl Core {
         if self.replication.waits.is_empty() {
             return;
         }
-        let (replicas, now_ms) = (&self.replication.replicas, self.now_ms);
-        let done = self.replication.waits.over(|wait| {
-            replicas.acked(wait.offset) >= wait.replicas || wait.deadline_ms.is_some_and(|at| at <= now_ms)
-        });
+        let now_ms = self.now_ms;
+        let is_over = |wait: &&Wait| {
+            self.reached(wait).satisfies(wait) || wait.deadline_ms.is_some_and(|at| at <= now_ms)
+        };
+        let done: Vec<SessionId> =
+            self.replication.waits.iter().filter(is_over).map(|wait| wait.session).collect();
         for session in done {
             self.answer_wait(session);
         }
@@ -82,21 +113,33 @@ impl Core {
     /// Answers a client that waits with how many replicas are far enough by now; whether there was one.
     pub fn answer_wait(&mut self, session: SessionId) -> bool {
         let Some(wait) = self.replication.waits.remove(session) else { return false };
-        let acked = self.replication.replicas.acked(wait.offset);
-        let answer = match wait.then {
-            Then::Count => Ok(Some(acked as i64)),
-            Then::SetSlot(_) if acked < wait.replicas => Err(NO_REPLICAS),
-            Then::SetSlot(words) => self.set_slot(&words).map(|()| None),
+        let reached = self.reached(&wait);
+        let answer = match &wait.then {
+            Then::SetSlot(_) if reached.replicas < wait.replicas => Err(NO_REPLICAS),
+            Then::SetSlot(words) => self.set_slot(words),
+            Then::Count | Then::Disks { .. } => Ok(()),
         };
         if let Err(error) = &answer {
             self.stats.error(error.code());
         }
-        self.resume_waiter(session, |reply| match answer {
-            Ok(Some(count)) => reply.integer(count),
-            Ok(None) => reply.ok(),
-            Err(error) => reply.error(error.as_str()),
+        self.resume_waiter(session, |reply| match (answer, &wait.then) {
+            (Err(error), _) => reply.error(error.as_str()),
+            (Ok(()), Then::SetSlot(_)) => reply.ok(),
+            (Ok(()), then) => reached.write(then, reply),
         });
         true
+    }
+
+    /// Who has what `wait` is about by now.
+    pub fn reached(&self, wait: &Wait) -> Reached {
+        let replicas = &self.replication.replicas;
+        match wait.then {
+            Then::Count | Then::SetSlot(_) => Reached { local: false, replicas: replicas.acked(wait.offset) },
+            Then::Disks { .. } => Reached {
+                local: self.log_offset().is_some_and(|offset| offset >= wait.offset),
+                replicas: replicas.acked_on_disk(wait.offset),
+            },
+        }
     }
 
     /// A client of this core that waited goes on, with this reply.

@@ -12,6 +12,7 @@ const ALLOCATOR: &str = "the allocator needs no defragmentation";
 const FOREGROUND: &str = "ringmaster stays in the foreground; systemd or a container runs it";
 const MODULES: &str = "there are no modules";
 const NO_FORK: &str = "nothing is forked: the cores take snapshots themselves";
+const NO_SYNC_FILES: &str = "files made for a full sync are always deleted";
 const OOM_SCORE: &str = "the process's out-of-memory score stays as it was started with";
 const PINNED: &str = "cores are pinned by cores";
 const RING: &str = "each core's io_uring takes all that waits";
@@ -57,6 +58,11 @@ pub const ROWS: &[Row] = &[
     yes_no("extended-redis-compatibility", "no").never("replies have Redis's words already"),
     text("hash-seed", "").fixed().hidden().never("every start draws its own seed"),
     yes_no("import-mode", "no").never("expired keys are never visible, imported or not"),
+    // Files.
+    yes_no("rdb-del-sync-files", "no").never(NO_SYNC_FILES),
+    number("loading-process-events-interval-bytes", 1024, INT_MAX, "2097152")
+        .hidden()
+        .never("loading looks at clients by time"),
     // Threads and CPUs.
     number("io-threads", 1, 128, "1").fixed().never(THREADS),
     yes_no("io-threads-do-reads", "yes").fixed().never(THREADS),

@@ -52,7 +52,5 @@ pub fn find(name: &str) -> Option<&'static Row> {
 
 /// Parts of the server that some rows wait for.
 mod parts {
-    pub const PERSISTENCE: &str = "snapshots and the append-only file are not built yet";
-    pub const REPLICATION: &str = "replication is not built yet";
     pub const TLS: &str = "TLS is not built yet";
 }

@@ -1,6 +1,5 @@
 //! Snapshots and the append-only file.
 
-use super::parts::PERSISTENCE;
 use crate::config::checks;
 use crate::config::kind::Kind;
 use crate::config::row::{
@@ -20,8 +19,6 @@ group! {
     rdbcompression: bool = yes_no("rdbcompression", "yes");
     /// Write and check a checksum of snapshots
     rdbchecksum: bool = yes_no("rdbchecksum", "yes").fixed();
-    /// Delete snapshots made only for a full sync
-    rdb_del_sync_files: bool = yes_no("rdb-del-sync-files", "no").not_yet(PERSISTENCE);
     /// Write snapshots to the disk as they grow
     rdb_save_incremental_fsync: bool = yes_no("rdb-save-incremental-fsync", "yes");
     /// Refuse writes after a failed snapshot
@@ -37,32 +34,27 @@ group! {
     /// When the log reaches the disk
     appendfsync: AppendFsync = one_of("appendfsync", AppendFsync::WORDS, "everysec");
     /// Leave the disk alone while the log is rewritten
-    no_appendfsync_on_rewrite: bool = yes_no("no-appendfsync-on-rewrite", "no").not_yet(PERSISTENCE);
+    no_appendfsync_on_rewrite: bool = yes_no("no-appendfsync-on-rewrite", "no");
     /// Growth in percent since the last rewrite that asks for another; 0 is never
     auto_aof_rewrite_percentage: u32 =
-        number("auto-aof-rewrite-percentage", 0, INT_MAX, "100").not_yet(PERSISTENCE);
+        number("auto-aof-rewrite-percentage", 0, INT_MAX, "100");
     /// Size in bytes below which the log is not rewritten
     auto_aof_rewrite_min_size: u64 =
-        memory("auto-aof-rewrite-min-size", 0, LONG_MAX, "64mb").not_yet(PERSISTENCE);
+        memory("auto-aof-rewrite-min-size", 0, LONG_MAX, "64mb");
     /// Write the rewritten log to the disk as it grows
     aof_rewrite_incremental_fsync: bool =
-        yes_no("aof-rewrite-incremental-fsync", "yes").not_yet(PERSISTENCE);
+        yes_no("aof-rewrite-incremental-fsync", "yes");
     /// Load a log whose end is torn
     aof_load_truncated: bool = yes_no("aof-load-truncated", "yes");
     /// Begin a rewritten log with a snapshot
-    aof_use_rdb_preamble: bool = yes_no("aof-use-rdb-preamble", "yes").not_yet(PERSISTENCE);
+    aof_use_rdb_preamble: bool = yes_no("aof-use-rdb-preamble", "yes");
     /// Note the time in the log
     aof_timestamp_enabled: bool = yes_no("aof-timestamp-enabled", "no");
     /// Keep files of the log that are no longer needed (for tests)
-    aof_disable_auto_gc: bool = yes_no("aof-disable-auto-gc", "no").hidden().not_yet(PERSISTENCE);
+    aof_disable_auto_gc: bool = yes_no("aof-disable-auto-gc", "no").hidden();
     /// Microseconds to wait after each saved key (for tests); negative is a part of a microsecond
     rdb_key_save_delay: i32 =
-        number("rdb-key-save-delay", INT_MIN, INT_MAX, "0").hidden().not_yet(PERSISTENCE);
+        number("rdb-key-save-delay", INT_MIN, INT_MAX, "0").hidden();
     /// Microseconds to wait after each loaded key (for tests); negative is a part of a microsecond
-    key_load_delay: i32 = number("key-load-delay", INT_MIN, INT_MAX, "0").hidden().not_yet(PERSISTENCE);
-    /// Bytes loaded between looks at clients (for tests)
-    loading_process_events_interval_bytes: u64 =
-        number("loading-process-events-interval-bytes", 1024, INT_MAX, "2097152")
-            .hidden()
-            .not_yet(PERSISTENCE);
+    key_load_delay: i32 = number("key-load-delay", INT_MIN, INT_MAX, "0").hidden();
 }

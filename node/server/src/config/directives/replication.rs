@@ -1,6 +1,5 @@
 //! Masters and replicas.
 
-use super::parts::REPLICATION;
 use crate::config::kind::Kind;
 use crate::config::row::{
     INT_MAX, LONG_MAX, PORT_MAX, group, memory, number, one_of, optional, special, yes_no,
@@ -42,7 +41,7 @@ group! {
         number("replica-announce-port", 0, PORT_MAX, "0").alias("slave-announce-port");
     /// Go on copying when writing to the disk fails
     replica_ignore_disk_write_errors: bool =
-        yes_no("replica-ignore-disk-write-errors", "no").not_yet(REPLICATION);
+        yes_no("replica-ignore-disk-write-errors", "no");
     /// Full syncs go straight to the socket, without a file
     repl_diskless_sync: bool = yes_no("repl-diskless-sync", "yes");
     /// Seconds to wait for more replicas before such a sync
@@ -73,5 +72,5 @@ group! {
         number("min-replicas-max-lag", 0, INT_MAX, "10").alias("min-slaves-max-lag");
     /// What to do with a replicated command that fails
     propagation_error_behavior: PropagationError =
-        one_of("propagation-error-behavior", PropagationError::WORDS, "ignore").not_yet(REPLICATION);
+        one_of("propagation-error-behavior", PropagationError::WORDS, "ignore");
 }
