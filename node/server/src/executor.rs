@@ -35,6 +35,9 @@ const RING_DEPTH: usize = 128;
 /// How long a start that fails for locked memory is tried again.
 const START_RETRY: Duration = Duration::from_secs(2);
 
+/// The signal that ends a core's sleep.
+const STIRRING: libc::c_int = libc::SIGURG;
+
 /// The CPUs this process may run on, ascending.
 pub fn allowed_cpus() -> Vec<usize> {
     // SAFETY: `cpu_set_t` is plain data for which all zeros are valid.
@@ -156,6 +159,24 @@ impl Pulse {
             self.task.get().inspect(|task| task.wake_by_ref());
         }
         beats
+    }
+}
+
+/// Makes all cores look again for tasks that are ready to run. One that went to sleep in its very first pass has no task
+/// yet that could be woken (see [`Pulse`]); but a signal ends its sleep.
+pub fn stir() {
+    extern "C" fn nothing(_signal: libc::c_int) {}
+    // SAFETY: all zeros are a valid `sigaction`, and the handler does nothing.
+    unsafe {
+        let mut action: libc::sigaction = std::mem::zeroed();
+        action.sa_sigaction = nothing as extern "C" fn(libc::c_int) as libc::sighandler_t;
+        libc::sigaction(STIRRING, &action, std::ptr::null_mut());
+    }
+    let Ok(threads) = std::fs::read_dir("/proc/self/task") else { return };
+    let ids = threads.flatten().filter_map(|thread| thread.file_name().to_str()?.parse::<libc::pid_t>().ok());
+    for id in ids {
+        // SAFETY: takes numbers only; a thread that is gone is no thread of this process any more.
+        unsafe { libc::syscall(libc::SYS_tgkill, libc::getpid(), id, STIRRING) };
     }
 }
 

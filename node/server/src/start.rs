@@ -11,8 +11,9 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::AtomicI64;
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use base::NodeId;
 use cluster::{BUS_PORT_OFFSET, Cluster};
@@ -40,6 +41,8 @@ use crate::users;
 const OWN_FOLDER_CONFIG: &str = "nodes.conf";
 /// Time between two looks at the cores' pulses: longer than a beat of an idle core (`cron`).
 const PULSE_NANOSECONDS: libc::c_long = 250_000_000;
+/// How long a core may be silent at start before it is stirred.
+const START_PULSE: Duration = Duration::from_millis(250);
 /// Descriptors a core needs beside its clients'.
 const SPARE_DESCRIPTORS: u64 = 64;
 
@@ -430,7 +433,13 @@ fn start_cores(
         running.push(executor::spawn(&format!("core-{i}"), process.cores[i].cpu, main)?);
     }
     for _ in 0..process.cores.len() {
-        reports.recv().map_err(|e| format!("A core did not start: {e}"))??;
+        loop {
+            match reports.recv_timeout(START_PULSE) {
+                Ok(report) => break report?,
+                Err(RecvTimeoutError::Timeout) => executor::stir(),
+                Err(e) => return Err(format!("A core did not start: {e}")),
+            }
+        }
     }
     Ok(running)
 }

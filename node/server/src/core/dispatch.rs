@@ -420,7 +420,11 @@ impl Core {
         self.tell_touched(Some(runner.session));
         let effects = &mut self.effects;
         if effects.flush {
-            return self.flush_all();
+            self.flush_all();
+            // The file on the disk must not bring the keys back.
+            self.saves.scheduled |=
+                found.command.name == "flushall" && !self.config.persistence.save.is_empty();
+            return;
         }
         if let (Some(block), Some(slot)) = (effects.block.take(), slot) {
             let spent_ns = start.elapsed_ns();

@@ -228,8 +228,6 @@ impl Core {
         self.snapshots.before_flush(&self.keys);
         let gone = self.keys.take_all();
         self.garbage.append(gone);
-        // The file on the disk must not bring the keys back.
-        self.saves.scheduled |= !self.config.persistence.save.is_empty();
     }
 
     /// Closes a client whose unsent replies are over its output limits.

@@ -131,9 +131,7 @@ impl Core {
         let mut reading = Reading::open(self)?.ok_or(missing)?;
         while reading.step(self, Duration::MAX)? {}
         if present == Present::Replaced {
-            let scheduled = self.saves.scheduled;
             self.flush_all();
-            self.saves.scheduled = scheduled;
         }
         reading.settle(self, present)?;
         self.dirty = 0;

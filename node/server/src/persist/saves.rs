@@ -117,7 +117,8 @@ impl Core {
 
     /// Notes a save that holds the first `dirty` of the changes counted.
     fn saved(&mut self, dirty: u64) {
-        self.dirty -= dirty;
+        // Keys that were loaded anew meanwhile began to count from 0.
+        self.dirty = self.dirty.saturating_sub(dirty);
         self.saves.last_s = crate::clock::unix_ms() / 1000;
         self.saves.last_ok = true;
         self.saves.count += 1;
