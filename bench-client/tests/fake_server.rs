@@ -134,6 +134,13 @@ fn moving(words: &[String], keys: &mut HashMap<String, String>, context: &str) -
         ),
         "GET" if words[1].ends_with('1') => format!("-MOVED 1 127.0.0.1:{other}\r\n"),
         "GET" if words[1].ends_with('2') => format!("-ASK 1 127.0.0.1:{other}\r\n"),
+        // Only the first time.
+        "GET" if words[1].ends_with('3') && keys.insert(words[1].clone(), String::new()).is_none() => {
+            "-TRYAGAIN Multiple keys request during rehashing of slot\r\n".into()
+        }
+        "GET" if words[1].ends_with('4') && keys.insert(words[1].clone(), String::new()).is_none() => {
+            "-CLUSTERDOWN The cluster is down\r\n".into()
+        }
         _ => honest(words, keys, context),
     }
 }
@@ -146,7 +153,8 @@ fn redirections_are_followed_and_counted() {
     let output = bench(&port, &["-n", "1000", "-c", "2", "-r", "10", "--distribution", "sequential"]);
     let text = text(&output);
     assert!(text.contains(" MOVED") && text.contains(" ASK"), "{text}");
-    assert!(text.contains("1,000 misses"), "every request got its answer: {text}");
+    assert!(text.contains(" TRYAGAIN") && text.contains(" CLUSTERDOWN"), "{text}");
+    assert!(text.contains("800 misses"), "every request got its answer, 200 an empty value: {text}");
     assert!(!text.contains("error replies"), "{text}");
 }
 
@@ -162,6 +170,24 @@ fn lost_connections_are_counted_and_made_again() {
     let output = bench(&port, &["-n", "100", "-c", "1", "-r", "100", "--distribution", "sequential"]);
     let text = text(&output);
     assert!(text.contains("10 lost with their connection") && text.contains("90 misses"), "{text}");
+}
+
+#[test]
+fn repeated_runs_can_be_compared() {
+    let (listener, port) = listen();
+    serve(listener, honest, String::new());
+    let file = std::env::temp_dir().join(format!("ringmaster-bench-{}.json", std::process::id()));
+    let path = file.display().to_string();
+    let shown = text(&bench(&port, &["-n", "500", "-c", "2", "--repeat", "4", "--json", &path]));
+    assert!(shown.contains("the median of 4 runs: "), "{shown}");
+    let compared = Command::new(env!("CARGO_BIN_EXE_ringmaster-bench"))
+        .args(["compare", &path, &path])
+        .output()
+        .unwrap();
+    std::fs::remove_file(&file).unwrap();
+    let compared = text(&compared);
+    assert_eq!(compared.matches("noise").count(), 4, "a thing is like itself in every figure: {compared}");
+    assert!(compared.contains("4 runs") && !compared.contains("--repeat"), "{compared}");
 }
 
 #[test]
