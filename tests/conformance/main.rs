@@ -9,11 +9,16 @@
 //! Every transcript runs in RESP2 and in RESP3, each on a flushed data set, and each time on a connection of its
 //! own. On several cores the client follows MOVED, as a cluster client does.
 
+mod coverage;
+
 use std::collections::HashMap;
 use std::fs;
 use std::path::Path;
 
 use kit::{Client, Process, Value, peer, ringmaster};
+
+/// What a line may begin with to say how its reply is compared.
+const MARKS: [char; 2] = ['~', '='];
 
 /// A client that goes where the keys are.
 struct ClusterClient {
@@ -127,17 +132,37 @@ fn kind(value: &Value) -> &'static str {
     }
 }
 
+/// The lines of a transcript that are commands.
+fn commands(transcript: &str) -> impl Iterator<Item = &str> {
+    transcript.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'))
+}
+
+/// All transcripts: their names and their text, in order.
+fn transcripts() -> Vec<(String, String)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/transcripts");
+    let files =
+        fs::read_dir(folder).expect("transcripts").map(|file| file.expect("a readable folder").path());
+    let mut found: Vec<_> = files
+        .map(|file| {
+            let name = file.file_name().unwrap_or_default().to_string_lossy().into_owned();
+            (name, fs::read_to_string(&file).expect("a text file"))
+        })
+        .collect();
+    found.sort();
+    assert!(!found.is_empty());
+    found
+}
+
 /// Every reply of a transcript, reduced, with its line.
 fn replay(transcript: &str, port: u16, proto: &'static str, cores: u16) -> Vec<(String, Value)> {
     for core in 0..cores {
         Client::connect(port + core).call(&["FLUSHALL"]);
     }
     let mut client = ClusterClient::new(port, proto);
-    let lines = transcript.lines().filter(|line| !line.trim().is_empty() && !line.starts_with('#'));
-    lines
+    commands(transcript)
         .map(|line| {
-            let mark = line.chars().next().filter(|c| "~=".contains(*c));
-            let command = line.trim_start_matches(['~', '=']);
+            let mark = line.chars().next().filter(|c| MARKS.contains(c));
+            let command = line.trim_start_matches(MARKS);
             (line.to_owned(), reduce(mark.unwrap_or(' '), client.call(&words(command))))
         })
         .collect()
@@ -145,15 +170,8 @@ fn replay(transcript: &str, port: u16, proto: &'static str, cores: u16) -> Vec<(
 
 /// The transcripts in which `ours` answers otherwise than `theirs`, line by line.
 fn differences(theirs: &Process, ours: &Process, cores: u16) -> Vec<String> {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("conformance/transcripts");
-    let mut files: Vec<_> =
-        fs::read_dir(folder).expect("transcripts").map(|file| file.unwrap().path()).collect();
-    files.sort();
-    assert!(!files.is_empty());
     let (mut found, mut compared) = (Vec::new(), 0);
-    for file in files {
-        let transcript = fs::read_to_string(&file).expect("a text file");
-        let name = file.file_name().unwrap().to_string_lossy().into_owned();
+    for (name, transcript) in transcripts() {
         for proto in ["2", "3"] {
             let expected = replay(&transcript, theirs.port, proto, 1);
             let given = replay(&transcript, ours.port, proto, cores);

@@ -7,6 +7,7 @@ mod bench;
 mod clients;
 mod cluster;
 mod dataset;
+mod dump;
 mod handover;
 mod ingress;
 mod memory;

@@ -21,6 +21,8 @@ pub struct Settings {
     pub overdue: Overdue,
     /// `lazyfree-lazy-user-del`: DEL frees as UNLINK does. Replies are the same either way.
     pub lazy_user_del: bool,
+    /// `lazyfree-lazy-server-del`: what a command removes on its way is repeated elsewhere as UNLINK.
+    pub lazy_server_del: bool,
     /// `rdbcompression`: DUMP compresses strings.
     pub compress_dumps: bool,
 }
@@ -54,6 +56,7 @@ impl Default for Settings {
             lfu: None,
             overdue: Overdue::Delete,
             lazy_user_del: false,
+            lazy_server_del: false,
             compress_dumps: true,
         }
     }
@@ -107,6 +110,12 @@ impl<'a> Ctx<'a> {
     /// The command is repeated elsewhere in these words; see [`crate::Effects::replace`].
     pub fn replace(&mut self, command: &[&[u8]]) {
         self.db.effects.replace(command);
+    }
+
+    /// The command is repeated elsewhere as one that deletes `key`.
+    pub fn replace_by_removal(&mut self, key: &[u8]) {
+        let name: &[u8] = if self.settings.lazy_server_del { b"UNLINK" } else { b"DEL" };
+        self.replace(&[name, key]);
     }
 
     /// Waits until one of `keys` is written, then runs the command again; where it must not wait, answers

@@ -172,24 +172,41 @@ impl<'a> Db<'a> {
         entry.into_mut::<K>().map(Some).ok_or(WRONG_TYPE)
     }
 
-    /// The collection at `key`, to change; made, empty, when the key is not there.
+    /// The collection at `key`, to change; made, empty, when the key is not there. One look-up, as this is on the way
+    /// of every write to a collection.
     pub fn write_or_create<K: Create>(&mut self, key: &[u8]) -> Result<&mut K, Error>
     where
         Value<'static>: From<K>,
     {
-        if self.live(key).is_none() {
-            self.keyspace.set(self.slot, key, Value::from(K::create()), None);
-            self.effects.notify(key, Class::New, "new");
-            self.mark_used(key);
-        }
-        self.write(key).and_then(|found| found.ok_or(WRONG_TYPE))
-    }
-
-    fn mark_used(&mut self, key: &[u8]) {
         let (now_ms, lfu) = (self.now_ms, self.lfu);
-        if let Some(entry) = self.keyspace.get_mut(self.slot, key) {
-            entry.set_clock(fresh_clock(now_ms, lfu));
-        }
+        let chance = self.effects.chance();
+        let empty = || Value::from(K::create());
+        let entry = match self.keyspace.lookup(self.slot, key) {
+            KeyLookup::Found(mut entry) => {
+                let over =
+                    self.overdue != Overdue::Keep && entry.expire_at().is_some_and(|at_ms| at_ms <= now_ms);
+                if over {
+                    if self.overdue == Overdue::Delete {
+                        self.effects.expire(key);
+                    }
+                    if let Some(old) = entry.overwrite(empty(), None) {
+                        discard(self.garbage, old);
+                    }
+                    self.effects.notify(key, Class::New, "new");
+                    entry.set_clock(fresh_clock(now_ms, lfu));
+                } else if !self.no_touch {
+                    touch(&entry, now_ms, lfu, chance);
+                }
+                entry
+            }
+            KeyLookup::Vacant(place) => {
+                self.effects.notify(key, Class::New, "new");
+                let entry = place.insert(Entry::new(key, empty(), None));
+                entry.set_clock(fresh_clock(now_ms, lfu));
+                entry
+            }
+        };
+        entry.into_mut::<K>().ok_or(WRONG_TYPE)
     }
 
     /// Puts a value under `key`, whatever was there.

@@ -5,8 +5,8 @@
 //! x86 a `long double` has a 64-bit significand. The arithmetic is rustc_apfloat's; what is read and how it
 //! prints is here.
 
-use rustc_apfloat::ieee::X87DoubleExtended;
-use rustc_apfloat::{Float, StatusAnd};
+use rustc_apfloat::ieee::{Double, X87DoubleExtended};
+use rustc_apfloat::{Float, FloatConvert, StatusAnd};
 
 /// Longest text read as a number, in bytes.
 const TEXT_MAX: usize = 5 * 1024 - 1;
@@ -43,6 +43,12 @@ impl LongDouble {
             parse_short(unsigned).or_else(|| parse_magnitude(unsigned))?
         };
         Some(LongDouble(if negative { -magnitude } else { magnitude }))
+    }
+
+    /// The nearest double; infinite where there is none.
+    pub(crate) fn to_double(self) -> f64 {
+        let double: Double = self.0.convert(&mut false).value;
+        f64::from_bits(double.to_bits() as u64)
     }
 
     /// The sum; `None` when it is infinite or not a number.

@@ -5,6 +5,8 @@ use crate::error::{Error, SYNTAX};
 use crate::glob::{Case, matches};
 
 const BAD_CURSOR: Error = Error::new("ERR invalid cursor");
+const NO_NOVALUES: Error = Error::new("ERR NOVALUES option can only be used in HSCAN");
+const NO_NOSCORES: Error = Error::new("ERR NOSCORES option can only be used in ZSCAN");
 
 /// Elements looked at in one call when no COUNT is given.
 const COUNT: usize = 10;
@@ -25,7 +27,7 @@ pub(crate) fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
 
 impl<'a> ScanOptions<'a> {
     /// The options from argument `from` on. `other` is asked about every word but COUNT and MATCH: it takes the
-    /// option at this index and tells how many arguments it was, or refuses it (in doubt with [`SYNTAX`]).
+    /// option at this index and tells how many arguments it was; 0 where it knows none of that name.
     pub(crate) fn parse(
         args: &Args<'a>,
         from: usize,
@@ -43,7 +45,10 @@ impl<'a> ScanOptions<'a> {
                 options.pattern = Some(args[at + 1]).filter(|pattern| *pattern != b"*");
                 at += 2;
             } else {
-                at += other(at)?;
+                match other(at)? {
+                    0 => return Err(refusal(args, at)),
+                    taken => at += taken,
+                }
             }
         }
         Ok(options)
@@ -53,5 +58,16 @@ impl<'a> ScanOptions<'a> {
     #[inline]
     pub(crate) fn wants(&self, element: &[u8]) -> bool {
         self.pattern.is_none_or(|pattern| matches(pattern, element, Case::Sensitive))
+    }
+}
+
+/// What is wrong with an option that a scan does not have.
+fn refusal(args: &Args<'_>, at: usize) -> Error {
+    if args.is(at, "novalues") {
+        NO_NOVALUES
+    } else if args.is(at, "noscores") {
+        NO_NOSCORES
+    } else {
+        SYNTAX
     }
 }

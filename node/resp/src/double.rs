@@ -3,9 +3,20 @@
 //! Rust's own shortest digits (`{:e}`) are the same digits Redis's printer finds; only the layout differs:
 //! Redis writes plain integers and short fractions plainly and everything else as `d.ddde+XX`.
 
+/// Up to here whole numbers are written as such (Redis: `double2ll`).
+const WHOLE_MAX: f64 = (i64::MAX / 2) as f64;
+
 /// Appends `value` to `out` as Redis prints scores and RESP3 doubles: `inf`, `-inf`, `nan`, `3`, `0.1`,
 /// `1.5e-10`, `1e+21`.
 pub fn format_double(value: f64, out: &mut Vec<u8>) {
+    if value != 0.0 && value.abs() <= WHOLE_MAX && value.fract() == 0.0 {
+        return out.extend_from_slice((value as i64).to_string().as_bytes());
+    }
+    format_digits(value, out);
+}
+
+/// As [`format_double`], but whole numbers are laid out as all others: `1e+17`. Digests have them so.
+pub fn format_digits(value: f64, out: &mut Vec<u8>) {
     if value.is_nan() {
         return out.extend_from_slice(b"nan");
     }
@@ -23,9 +34,7 @@ pub fn format_double(value: f64, out: &mut Vec<u8>) {
     let count = digits.len() as i32;
     // The power of ten of the last digit.
     let scale = exponent - (count - 1);
-    if value == 0.0 {
-        out.push(b'0');
-    } else if scale >= 0 && exponent < count + 7 {
+    if scale >= 0 && exponent < count + 7 {
         out.extend_from_slice(&digits);
         out.resize(out.len() + scale as usize, b'0');
     } else if scale < 0 && (scale > -7 || exponent.abs() < 4) {
@@ -124,6 +133,9 @@ mod tests {
             (1e20, "1e+20"),
             (1234567.0, "1234567"),
             (12345678901234567890.0, "12345678901234567000"),
+            (1e16, "10000000000000000"),
+            (-1e18, "-1000000000000000000"),
+            (1e19, "1e+19"),
             (1.5e-10, "1.5e-10"),
             (0.0001, "0.0001"),
             (1e-7, "1e-7"),

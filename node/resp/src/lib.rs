@@ -14,7 +14,7 @@ mod reply;
 mod request;
 
 pub use command::write_command;
-pub use double::{format_double, parse_double};
+pub use double::{format_digits, format_double, parse_double};
 pub use inline::{quote, split_line};
 pub use integer::{IntegerText, parse_integer};
 pub use reply::{Deferred, Proto, Reply, Segment};

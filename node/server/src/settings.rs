@@ -36,6 +36,7 @@ pub fn data_settings(config: &Config) -> Settings {
         lfu,
         overdue: Overdue::default(),
         lazy_user_del: config.keyspace.lazyfree_lazy_user_del,
+        lazy_server_del: config.keyspace.lazyfree_lazy_server_del,
         compress_dumps: config.persistence.rdbcompression,
     }
 }

@@ -78,7 +78,7 @@ pub(crate) fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let at_ms = if options.absolute { ttl } else { ctx.now_ms().saturating_add(ttl) };
     if ttl > 0 && ctx.db.is_over(at_ms) {
         if there {
-            ctx.replace(&[b"DEL", key]);
+            ctx.replace_by_removal(key);
             ctx.wrote(key, Class::Generic, "del");
         }
         ctx.reply.ok();

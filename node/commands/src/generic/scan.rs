@@ -7,12 +7,9 @@ use store::{EntryRef, Keyspace, Type};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::effects::Outcome;
-use crate::error::{Error, SYNTAX};
+use crate::error::Error;
 use crate::glob::{Case, matches, pattern_slot};
 use crate::scan::{ScanOptions, parse_cursor};
-
-const NO_NOVALUES: Error = Error::new("ERR NOVALUES option can only be used in HSCAN");
-const NO_NOSCORES: Error = Error::new("ERR NOSCORES option can only be used in ZSCAN");
 
 /// Steps of a scan for each element that COUNT asks for: it ends in time where most tables are empty.
 const STEPS_PER_COUNT: usize = 10;
@@ -47,9 +44,7 @@ pub(crate) fn scan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
             kind = Some(parse_type(args[at + 1])?);
             Ok(2)
         }
-        () if args.is(at, "novalues") => Err(NO_NOVALUES),
-        () if args.is(at, "noscores") => Err(NO_NOSCORES),
-        () => Err(SYNTAX),
+        () => Ok(0),
     })?;
     let slot = options.pattern.and_then(pattern_slot);
     let mut found = Reply::new(ctx.reply.proto);

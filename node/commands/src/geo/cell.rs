@@ -86,9 +86,13 @@ impl Cell {
         (self.bits << shift, (self.bits + 1) << shift)
     }
 
-    /// The cell so many columns east and rows north, around the map's edges.
+    /// The cell so many columns east and rows north, around the map's edges. At 180 degrees sharp a place is in a
+    /// column past the last; as in Redis, moving north or south leaves it there.
     pub(super) fn moved(self, columns: i32, rows: i32) -> Cell {
-        let wrap = |number: u32, by: i32| number.wrapping_add_signed(by) & (u32::MAX >> (32 - self.step));
+        let wrap = |number: u32, by: i32| match by {
+            0 => number,
+            _ => number.wrapping_add_signed(by) & (u32::MAX >> (32 - self.step)),
+        };
         let (row, column) = (wrap(gather(self.bits), rows), wrap(gather(self.bits >> 1), columns));
         Cell { bits: spread(row) | spread(column) << 1, step: self.step }
     }

@@ -8,12 +8,9 @@ use store::types::listpack::Item;
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::effects::Outcome;
-use crate::error::{Error, SYNTAX};
 use crate::list::reply_item;
 use crate::scan::{ScanOptions, parse_cursor};
 use crate::set::scan;
-
-const NO_NOSCORES: Error = Error::new("ERR NOSCORES option can only be used in ZSCAN");
 
 /// `HGET key field`.
 pub(crate) fn hget(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
@@ -102,13 +99,10 @@ pub(crate) fn hscan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         return Ok(());
     };
     let mut values = true;
-    let options = ScanOptions::parse(args, 3, |at| match () {
-        () if args.is(at, "novalues") => {
-            values = false;
-            Ok(1)
-        }
-        () if args.is(at, "noscores") => Err(NO_NOSCORES),
-        () => Err(SYNTAX),
+    let options = ScanOptions::parse(args, 3, |at| {
+        let is_mine = args.is(at, "novalues");
+        values &= !is_mine;
+        Ok(usize::from(is_mine))
     })?;
     scan::reply_page(ctx.reply, &options, cursor, |at, page| {
         hash.scan(at, now, |FieldRef { field, value, .. }| {

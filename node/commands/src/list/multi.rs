@@ -74,12 +74,15 @@ pub(crate) fn counted_keys<'a>(args: &'a Args<'_>, at: usize) -> Result<(&'a [&'
 
 /// `[COUNT count]` from `at` to the end; 1 when it is not there.
 pub(crate) fn pop_count(args: &Args<'_>, at: usize) -> Result<usize, Error> {
-    match args.len() - at {
-        0 => Ok(1),
-        2 if args.is(at, "count") => {
-            let count = args.integer(at + 1).ok().and_then(|count| usize::try_from(count).ok());
-            count.filter(|count| *count > 0).ok_or(NO_COUNT)
-        }
-        _ => Err(SYNTAX),
+    let rest = args.len() - at;
+    if rest == 0 {
+        return Ok(1);
     }
+    if rest < 2 || !args.is(at, "count") {
+        return Err(SYNTAX);
+    }
+    // A wrong count is found before a word too many.
+    let count = args.integer(at + 1).ok().and_then(|count| usize::try_from(count).ok());
+    let count = count.filter(|count| *count > 0).ok_or(NO_COUNT)?;
+    if rest > 2 { Err(SYNTAX) } else { Ok(count) }
 }

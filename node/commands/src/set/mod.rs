@@ -11,15 +11,12 @@ use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::db::Expire;
 use crate::effects::{Class, Outcome};
-use crate::error::{Error, SYNTAX};
+use crate::error::Error;
 use crate::list::reply_item;
 use crate::scan::{ScanOptions, parse_cursor};
 
 pub(crate) use combine::{sdiff, sdiffstore, sinter, sintercard, sinterstore, sunion, sunionstore};
 pub(crate) use random::{spop, srandmember};
-
-const NO_NOVALUES: Error = Error::new("ERR NOVALUES option can only be used in HSCAN");
-const NO_NOSCORES: Error = Error::new("ERR NOSCORES option can only be used in ZSCAN");
 
 /// `SADD key member [member ...]`: the number of members that are new.
 pub(crate) fn sadd(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
@@ -127,11 +124,7 @@ pub(crate) fn sscan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         scan::reply_end(ctx.reply);
         return Ok(());
     };
-    let options = ScanOptions::parse(args, 3, |at| match () {
-        () if args.is(at, "novalues") => Err(NO_NOVALUES),
-        () if args.is(at, "noscores") => Err(NO_NOSCORES),
-        () => Err(SYNTAX),
-    })?;
+    let options = ScanOptions::parse(args, 3, |_| Ok(0))?;
     scan::reply_page(ctx.reply, &options, cursor, |at, page| {
         set.scan(at, |member| {
             if page.wants(member) {

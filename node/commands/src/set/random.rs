@@ -48,7 +48,7 @@ fn pop_many(ctx: &mut Ctx<'_>, key: &[u8], count: usize) -> Outcome {
         }
         ctx.wrote(key, Class::Set, "spop");
         ctx.db.remove(key);
-        ctx.replace(&[b"DEL", key]);
+        ctx.replace_by_removal(key);
         ctx.notify(key, Class::Generic, "del");
         return Ok(());
     }

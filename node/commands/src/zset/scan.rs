@@ -7,7 +7,6 @@ use store::types::zset::{ScoreText, score_text};
 use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::effects::Outcome;
-use crate::error::SYNTAX;
 use crate::scan::{ScanOptions, parse_cursor};
 use crate::set::scan::{Page, reply_end, reply_page};
 
@@ -23,8 +22,9 @@ pub(crate) fn zscan(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     };
     let mut with_scores = true;
     let options = ScanOptions::parse(args, 3, |at| {
-        with_scores &= !args.is(at, "noscores");
-        if args.is(at, "noscores") { Ok(1) } else { Err(SYNTAX) }
+        let is_mine = args.is(at, "noscores");
+        with_scores &= !is_mine;
+        Ok(usize::from(is_mine))
     })?;
     reply_page(ctx.reply, &options, cursor, |at, page| {
         zset.scan(at, |member, score| {

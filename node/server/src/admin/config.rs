@@ -134,6 +134,7 @@ fn rewrite_file(call: &mut Call<'_>, force_all: bool) -> Outcome {
 /// CONFIG RESETSTAT
 pub fn resetstat(call: &mut Call<'_>) -> Outcome {
     call.core.stats = Stats::default();
+    call.core.garbage.reset_freed();
     call.core.slot_stats.reset();
     call.core.cluster.reset_stats();
     call.core.scripting.engine.reset_statistics();

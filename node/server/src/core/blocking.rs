@@ -73,6 +73,11 @@ impl Blocked {
         let (spent_ns, bytes) = (0, 0);
         Blocked { found, args, slot, keys, deadline_ms, on_timeout, proto, runner, spent_ns, bytes }
     }
+
+    /// Whether it is the reader of a stream's group, who is told when the stream is gone or of another type.
+    pub fn reads_a_group(&self) -> bool {
+        self.found.command.name == "xreadgroup"
+    }
 }
 
 impl Waiting {
@@ -89,6 +94,12 @@ impl Waiting {
     /// Number of keys waited for.
     pub fn keys(&self) -> usize {
         self.by_key.len()
+    }
+
+    /// Number of keys whose deletion somebody waits for, too: readers of groups are told of it.
+    pub fn keys_of_groups(&self) -> usize {
+        let is_reader = |session: &SessionId| self.sessions.get(session).is_some_and(Blocked::reads_a_group);
+        self.by_key.values().filter(|queue| queue.iter().any(is_reader)).count()
     }
 
     /// Notes a session that begins to wait.

@@ -385,7 +385,7 @@ impl Core {
         let outcome = handler(&mut ctx, args);
         let waits = match &outcome {
             Ok(()) => self.effects.block.is_some(),
-            Err(error) => self.waits_on(runner.session, found, error),
+            Err(error) => self.waits_on(runner.session, error),
         };
         // A command that waits is counted when its wait ends.
         if !waits {
@@ -462,10 +462,9 @@ impl Core {
 
     /// Whether a session that waits already goes on waiting: one of its keys came, but as another type. Only the
     /// reader of a group is told, as its stream is gone.
-    pub fn waits_on(&self, session: SessionId, found: Found, error: &Error) -> bool {
-        *error == commands::error::WRONG_TYPE
-            && found.command.name != "xreadgroup"
-            && self.waiting.get(session).is_some()
+    pub fn waits_on(&self, session: SessionId, error: &Error) -> bool {
+        let waits = self.waiting.get(session).is_some_and(|blocked| !blocked.reads_a_group());
+        *error == commands::error::WRONG_TYPE && waits
     }
 
     /// Writes an error and counts it.

@@ -56,7 +56,7 @@ impl Core {
             Err(error) => (self.refuse(found, error), End::Refused),
         };
         match outcome {
-            Err(error) if self.waits_on(session, found, &error) => {}
+            Err(error) if self.waits_on(session, &error) => {}
             Err(error) => {
                 self.stats.error(error.code());
                 reply.error(error.as_str());

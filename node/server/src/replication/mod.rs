@@ -164,7 +164,7 @@ impl Replication {
     }
 
     /// Takes a unit of commands.
-    pub fn feed(&mut self, parts: &[&[u8]]) {
+    pub fn feed(&mut self, mut parts: &[&[u8]]) {
         if self.is_replica() {
             return;
         }
@@ -174,7 +174,10 @@ impl Replication {
             return;
         };
         if std::mem::take(&mut self.select) {
-            backlog.append(&[SELECT]);
+            // As Redis has it: it is the first command of a transaction that selects, not MULTI.
+            let (multi, commands) = parts.split_at(usize::from(parts.len() > 1));
+            backlog.append(&[multi, &[SELECT]].concat());
+            parts = commands;
         }
         backlog.append(parts);
         self.grew = true;

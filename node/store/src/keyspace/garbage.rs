@@ -16,6 +16,7 @@ pub struct Garbage {
     tables: VecDeque<Table<Entry>>,
     entries: VecDeque<Entry>,
     pending: usize,
+    freed: u64,
 }
 
 impl Garbage {
@@ -27,6 +28,16 @@ impl Garbage {
     /// Keys not yet freed: `lazyfree_pending_objects` of INFO.
     pub fn len(&self) -> usize {
         self.pending
+    }
+
+    /// Keys freed since the count began anew: `lazyfreed_objects` of INFO.
+    pub fn freed(&self) -> u64 {
+        self.freed
+    }
+
+    /// Begins to count freed keys anew.
+    pub fn reset_freed(&mut self) {
+        self.freed = 0;
     }
 
     /// Whether there is nothing to free.
@@ -62,6 +73,7 @@ impl Garbage {
                 if entry.drain(1) {
                     self.entries.pop_front();
                     self.pending -= 1;
+                    self.freed += 1;
                 }
             } else if let Some(table) = self.tables.front_mut() {
                 self.entries.extend(table.pop());

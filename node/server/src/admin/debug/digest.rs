@@ -7,7 +7,7 @@
 
 use base::key_slot;
 use commands::Outcome;
-use resp::format_double;
+use resp::format_digits;
 use sha1_smol::Sha1;
 use store::types::int::IntText;
 use store::types::listpack::Item;
@@ -53,7 +53,7 @@ impl Digest {
             }
             Type::Zset => entry.get::<Zset>().into_iter().flat_map(Zset::iter).for_each(|(member, score)| {
                 let mut text = Vec::new();
-                format_double(score, &mut text);
+                format_digits(score, &mut text);
                 self.add_pair(member, Item::Str(&text));
             }),
             Type::Hash => {

@@ -81,7 +81,7 @@ pub(super) const CLIENTS: &[Field] = &[
     ("clients_in_timeout_table", |g| g.core.waiting.timed_out(u64::MAX).len().into()),
     ("total_watched_keys", |g| g.core.watch.len().into()),
     ("total_blocking_keys", |g| g.core.waiting.keys().into()),
-    ("total_blocking_keys_on_nokey", |_| 0.into()),
+    ("total_blocking_keys_on_nokey", |g| g.core.waiting.keys_of_groups().into()),
 ];
 
 /// Section Persistence.

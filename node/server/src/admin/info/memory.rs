@@ -46,6 +46,7 @@ pub(super) const MEMORY: &[Field] = &[
     ("mem_overhead_db_hashtable_rehashing", |_| 0.into()),
     ("active_defrag_running", |_| 0.into()),
     ("lazyfree_pending_objects", |g| g.core.garbage.len().into()),
+    ("lazyfreed_objects", |g| g.core.garbage.freed().into()),
 ];
 
 fn or_absent(bytes: Option<u64>, show: fn(u64) -> Value) -> Value {
