@@ -10,6 +10,8 @@ use rustc_apfloat::{Float, FloatConvert, StatusAnd};
 
 /// Longest text read as a number, in bytes.
 const TEXT_MAX: usize = 5 * 1024 - 1;
+/// Digits that a `u128` always holds.
+const SHORT_DIGITS_MAX: usize = 38;
 /// Exponents beyond this are infinity or zero whatever digits stand before them.
 const EXPONENT_MAX: i64 = 100_000;
 /// Decimals printed, before trailing zeros are cut.
@@ -86,6 +88,9 @@ impl LongDouble {
 fn parse_short(text: &[u8]) -> Option<X87DoubleExtended> {
     let (mut digits, mut number, mut scale, mut in_decimals) = (0, 0, 1, false);
     for &byte in text {
+        if digits == SHORT_DIGITS_MAX {
+            return None;
+        }
         match byte {
             b'0'..=b'9' => {
                 number = number * 10 + u128::from(byte - b'0');
@@ -95,7 +100,7 @@ fn parse_short(text: &[u8]) -> Option<X87DoubleExtended> {
             b'.' if !in_decimals => in_decimals = true,
             _ => return None,
         }
-        if digits > 38 || scale > DECIMALS_SCALE {
+        if scale > DECIMALS_SCALE {
             return None;
         }
     }
@@ -235,6 +240,8 @@ mod tests {
             ("9223372036854775807", "9223372036854775807"),
             ("17179869184000000000000", "17179869184000000000000"),
             ("1e40", "9999999999999999999783686092270256259072"),
+            // More digits than fit in 128 bits.
+            ("10000000000000000000000000000000000000000", "9999999999999999999783686092270256259072"),
         ];
         for (text, expect) in cases {
             assert_eq!(shown(text).as_deref(), Some(expect), "{text}");
