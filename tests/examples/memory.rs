@@ -12,8 +12,8 @@ use kit::{Client, Process, encode, peer, ringmaster};
 
 /// Commands sent before their replies are read.
 const BATCH: usize = 1_000;
-/// Bytes sent before the first figure is taken.
-const WARM_UP: usize = 1 << 20;
+/// Bytes of each of a batch of requests before the first figure is taken.
+const WARM_UP: usize = 200;
 /// Elements of a small collection, and of a command that fills a large one.
 const ELEMENTS: u64 = 10;
 /// Small collections of a load.
@@ -82,8 +82,8 @@ fn resident_bytes(process: &Process) -> f64 {
 fn measure(process: &Process, commands: impl Iterator<Item = Vec<String>>) -> f64 {
     let mut client = Client::connect(process.port);
     // The buffers that a client's requests go through are no part of the data.
-    client.send(&encode(&["ECHO", &"x".repeat(WARM_UP)]));
-    client.read().expect("ECHO is answered");
+    client.send(&encode(&["ECHO", &"x".repeat(WARM_UP)]).repeat(BATCH));
+    (0..BATCH).for_each(|_| drop(client.read().expect("ECHO is answered")));
     let before = resident_bytes(process);
     let mut commands = commands.peekable();
     while commands.peek().is_some() {
