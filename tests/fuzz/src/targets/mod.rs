@@ -2,8 +2,10 @@
 
 mod aof;
 mod bus;
+mod collections;
 mod config;
 mod requests;
+mod restore;
 mod text;
 
 /// Something that takes any bytes.
@@ -23,5 +25,16 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: &[Target] =
-    &[requests::TARGET, text::TARGET, config::TARGET, aof::LOG, aof::MANIFEST, bus::TARGET];
+pub const TARGETS: &[Target] = &[
+    requests::TARGET,
+    text::TARGET,
+    config::TARGET,
+    aof::LOG,
+    aof::MANIFEST,
+    bus::TARGET,
+    restore::TARGET,
+    collections::HASH,
+    collections::LIST,
+    collections::SET,
+    collections::ZSET,
+];
