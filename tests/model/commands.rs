@@ -353,14 +353,16 @@ fn random_commands(rows: &[Row], random: &mut Random, in_transaction: bool) -> V
     }
 }
 
-/// Drops, doubles or replaces a word behind the command's name; not one that tells where keys are, as such a command
-/// may be redirected before it is read.
+/// Drops, doubles or replaces a word behind the command's name. Not one that tells where keys are, as such a command
+/// may be redirected before it is read, nor a cursor, which only the server that gave it understands.
 fn make_wrong(words: &mut Vec<Vec<u8>>, random: &mut Random) {
     if words.len() < 2 {
         return;
     }
     let at = 1 + random.below(words.len() as u64 - 1) as usize;
-    if matches!(words[at].as_slice(), b"STREAMS" | b"STORE" | b"STOREDIST") {
+    let is_cursor = words[0].ends_with(b"SCAN") && at == 2;
+    let tells_keys = at == 1 || matches!(words[at].as_slice(), b"STREAMS" | b"STORE" | b"STOREDIST");
+    if is_cursor || tells_keys {
         return;
     }
     match random.below(3) {

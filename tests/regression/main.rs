@@ -1,6 +1,6 @@
 //! One test per bug that was found: its name says what went wrong.
 
-use kit::{Client, Value, ringmaster};
+use kit::{Client, Value, ringmaster, wait_until};
 
 /// A value that arrived in several pieces and was the request's last argument was waited for for ever.
 #[test]
@@ -20,4 +20,26 @@ fn a_refused_command_breaks_the_transaction() {
     client.line("MULTI");
     client.line("MULTI");
     assert!(client.line("EXEC").text().starts_with("EXECABORT"));
+}
+
+/// A client that waited to move an element to a key of the wrong type was never told so; and one whose key came as
+/// another type must wait on.
+#[test]
+fn a_waiting_client_hears_of_the_wrong_destination_only() {
+    let server = ringmaster(1, &["--bootstrap", "yes"]);
+    let (mut waiting, mut client) = (Client::connect(server.port), Client::connect(server.port));
+    let mut blocked = |count: u64| {
+        let line = format!("blocked_clients:{count}\r\n");
+        wait_until("the client waits", || client.line("INFO clients").text().contains(&line));
+    };
+    waiting.send(b"BLPOP {k}list 0\r\n");
+    blocked(1);
+    let mut other = Client::connect(server.port);
+    other.send(b"MULTI\r\nRPUSH {k}list a\r\nDEL {k}list\r\nSET {k}list text\r\nEXEC\r\nDEL {k}list\r\nRPUSH {k}list b\r\n");
+    assert_eq!(waiting.read().expect("an answer").to_string(), "*[\"{k}list\", \"b\"]");
+    other.line("SET {k}wrong text");
+    waiting.send(b"BRPOPLPUSH {k}list {k}wrong 0\r\n");
+    blocked(1);
+    other.line("RPUSH {k}list c");
+    assert!(waiting.read().expect("an answer").text().starts_with("WRONGTYPE"));
 }

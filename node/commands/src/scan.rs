@@ -20,9 +20,19 @@ pub(crate) struct ScanOptions<'a> {
     pub(crate) pattern: Option<&'a [u8]>,
 }
 
-/// The cursor a client sends back: any number of 64 bits.
+/// The cursor a client sends back: any number of 64 bits, as `strtoul` reads it. That takes signs, and nothing for 0.
 pub(crate) fn parse_cursor(text: &[u8]) -> Result<u64, Error> {
-    str::from_utf8(text).ok().and_then(|text| text.parse().ok()).ok_or(BAD_CURSOR)
+    let (negative, digits) = match text {
+        b"" => return Ok(0),
+        [b'-', digits @ ..] => (true, digits),
+        [b'+', digits @ ..] => (false, digits),
+        digits => (false, digits),
+    };
+    // `parse` would take a second sign.
+    let number =
+        digits.first().filter(|first| first.is_ascii_digit()).and_then(|_| str::from_utf8(digits).ok());
+    let cursor: u64 = number.and_then(|number| number.parse().ok()).ok_or(BAD_CURSOR)?;
+    Ok(if negative { cursor.wrapping_neg() } else { cursor })
 }
 
 impl<'a> ScanOptions<'a> {
@@ -69,5 +79,23 @@ fn refusal(args: &Args<'_>, at: usize) -> Error {
         NO_NOSCORES
     } else {
         SYNTAX
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cursors() {
+        let cursor = |text: &str| parse_cursor(text.as_bytes()).ok();
+        assert_eq!(
+            (cursor("17"), cursor(""), cursor("-0"), cursor("+3")),
+            (Some(17), Some(0), Some(0), Some(3))
+        );
+        assert_eq!((cursor("-1"), cursor("18446744073709551615")), (Some(u64::MAX), Some(u64::MAX)));
+        for text in ["+", "-", "+-1", " 1", "1 ", "1a", "18446744073709551616"] {
+            assert_eq!(cursor(text), None, "{text}");
+        }
     }
 }

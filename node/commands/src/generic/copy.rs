@@ -1,7 +1,6 @@
 //! COPY: a value and its expiry under another key.
 
 use store::types::int::IntText;
-use store::types::list::NodeRef;
 use store::types::{Hash, Limits, List, Set, Stream, Zset};
 use store::{EntryRef, StrRef, Value};
 
@@ -74,28 +73,17 @@ fn store_copy(ctx: &mut Ctx<'_>, from: &[u8], to: &[u8]) {
 }
 
 fn copy_collection(entry: EntryRef<'_>, limits: &Limits) -> Value<'static> {
-    if let Some(list) = entry.get::<List>() {
-        return copy_list(list, limits).into();
-    }
     if let Some(zset) = entry.get::<Zset>() {
         return copy_zset(zset, limits).into();
     }
     let set = entry.get::<Set>().map(|set| set.clone().into());
+    let list = || entry.get::<List>().map(|list| list.clone().into());
     let hash = || entry.get::<Hash>().map(|hash| hash.clone().into());
     let stream = || entry.get::<Stream>().map(|stream| stream.clone().into());
-    set.or_else(hash).or_else(stream).expect("a value that is no string is one of the five collections")
-}
-
-fn copy_list(list: &List, limits: &Limits) -> List {
-    let mut copy = List::new();
-    for node in list.nodes() {
-        match node {
-            NodeRef::Packed(listpack) => copy.push_packed(listpack.clone()),
-            NodeRef::Plain(value) => copy.push_plain(value.into()),
-        }
-    }
-    copy.settle(limits);
-    copy
+    set.or_else(list)
+        .or_else(hash)
+        .or_else(stream)
+        .expect("a value that is no string is one of the five collections")
 }
 
 fn copy_zset(zset: &Zset, limits: &Limits) -> Zset {

@@ -95,7 +95,7 @@ impl Options {
         } else if (self.lt && new >= old) || (self.gt && new <= old) {
             Decision::Leave
         } else if new == old {
-            Decision::Keep(old)
+            Decision::Keep(new)
         } else {
             Decision::Change(new)
         }
@@ -107,7 +107,7 @@ impl Options {
 enum Decision {
     Add(f64),
     Change(f64),
-    /// The score is what it was already.
+    /// The score is what it was already, but perhaps for the sign of zero: that stays as it was, too.
     Keep(f64),
     /// An option forbids a change.
     Leave,

@@ -8,9 +8,10 @@ use std::collections::{HashMap, VecDeque};
 
 use base::Slot;
 use bytes::Bytes;
-use commands::table::Found;
+use commands::table::{Found, Group};
 use commands::{Block, Unblocked};
 use resp::Proto;
+use store::Type;
 
 use crate::core::Runner;
 
@@ -72,6 +73,17 @@ impl Blocked {
         let args = resume.unwrap_or(args);
         let (spent_ns, bytes) = (0, 0);
         Blocked { found, args, slot, keys, deadline_ms, on_timeout, proto, runner, spent_ns, bytes }
+    }
+
+    /// Whether to run again when one of its keys holds a value of this type, or none. A key that came as another type
+    /// leaves it waiting; but the reader of a group is told of that, too.
+    pub fn takes(&self, kind: Option<Type>) -> bool {
+        let wanted = match self.found.command.group {
+            Group::SortedSet => Type::Zset,
+            Group::Stream => Type::Stream,
+            _ => Type::List,
+        };
+        self.reads_a_group() || kind == Some(wanted)
     }
 
     /// Whether it is the reader of a stream's group, who is told when the stream is gone or of another type.

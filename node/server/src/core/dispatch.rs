@@ -383,12 +383,8 @@ impl Core {
             reads_every_key,
         };
         let outcome = handler(&mut ctx, args);
-        let waits = match &outcome {
-            Ok(()) => self.effects.block.is_some(),
-            Err(error) => self.waits_on(runner.session, error),
-        };
         // A command that waits is counted when its wait ends.
-        if !waits {
+        if outcome.is_err() || self.effects.block.is_none() {
             self.count(found, args, start, outcome.is_err(), true);
         }
         self.spread_effects(found, args, slot, runner, reply.proto, start);
@@ -458,13 +454,6 @@ impl Core {
         if elapsed_ns >= self.slow_threshold_ns {
             self.note_slow(found, args, Duration::from_nanos(elapsed_ns));
         }
-    }
-
-    /// Whether a session that waits already goes on waiting: one of its keys came, but as another type. Only the
-    /// reader of a group is told, as its stream is gone.
-    pub fn waits_on(&self, session: SessionId, error: &Error) -> bool {
-        let waits = self.waiting.get(session).is_some_and(|blocked| !blocked.reads_a_group());
-        *error == commands::error::WRONG_TYPE && waits
     }
 
     /// Writes an error and counts it.

@@ -3,6 +3,7 @@
 use commands::{Args, Error, Unblocked};
 use resp::Reply;
 use smallvec::SmallVec;
+use store::KeyLookup;
 
 use crate::client::Answers;
 use crate::core::blocking::{Blocked, SessionId};
@@ -30,11 +31,23 @@ impl Core {
         if self.unit.is_open() {
             return;
         }
-        while let Some((_, sessions)) = self.waiting.next_ready() {
+        while let Some((key, sessions)) = self.waiting.next_ready() {
             for session in sessions {
-                self.run_again(session);
+                if self.may_be_served(session, &key) {
+                    self.run_again(session);
+                }
             }
         }
+    }
+
+    /// Whether `key` holds now what the session waits for.
+    fn may_be_served(&mut self, session: SessionId, key: &[u8]) -> bool {
+        let Some(blocked) = self.waiting.get(session) else { return false };
+        let kind = match self.keys.lookup(blocked.slot, key) {
+            KeyLookup::Found(entry) => Some(entry.value_type()),
+            KeyLookup::Vacant(_) => None,
+        };
+        blocked.takes(kind)
     }
 
     /// Runs a waiting session's command again; it is answered, or waits on at its old place.
@@ -56,7 +69,6 @@ impl Core {
             Err(error) => (self.refuse(found, error), End::Refused),
         };
         match outcome {
-            Err(error) if self.waits_on(session, &error) => {}
             Err(error) => {
                 self.stats.error(error.code());
                 reply.error(error.as_str());

@@ -58,8 +58,10 @@ pub enum NodeRef<'a> {
 }
 
 /// A list value: 16 bytes beside its elements' allocations.
+#[derive(Clone)]
 pub struct List(Form);
 
+#[derive(Clone)]
 enum Form {
     Packed(Listpack),
     Quick(Box<Quick>),

@@ -58,11 +58,13 @@ impl Rules {
 }
 
 /// A part of a list; never empty while it is in a quicklist.
+#[derive(Clone)]
 pub(super) struct Node {
     count: u32,
     body: Body,
 }
 
+#[derive(Clone)]
 enum Body {
     Packed(Listpack),
     Plain(Box<[u8]>),

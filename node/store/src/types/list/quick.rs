@@ -13,6 +13,7 @@ use super::node::{Node, Rules};
 use super::{Probe, Side};
 
 /// A list of nodes, none of them empty.
+#[derive(Clone)]
 pub(super) struct Quick {
     nodes: VecDeque<Node>,
     len: usize,
