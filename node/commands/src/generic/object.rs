@@ -1,4 +1,4 @@
-//! OBJECT: how a value is kept and when it was used. Looking at it does not count as a use.
+//! OBJECT and MEMORY USAGE: how a value is kept and when it was used. Looking at it does not count as a use.
 
 use store::{EntryRef, StrRef};
 
@@ -7,7 +7,7 @@ use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::db::{idle_seconds, lfu_counter};
 use crate::effects::Outcome;
-use crate::error::Error;
+use crate::error::{Error, SYNTAX};
 
 const NO_IDLE_TIME: Error = Error::new(
     "ERR An LFU maxmemory policy is selected, idle time not tracked. Please note that when switching between \
@@ -46,6 +46,20 @@ pub(crate) fn help(ctx: &mut Ctx<'_>, _args: &Args<'_>) -> Outcome {
 pub(crate) fn encoding(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     match look(ctx, args[2], |entry| entry.encoding_name()) {
         Some(name) => ctx.reply.bulk(name.as_bytes()),
+        None => ctx.reply.null(),
+    }
+    Ok(())
+}
+
+/// `MEMORY USAGE key [SAMPLES count]`: all of the value is measured, however many samples are asked for.
+pub(crate) fn memory_usage(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
+    match args.len() {
+        3 => {}
+        5 if args.is(3, "samples") && args.integer(4)? >= 0 => {}
+        _ => return Err(SYNTAX),
+    }
+    match look(ctx, args[2], |entry| entry.memory_usage()) {
+        Some(bytes) => ctx.reply.integer(bytes as i64),
         None => ctx.reply.null(),
     }
     Ok(())

@@ -118,7 +118,6 @@ pub enum Host {
     MemoryMallocStats,
     MemoryPurge,
     MemoryStats,
-    MemoryUsage,
     Migrate,
     Monitor,
     Multi,

@@ -502,7 +502,7 @@ const MEMORY_SUBCOMMANDS: &[Command] = &[
         group: Group::Server,
         since: "4.0.0",
         summary: "Returns the bytes a key takes.",
-        run: Run::Host(Host::MemoryUsage),
+        run: Run::Data(generic::object::memory_usage),
         ..ROW
     },
 ];

@@ -3,31 +3,10 @@
 use std::ffi::{CStr, c_char, c_void};
 use std::fmt::Write as _;
 
-use base::key_slot;
-use commands::{Outcome, error};
+use commands::Outcome;
 
 use super::Call;
 use super::info::{Glance, Value};
-
-/// MEMORY USAGE key [SAMPLES count]: all of the value is measured, however many samples are asked for.
-pub fn usage(call: &mut Call<'_>) -> Outcome {
-    let args = call.args;
-    match args.len() {
-        3 => {}
-        5 if args.is(3, "samples") => {
-            if args.integer(4)? < 0 {
-                return Err(error::SYNTAX);
-            }
-        }
-        _ => return Err(error::SYNTAX),
-    }
-    let usage = call.core.keys.get(key_slot(args[2]), args[2]).map(|entry| entry.memory_usage());
-    match usage {
-        Some(bytes) => call.client.reply.integer(bytes as i64),
-        None => call.client.reply.null(),
-    }
-    Ok(())
-}
 
 /// A field of MEMORY STATS.
 type Field = (&'static str, fn(&Glance<'_>) -> Value);

@@ -195,7 +195,6 @@ pub fn run(
         Host::MemoryMallocStats => memory::malloc_stats(call),
         Host::MemoryPurge => memory::purge(call),
         Host::MemoryStats => memory::stats(call),
-        Host::MemoryUsage => memory::usage(call),
         Host::Migrate => migrate::migrate(call),
         Host::Monitor => monitor::monitor(call),
         Host::Multi => transaction::multi(call),

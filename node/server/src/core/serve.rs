@@ -68,12 +68,9 @@ impl Core {
             Ok(()) => (self.run_data(&mut reply, found, &args, Some(slot), runner), End::Ran),
             Err(error) => (self.refuse(found, error), End::Refused),
         };
-        match outcome {
-            Err(error) => {
-                self.stats.error(error.code());
-                reply.error(error.as_str());
-            }
-            Ok(()) => {}
+        if let Err(error) = outcome {
+            self.stats.error(error.code());
+            reply.error(error.as_str());
         }
         if self.slowlog.next_id() != first_slow
             && let Some(client) = self.client_of(session)
