@@ -10,11 +10,11 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("about this cluster, not that one: tests/e2e/cluster.rs", &["cluster"]),
     (
         "files and replicas: tests/e2e",
-        &["bgsave", "save", "lastsave", "shutdown", "failover", "replicaof", "slaveof"],
+        &["bgrewriteaof", "bgsave", "save", "lastsave", "shutdown", "failover", "replicaof", "slaveof"],
     ),
     (
         "the stream between master and replica: tests/e2e/replication",
-        &["psync", "sync", "replconf", "role", "wait"],
+        &["psync", "sync", "replconf", "role", "wait", "waitaof"],
     ),
     (
         "messages come unasked: tests/e2e/pubsub.rs, monitor.rs, tracking.rs",
