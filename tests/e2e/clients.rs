@@ -73,3 +73,31 @@ fn redis_cli_and_redis_benchmark() {
     assert!(bench.status.success() && text.contains("requests per second"), "{text}");
     assert!(!text.contains("rror"), "{text}");
 }
+
+/// A script of Node's in `e2e`, with what `tests/run` installs in `node_modules`.
+fn node(script: &str, ports: &[u16]) {
+    let here = Path::new(env!("CARGO_MANIFEST_DIR"));
+    assert!(here.join("node_modules").exists(), "node_modules is missing: run tests/run");
+    let output = Command::new("node")
+        .arg(here.join("e2e").join(script))
+        .args(ports.iter().map(u16::to_string))
+        .output()
+        .expect("node is there: run tests/run");
+    let text =
+        format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{script} failed:\n{text}");
+}
+
+#[test]
+fn ioredis_and_bullmq() {
+    let ingress = free_ports(1);
+    let server = ringmaster(3, &["--bootstrap", "yes", "--ingress-port", &ingress.to_string()]);
+    node("ioredis_bullmq.mjs", &[server.port, ingress]);
+}
+
+#[test]
+fn redis_py_locks_scripts_and_celery() {
+    let ingress = free_ports(1);
+    let server = ringmaster(3, &["--bootstrap", "yes", "--ingress-port", &ingress.to_string()]);
+    python("redis_py_apps.py", ".venv", &[server.port, ingress]);
+}

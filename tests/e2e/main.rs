@@ -1,5 +1,5 @@
-//! Whole processes and the clients people use: redis-cli, redis-benchmark, redis-py, valkey-glide, the crate
-//! `redis`, our own generator; start, end, and what is said when something is missing.
+//! Whole processes and the clients people use: redis-cli, redis-benchmark, redis-py, valkey-glide, ioredis, BullMQ,
+//! Celery, the crate `redis`, our own generator; start, end, and what is said when something is missing.
 
 mod aof;
 mod aof_rewrite;
@@ -11,6 +11,7 @@ mod dump;
 mod handover;
 mod ingress;
 mod memory;
+mod metrics;
 mod migrate;
 mod monitor;
 mod pubsub;
@@ -20,4 +21,5 @@ mod reshard;
 mod slots;
 mod start;
 mod tls;
+mod tls_nodes;
 mod tracking;

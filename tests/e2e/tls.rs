@@ -11,13 +11,14 @@ use kit::{Client, Process, Value, free_ports, ringmaster, run};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 /// An authority and what it has signed, as files in a folder that goes with this value.
-struct Paper {
+pub struct Paper {
     folder: PathBuf,
     authority: CertifiedIssuer<'static, KeyPair>,
 }
 
 impl Paper {
-    fn new() -> Paper {
+    /// A new authority, which has signed `own`.
+    pub fn new() -> Paper {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let name =
             format!("ringmaster-tls-{}-{}", std::process::id(), NUMBER.fetch_add(1, Ordering::Relaxed));
@@ -35,7 +36,7 @@ impl Paper {
     }
 
     /// A certificate for this machine, as `name.crt` and `name.key`.
-    fn sign(&self, name: &str) -> Certificate {
+    pub fn sign(&self, name: &str) -> Certificate {
         let names = vec!["localhost".to_owned(), "127.0.0.1".to_owned()];
         let key = KeyPair::generate().expect("a key");
         let params = CertificateParams::new(names).expect("good names");
@@ -49,7 +50,8 @@ impl Paper {
         fs::write(self.folder.join(name), text).expect("the folder can be written");
     }
 
-    fn path(&self, name: &str) -> String {
+    /// Where the file `name` is.
+    pub fn path(&self, name: &str) -> String {
         self.folder.join(name).display().to_string()
     }
 

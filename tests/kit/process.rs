@@ -80,6 +80,11 @@ pub fn peer(variable: &str) -> Process {
 
 /// Starts a real server as a cluster node of its own, without slots: `VALKEY_SERVER` or `REDIS_SERVER` names it.
 pub fn empty_peer(variable: &str) -> Process {
+    empty_peer_with(variable, &[])
+}
+
+/// The same with further arguments.
+pub fn empty_peer_with(variable: &str, further: &[&str]) -> Process {
     let binary = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run tests/run"));
     let args = [
         "--port",
@@ -94,7 +99,7 @@ pub fn empty_peer(variable: &str) -> Process {
         "no",
     ];
     let more = ["--enable-debug-command", "yes", "--cluster-require-full-coverage", "no"];
-    start(Path::new(&binary), 1, &[&args[..], &more].concat())
+    start(Path::new(&binary), 1, &[&args[..], &more, further].concat())
 }
 
 /// Starts a real server that is no cluster node, with `args`, which may name `{port}` and `{dir}`.

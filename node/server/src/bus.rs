@@ -13,16 +13,19 @@ use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::rc::{Rc, Weak};
+use std::sync::Arc;
 use std::task::{Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use cluster::{ConnectFailure, LinkId};
 use futures_lite::future;
+use rustls::ClientConfig;
 
+use crate::channel::Channel;
 use crate::core::Core;
-use crate::executor::{self, Listener, Stream};
-use crate::log::warning;
+use crate::executor::{self, Listener};
+use crate::log::{verbose, warning};
 
 /// Bytes read at once: a heartbeat is 2 to 4 KiB.
 const READ_BYTES: usize = 16 * 1024;
@@ -107,6 +110,7 @@ async fn accept(core: Rc<RefCell<Core>>, listener: Listener) {
                 let (peer, local) = stream.ips();
                 let mut borrowed = core.borrow_mut();
                 let now = borrowed.bus_now();
+                let Ok(stream) = Channel::accepted(stream, borrowed.tls.links.clone()) else { continue };
                 if let Some(link) = borrowed.cluster.link_accepted(&peer, &local, now) {
                     start_link(&core, &mut borrowed, link, stream);
                 }
@@ -120,9 +124,17 @@ async fn accept(core: Rc<RefCell<Core>>, listener: Listener) {
     }
 }
 
-async fn connect(core: Rc<RefCell<Core>>, link: LinkId, ip: String, port: u16, limit: Duration) {
+async fn connect(
+    core: Rc<RefCell<Core>>,
+    link: LinkId,
+    (ip, port): (String, u16),
+    limit: Duration,
+    tls: Option<Arc<ClientConfig>>,
+) {
+    // A new task runs at once, and its starter still has the core borrowed.
+    executor::yield_now().await;
     let connected = match ip.parse::<IpAddr>() {
-        Ok(ip) => Stream::connect(SocketAddr::new(ip, port), limit).await,
+        Ok(ip) => Channel::connect(SocketAddr::new(ip, port), limit, tls).await,
         Err(_) => Err(io::ErrorKind::InvalidInput.into()),
     };
     let mut borrowed = core.borrow_mut();
@@ -132,11 +144,14 @@ async fn connect(core: Rc<RefCell<Core>>, link: LinkId, ip: String, port: u16, l
     let now = borrowed.bus_now();
     match connected {
         Ok(stream) => {
-            let (_, local) = stream.ips();
+            let (_, local) = stream.socket().ips();
             start_link(&core, &mut borrowed, link, stream);
             borrowed.cluster.link_connected(link, &local, now);
         }
         Err(e) => {
+            if e.kind() == io::ErrorKind::InvalidData {
+                verbose!("No encrypted link to {ip}:{port}: {e}");
+            }
             let refused = e.kind() == io::ErrorKind::ConnectionRefused;
             let failure = if refused { ConnectFailure::Refused } else { ConnectFailure::Unreachable };
             borrowed.cluster.link_failed(link, failure, now);
@@ -146,7 +161,7 @@ async fn connect(core: Rc<RefCell<Core>>, link: LinkId, ip: String, port: u16, l
 }
 
 /// Starts the two tasks of an open link.
-fn start_link(core: &Rc<RefCell<Core>>, borrowed: &mut Core, link: LinkId, stream: Stream) {
+fn start_link(core: &Rc<RefCell<Core>>, borrowed: &mut Core, link: LinkId, stream: Channel) {
     let outgoing = Rc::new(Outgoing::default());
     borrowed.bus.links.insert(link, outgoing.clone());
     match stream.duplicate() {
@@ -154,13 +169,13 @@ fn start_link(core: &Rc<RefCell<Core>>, borrowed: &mut Core, link: LinkId, strea
         // The reader then finds the end at once, and tells the brain.
         Err(e) => {
             warning!("A link of the cluster bus cannot be used: {e}");
-            stream.shut();
+            stream.socket().shut();
         }
     }
     executor::spawn_local(read(core.clone(), link, stream));
 }
 
-async fn read(core: Rc<RefCell<Core>>, link: LinkId, mut stream: Stream) {
+async fn read(core: Rc<RefCell<Core>>, link: LinkId, mut stream: Channel) {
     let mut buffer = vec![0; READ_BYTES];
     loop {
         // An error ends a link as its end does.
@@ -184,7 +199,7 @@ async fn read(core: Rc<RefCell<Core>>, link: LinkId, mut stream: Stream) {
     }
 }
 
-async fn write(core: Rc<RefCell<Core>>, link: LinkId, outgoing: Rc<Outgoing>, mut stream: Stream) {
+async fn write(core: Rc<RefCell<Core>>, link: LinkId, outgoing: Rc<Outgoing>, mut stream: Channel) {
     while let Some(bytes) = outgoing.next().await {
         let written = future::or(outgoing.closing(), stream.write_all(&bytes)).await;
         if written.is_err() {
@@ -194,15 +209,21 @@ async fn write(core: Rc<RefCell<Core>>, link: LinkId, outgoing: Rc<Outgoing>, mu
         core.borrow_mut().cluster.set_link_backlog(link, outgoing.bytes.get());
     }
     // Ends the reader too: it tells the brain, unless it was the brain that closed the link.
-    stream.shut();
+    stream.socket().shut();
 }
 
 impl Bus {
-    /// Begins to connect; the brain hears how it went.
-    pub fn connect(&mut self, link: LinkId, ip: String, port: u16, limit: Duration) {
+    /// Begins to connect to `to`, encrypted with `tls`; the brain hears how it went.
+    pub fn connect(
+        &mut self,
+        link: LinkId,
+        to: (String, u16),
+        limit: Duration,
+        tls: Option<Arc<ClientConfig>>,
+    ) {
         let Some(core) = self.core.upgrade() else { return };
         self.links.insert(link, Rc::default());
-        executor::spawn_local(connect(core, link, ip, port, limit));
+        executor::spawn_local(connect(core, link, to, limit, tls));
     }
 
     /// Queues bytes; how many the link has to send now, unless it is gone.

@@ -19,7 +19,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Poll, Waker};
 use std::time::{Duration, Instant};
 
-use futures_lite::{AsyncReadExt, AsyncWriteExt};
+use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use glommio::io::BufferedFile;
 use glommio::net::{TcpListener, TcpStream};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
@@ -95,16 +95,21 @@ pub async fn sleep(time: Duration) {
     glommio::timer::sleep(time).await;
 }
 
+/// What `work` comes to, unless it takes longer than `limit`.
+pub async fn in_time<T>(limit: Duration, work: impl Future<Output = T>) -> Option<T> {
+    let late = async {
+        sleep(limit).await;
+        None
+    };
+    future::or(async { Some(work.await) }, late).await
+}
+
 /// Does `work`, and gives it up when it takes longer than `limit`.
 ///
 /// # Errors
 /// Those of `work`; `TimedOut`.
 pub async fn within<T>(limit: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
-    let over = async {
-        sleep(limit).await;
-        Err(io::ErrorKind::TimedOut.into())
-    };
-    futures_lite::future::or(work, over).await
+    in_time(limit, work).await.unwrap_or(Err(io::ErrorKind::TimedOut.into()))
 }
 
 /// The first address of `host`, looked up on a helper thread unless it is an address itself.
@@ -289,6 +294,18 @@ impl Stream {
     /// Writes all bytes.
     pub async fn write_all(&mut self, bytes: &[u8]) -> io::Result<()> {
         self.0.write_all(bytes).await
+    }
+
+    /// Says that no more is written; the other end may go on.
+    pub fn end_writing(&self) {
+        // An error means that it has ended already.
+        let _ = self.socket(|socket| socket.shutdown(std::net::Shutdown::Write));
+    }
+
+    /// Whether the other end is on another machine.
+    pub fn is_from_outside(&self) -> bool {
+        let peer = self.socket(|socket| socket.peer_addr()).ok().and_then(|address| address.as_socket());
+        peer.is_none_or(|peer| !peer.ip().to_canonical().is_loopback())
     }
 
     /// Ends both directions: reads and writes under way, on duplicates too, end at once.

@@ -187,7 +187,9 @@ impl Listeners {
         let user = core.users.default_user().clone();
         let mut client = Client::new(socket, door, peer.into(), local.into(), user, core.now_ms);
         if door == Door::Tls {
-            let Some(secure) = core.tls.clone().and_then(Secure::accept) else { return };
+            let Some(secure) = core.tls.clients.clone().and_then(|tls| Secure::accept(tls).ok()) else {
+                return;
+            };
             client.secure = Some(Box::new(secure));
         }
         core.welcome(&mut client);

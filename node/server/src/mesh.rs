@@ -22,6 +22,7 @@ use crate::config::Config;
 use crate::core::blocking::SessionId;
 use crate::core::handover::Handover;
 use crate::ingress::frame;
+use crate::metrics::{Answer, Question};
 use crate::pubsub::{Published, Wants};
 use crate::ring::ClientRing;
 use crate::tracking::Broadcast;
@@ -73,6 +74,10 @@ pub enum Message {
     EndBroadcast(SessionId),
     /// All keys of the sender are gone: what tracking clients have of them is stale.
     AllStale,
+    /// A question of the sender's metrics port, by number.
+    Ask(u64, Question),
+    /// The answer to such a question of the receiver's.
+    Told(u64, Box<Answer>),
     /// These slots left the process: the ingress clients' subscriptions to their shard channels end.
     SlotsGone(Vec<Slot>),
 }

@@ -28,6 +28,7 @@ use crate::executor::{self, Parking, Pulse};
 use crate::listener::{self, Listeners};
 use crate::log::{self, Level, notice, warning};
 use crate::mesh::{self, Mesh};
+use crate::metrics;
 use crate::persist;
 use crate::process::{NUDGE, Place, Process, fatal};
 use crate::reactor::Reactor;
@@ -65,7 +66,7 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
         .map_err(|e| format!("Can't chdir to '{}': {e}", config.general.dir))?;
     let users = users::at_start(&config, users, names_users)?;
     probe_ring()?;
-    tls::server_config(&config.tls).map_err(|e| format!("Failed to configure TLS. {e}"))?;
+    tls::settings(&config.tls).map_err(|e| format!("Failed to configure TLS. {e}"))?;
     if config.general.disable_thp {
         disable_huge_pages();
     }
@@ -229,11 +230,12 @@ fn next_signal() -> Option<libc::c_int> {
 fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, String> {
     let first = main_port(config);
     let last = usize::from(first.max(config.tls.port)) + count - 1;
-    let offset = bus_offset(config);
-    if last > usize::from(u16::MAX) || last as i32 + offset > i32::from(u16::MAX) {
+    let first_bus = first_bus_port(config);
+    let last_bus = usize::from(first_bus) + count - 1;
+    if last.max(last_bus) > usize::from(u16::MAX) {
         return Err(format!(
-            "{count} cores from port {} on need ports up to {last} and bus ports {offset} above: not all are below 65536",
-            first
+            "{count} cores from port {first} on need ports up to {last} and bus ports up to {last_bus}: not all are below \
+             65536"
         ));
     }
     let root = std::env::current_dir().map_err(|e| format!("The folder 'dir' cannot be read: {e}"))?;
@@ -246,7 +248,7 @@ fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, 
                 .map_err(|e| format!("The folder {} cannot be made: {e}", folder.display()))?;
             let event_fd =
                 executor::event_fd().map_err(|e| format!("No event descriptor can be had: {e}"))?;
-            let bus_port = (i32::from(number) + offset) as u16;
+            let bus_port = first_bus + i as u16;
             let nth = |first: u16| if first == 0 { 0 } else { first + i as u16 };
             let (port, tls_port) = (nth(config.network.port), nth(config.tls.port));
             // More cores than CPUs share them as the system sees fit.
@@ -262,11 +264,13 @@ fn main_port(config: &Config) -> u16 {
     if config.network.port == 0 { config.tls.port } else { config.network.port }
 }
 
-/// How far bus ports lie above client ports.
-fn bus_offset(config: &Config) -> i32 {
+/// The first core's bus port.
+fn first_bus_port(config: &Config) -> u16 {
+    let known_by =
+        if config.tls.cluster && config.tls.port != 0 { config.tls.port } else { main_port(config) };
     match config.cluster.port {
-        0 => i32::from(BUS_PORT_OFFSET),
-        first => i32::from(first) - i32::from(main_port(config)),
+        0 => known_by.saturating_add(BUS_PORT_OFFSET),
+        first => first,
     }
 }
 
@@ -294,6 +298,8 @@ struct Seed {
     doors: Vec<(Door, OwnedFd)>,
     /// Where other nodes connect.
     bus: Vec<OwnedFd>,
+    /// Where the figures of the process are asked for.
+    metrics: Vec<OwnedFd>,
 }
 
 /// Listeners, cluster states and meshes of all cores.
@@ -325,12 +331,17 @@ fn plant(config: &Config, places: &[Place]) -> Result<Vec<Seed>, String> {
             let listeners = listener::listen_tcp(config.ringmaster.ingress_port, &options)?;
             doors.extend(listeners.into_iter().map(|fd| (Door::Ingress, fd)));
         }
+        let mut metrics = Vec::new();
+        if i == 0 && config.ringmaster.metrics_port != 0 {
+            let options = listener::Options { bind: &config.ringmaster.metrics_bind, ..options };
+            metrics = listener::listen_tcp(config.ringmaster.metrics_port, &options)?;
+        }
         if i == 0 && !config.network.unixsocket.is_empty() {
             let path = Path::new(&config.network.unixsocket);
             let listener = listener::listen_unix(path, config.network.unixsocketperm, options.backlog)?;
             doors.push((Door::Unix, listener));
         }
-        seeds.push(Seed { cluster, mesh, doors, bus });
+        seeds.push(Seed { cluster, mesh, doors, bus, metrics });
     }
     Ok(seeds)
 }
@@ -463,6 +474,7 @@ async fn core_main(
     let core = Rc::new(RefCell::new(core));
     Core::know(&core);
     bus::open(&core, seed.bus);
+    metrics::open(&core, seed.metrics);
     core.borrow_mut().name_siblings();
     core.borrow_mut().drive_cluster();
     core.borrow_mut().begin_loading(0);

@@ -73,7 +73,7 @@ fn apply(change: Change) -> Result<Config, SetError> {
     let Change { mut config, changed, named } = change;
     // Files are read anew whenever a directive about them is named: that is how certificates are replaced.
     if let Some(name) = named.iter().find(|name| name.starts_with("tls-")) {
-        tls::server_config(&config.tls).map_err(|e| {
+        tls::settings(&config.tls).map_err(|e| {
             warning!("{e}");
             let reason = "Unable to update TLS configuration. Check server logs.";
             SetError::Failed((*name).to_owned(), reason.to_owned())

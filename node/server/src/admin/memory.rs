@@ -38,7 +38,7 @@ const STATS: &[Field] = &[
 
 /// MEMORY STATS
 pub fn stats(call: &mut Call<'_>) -> Outcome {
-    let glance = Glance::of(call.core, call.client);
+    let glance = Glance::of(call.core, Some(call.client));
     let fields: Vec<(&str, Value)> = STATS.iter().map(|(name, value)| (*name, value(&glance))).collect();
     let tables = glance.memory.tables;
     let shown = || fields.iter().filter(|(_, value)| *value != Value::Absent);
@@ -75,7 +75,7 @@ const DOCTOR_CLIENT: u64 = 200 << 10;
 
 /// MEMORY DOCTOR: what is odd about memory, in words.
 pub fn doctor(call: &mut Call<'_>) -> Outcome {
-    let text = report(&Glance::of(call.core, call.client));
+    let text = report(&Glance::of(call.core, Some(call.client)));
     call.client.reply.verbatim("txt", &text);
     Ok(())
 }

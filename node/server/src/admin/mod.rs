@@ -11,7 +11,7 @@ mod config;
 mod connection;
 mod debug;
 mod help;
-mod info;
+pub mod info;
 mod latency;
 mod memory;
 mod migrate;
@@ -37,7 +37,9 @@ use crate::client::Client;
 use crate::core::Core;
 use crate::pubsub::Kind;
 
-/// The version of Redis whose commands and replies this server has; clients decide by it what they may use.
+/// The version of Redis whose commands and replies this server has; clients decide by it what they may use. It is the
+/// one Valkey names too: a newer one would promise what is only Redis's (images of version 12, for one). What it costs:
+/// redis-py's cache asks for 7.4 and has to be told (`CacheProxyConnection.MIN_ALLOWED_VERSION`).
 pub const REDIS_VERSION: &str = "7.2.4";
 
 /// A running command: the core, the client that sent it, its row and its words.

@@ -36,7 +36,6 @@ fn describe(row: &Row) -> String {
     let effect = match row.effect {
         Effect::Full => String::new(),
         Effect::Never(reason) => format!(": {reason}"),
-        Effect::NotYet(reason) => format!(" (no effect: {reason})"),
     };
     let help = row.help.trim();
     format!("  --{} {}{alias}\n      {help}{effect} [{default}{fixed}]\n", row.name, row.kind.placeholder())

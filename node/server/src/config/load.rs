@@ -278,11 +278,7 @@ impl Loader<'_> {
             self.config.general.dir = here.map_err(|e| ConfigError { line: None, reason: reason(&e) })?;
         }
         for row in directives::rows().filter(|row| self.used.contains(row.name)) {
-            let reason = match row.effect {
-                Effect::Never(reason) => reason,
-                Effect::NotYet(reason) if row.read(&self.config) != row.default_value() => reason,
-                _ => continue,
-            };
+            let Effect::Never(reason) = row.effect else { continue };
             self.warnings.push(format!("{} is accepted and has no effect: {reason}", row.name));
         }
         self.warnings.extend(self.config.settle());

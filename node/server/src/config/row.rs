@@ -55,8 +55,6 @@ pub enum Effect {
     Full,
     /// It never will, for this reason: whoever uses it is told.
     Never(&'static str),
-    /// It waits for this part of the server: whoever asks for more than the default is told.
-    NotYet(&'static str),
 }
 
 impl Row {
@@ -104,10 +102,6 @@ impl Row {
     /// Accepted and without effect, for good; the reason is a part of a sentence.
     pub const fn never(self, reason: &'static str) -> Row {
         Row { effect: Effect::Never(reason), help: "accepted, no effect", ..self }
-    }
-    /// Accepted and without effect until a part of the server is built; the reason is a part of a sentence.
-    pub const fn not_yet(self, reason: &'static str) -> Row {
-        Row { effect: Effect::NotYet(reason), ..self }
     }
     /// Ties the row to its field; used by `group!`.
     pub const fn at(self, help: &'static str, place: Place) -> Row {

@@ -205,7 +205,8 @@ impl Core {
         self.note_refusal(Event { reason: denial.reason, context, object, username, client });
     }
 
-    fn note_refusal(&mut self, event: Event) {
+    /// Counts a refusal and notes it in ACL LOG.
+    pub fn note_refusal(&mut self, event: Event) {
         let stats = &mut self.stats;
         *match event.reason {
             Reason::Command => &mut stats.denied_commands,

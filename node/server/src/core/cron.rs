@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use crate::admin::info::Cpu;
 use crate::client::{Closing, Role};
 use crate::clock::{self, Moment};
 use crate::core::Core;
@@ -130,7 +131,7 @@ impl Core {
         self.stats.ops.sample(self.stats.commands, ms);
         self.stats.input_rate.sample(self.stats.net_input_bytes, ms);
         self.stats.output_rate.sample(self.stats.net_output_bytes, ms);
-        self.stats.rounds.sample(ms);
+        self.stats.rounds.sample(ms, Cpu::of_thread().all_us());
         self.publish_memory();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         if self.now_ms / 1000 != (self.now_ms - ms.min(self.now_ms)) / 1000 {

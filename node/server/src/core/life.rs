@@ -37,6 +37,7 @@ use crate::core::{Core, Runner};
 use crate::executor;
 use crate::log::warning;
 use crate::mesh::Mesh;
+use crate::metrics::Questions;
 use crate::migrate::Migrate;
 use crate::monitor::Monitors;
 use crate::persist::{Saves, Snapshots};
@@ -70,7 +71,7 @@ impl Core {
             keys: Keyspace::new(),
             clients: Clients::numbered(u64::from(index), mesh.cores() as u64),
             settings: data_settings(&config),
-            tls: None,
+            tls: tls::Settings::default(),
             config: config.clone(),
             cluster,
             bus: Bus::default(),
@@ -95,6 +96,7 @@ impl Core {
             siblings_want: vec![Wants::default(); mesh.cores()],
             told_wants: Wants::default(),
             migrate: Migrate::default(),
+            questions: Questions::default(),
             migrations: Migrations::default(),
             transit: Transit::default(),
             pause: Pause::default(),
@@ -139,7 +141,7 @@ impl Core {
         self.slowlog.trim(config.insight.slowlog_max_len as usize);
         self.slot_stats.switch(config.insight.cluster_slot_stats_enabled);
         self.scripting.engine.set_memory_limit(config.limits.lua_memory_limit);
-        match tls::server_config(&config.tls) {
+        match tls::settings(&config.tls) {
             Ok(settings) => self.tls = settings,
             // At start and by CONFIG SET it was tried before; the files have changed since.
             Err(e) => warning!("TLS stays as it is: {e}"),

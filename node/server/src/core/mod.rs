@@ -51,6 +51,7 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::executor;
 use crate::mesh::Mesh;
+use crate::metrics::Questions;
 use crate::migrate::Migrate;
 use crate::monitor::Monitors;
 use crate::persist::{Saves, Snapshots};
@@ -58,6 +59,7 @@ use crate::process::{Place, Process};
 use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
 use crate::shutdown::Ending;
+use crate::tls;
 use crate::tracking::Tracking;
 
 use blocking::Waiting;
@@ -105,8 +107,8 @@ pub struct Core {
     pub acl_log: acl::Log,
     /// What data commands need of the configuration.
     pub settings: Settings,
-    /// What a TLS session begins with, when there is a port for them.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// What TLS sessions begin with.
+    pub tls: tls::Settings,
     /// Its view of the cluster.
     pub cluster: Cluster,
     /// Its links to other nodes.
@@ -151,6 +153,8 @@ pub struct Core {
     pub told_wants: Wants,
     /// MIGRATE.
     pub migrate: Migrate,
+    /// What the metrics port has asked the siblings.
+    pub questions: Questions,
     /// Slots that move, or did.
     pub migrations: Migrations,
     /// Slots that change hands between siblings, as far as the ingress cares.

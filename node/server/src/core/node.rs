@@ -49,7 +49,7 @@ impl Core {
             }
             Effect::Connect { link, ip, port } => {
                 let limit = Duration::from_millis(self.config.cluster.node_timeout.max(1));
-                self.bus.connect(link, ip, port, limit);
+                self.bus.connect(link, (ip, port), limit, self.tls.to_nodes.clone());
             }
             Effect::Send { link, bytes } => {
                 if let Some(backlog) = self.bus.send(link, bytes) {

@@ -49,8 +49,8 @@ impl Pause {
 
     fn holds_kind(&self, found: Found, flags: Flags, client: &Client) -> bool {
         match self.what {
-            // Ending the pause must be possible.
-            What::All => !matches!(found.command.run, Run::Host(Host::ClientUnpause | Host::ClientPause)),
+            // Also CLIENT UNPAUSE and a further CLIENT PAUSE, as in Redis and Valkey.
+            What::All => true,
             What::Writes => {
                 let writes = |flags: Flags| flags & (table::WRITE | table::MAY_REPLICATE) != 0;
                 let exec = matches!(found.command.run, Run::Host(Host::Exec));

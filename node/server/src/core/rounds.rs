@@ -18,9 +18,12 @@ pub struct Rounds {
     pub longest_ns: u64,
     /// The most commands run in one.
     pub most_commands: u64,
+    /// CPU time of the core's thread, microseconds, as it was last looked at.
+    pub cpu_us: u64,
     /// Rounds, and microseconds in them, a second.
     count_rate: Rate,
     us_rate: Rate,
+    cpu_rate: Rate,
 }
 
 impl Rounds {
@@ -39,10 +42,23 @@ impl Rounds {
         self.ended(nanoseconds, 0);
     }
 
-    /// Takes samples for the rates, `ms` after the last.
-    pub fn sample(&mut self, ms: u64) {
+    /// Takes samples for the rates, `ms` after the last; the thread has used `cpu_us` of CPU time since it began.
+    pub fn sample(&mut self, ms: u64, cpu_us: u64) {
+        if self.cpu_us == 0 {
+            // The thread is older than these counters.
+            self.cpu_rate.begin(cpu_us);
+        }
+        self.cpu_us = cpu_us;
+        self.cpu_rate.sample(cpu_us, ms);
         self.count_rate.sample(self.count, ms);
         self.us_rate.sample(self.nanoseconds / 1000, ms);
+    }
+
+    /// How full the core is, 0 to 1: the share of its time that its thread has used of late. The thread sleeps
+    /// whenever there is nothing to do, in the ring or in its executor, so this counts all work and no waiting:
+    /// commands, the kernel's part of receiving and sending, background work.
+    pub fn busy_share(&self) -> f64 {
+        (self.cpu_rate.per_second() / 1e6).clamp(0.0, 1.0)
     }
 
     /// Rounds a second.
@@ -70,7 +86,18 @@ mod tests {
         rounds.cron_ended(20_000);
         assert_eq!((rounds.count, rounds.nanoseconds, rounds.cron_ns), (11, 40_000, 20_000));
         assert_eq!((rounds.longest_ns, rounds.most_commands), (20_000, 3));
-        rounds.sample(100);
+        rounds.sample(100, 0);
         assert!((rounds.usual_us() - 40.0 / 11.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn a_core_is_as_full_as_its_thread_is_busy() {
+        let mut rounds = Rounds::default();
+        rounds.sample(100, 7_000_000);
+        (1..=16).for_each(|i| rounds.sample(100, 7_000_000 + i * 25_000));
+        assert!((rounds.busy_share() - 0.25).abs() < 1e-9);
+        // A late sample must not show more than there is.
+        (1..=16).for_each(|i| rounds.sample(100, 9_000_000 + i * 250_000));
+        assert!((rounds.busy_share() - 1.0).abs() < 1e-9);
     }
 }

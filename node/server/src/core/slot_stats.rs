@@ -5,13 +5,15 @@
 //! second slot. What a request runs inside itself is part of it; a client that waits for a key is billed when its
 //! wait ends, and whoever wakes it goes on with its own bill.
 //!
-//! The counters take 384 KiB, so they exist only while somebody wants them: without them a request costs one branch.
+//! The counters take 512 KiB, so they exist only while somebody wants them: without them a request costs one branch.
 
 use base::{SLOT_COUNT, Slot};
 
 /// What a slot cost so far.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct SlotCost {
+    /// Requests.
+    pub requests: u64,
     /// Time its commands ran, in microseconds.
     pub cpu_us: u64,
     /// Bytes of requests.
@@ -112,6 +114,7 @@ impl SlotStats {
     pub fn settle(&mut self, bytes_out: usize) {
         let bytes_in = self.request.bytes as u64;
         if let Some(cost) = self.billed() {
+            cost.requests += 1;
             cost.bytes_in += bytes_in;
             cost.bytes_out += bytes_out as u64;
         }
@@ -157,7 +160,7 @@ mod tests {
         stats.bill(slot(1));
         stats.ran(3);
         stats.settle(5);
-        assert_eq!(stats.of(slot(1)), SlotCost { cpu_us: 3, bytes_in: 10, bytes_out: 5 });
+        assert_eq!(stats.of(slot(1)), SlotCost { requests: 1, cpu_us: 3, bytes_in: 10, bytes_out: 5 });
         stats.begin(7);
         stats.ran(3);
         stats.settle(5);
@@ -182,7 +185,7 @@ mod tests {
         stats.resume(interrupted);
         stats.settle(1);
         assert_eq!(stats.of(slot(1)).bytes_in, 10);
-        assert_eq!(stats.of(slot(2)), SlotCost { cpu_us: 0, bytes_in: 20, bytes_out: 4 });
+        assert_eq!(stats.of(slot(2)), SlotCost { requests: 1, cpu_us: 0, bytes_in: 20, bytes_out: 4 });
         stats.forget(&[slot(2)]);
         assert_eq!(stats.of(slot(2)), SlotCost::default());
     }

@@ -40,6 +40,11 @@ pub struct Rate {
 }
 
 impl Rate {
+    /// The counter stands at `counter`; what led there is not this rate's.
+    pub fn begin(&mut self, counter: u64) {
+        self.last = counter;
+    }
+
     /// Takes the counter's present value, `ms` after the last.
     pub fn sample(&mut self, counter: u64, ms: u64) {
         self.samples[self.at] = counter.saturating_sub(self.last) as f64 * 1000.0 / ms.max(1) as f64;

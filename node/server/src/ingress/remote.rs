@@ -51,6 +51,8 @@ impl Core {
                 Message::Broadcast(broadcast) => self.broadcast_to_sibling(&broadcast),
                 Message::EndBroadcast(session) => self.end_broadcast_to_sibling(session),
                 Message::AllStale => self.hear_all_stale(),
+                Message::Ask(id, question) => self.answer_sibling(core, id, question),
+                Message::Told(id, answer) => self.questions.answered(id, core, *answer),
                 Message::SlotsGone(slots) => self.end_shard_channels(&slots, true),
             }
         }

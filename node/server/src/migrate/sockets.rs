@@ -2,7 +2,7 @@
 //!
 //! One that is in use is its task's; only idle ones are here.
 
-use crate::executor::Stream;
+use crate::channel::Channel;
 
 /// Most connections that are kept.
 const KEEP: usize = 64;
@@ -12,7 +12,7 @@ const KEEP_MS: u64 = 10_000;
 /// A connection to another server.
 pub struct Target {
     /// The connection.
-    pub stream: Stream,
+    pub stream: Channel,
     /// The database it is at, as far as is known.
     pub db: Option<i64>,
 }

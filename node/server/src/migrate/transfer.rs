@@ -14,8 +14,9 @@ use resp::IntegerText;
 
 use super::sockets::Target;
 use super::{Job, io_error};
+use crate::channel::Channel;
 use crate::core::Core;
-use crate::executor::{self, Stream};
+use crate::executor;
 
 /// Bytes encoded between two looks at what others want.
 const SLICE: usize = 32 * 1024;
@@ -86,7 +87,8 @@ async fn target(core: &Rc<RefCell<Core>>, job: &Job) -> io::Result<Target> {
         return Ok(target);
     }
     let address = executor::resolve(&words.host, words.port).await?;
-    let stream = Stream::connect(address, words.timeout).await?;
+    let tls = core.borrow().tls.to_nodes.clone();
+    let stream = Channel::connect(address, words.timeout, tls).await?;
     Ok(Target { stream, db: None })
 }
 
@@ -117,7 +119,7 @@ impl Attempt {
         &self,
         core: &Rc<RefCell<Core>>,
         job: &Job,
-        stream: &mut Stream,
+        stream: &mut Channel,
         mut out: Vec<u8>,
     ) -> io::Result<Vec<Bytes>> {
         let mut sent = Vec::new();
@@ -140,7 +142,7 @@ impl Attempt {
     async fn read_answers(
         &mut self,
         job: &Job,
-        stream: &mut Stream,
+        stream: &mut Channel,
         greetings: usize,
         sent: Vec<Bytes>,
     ) -> io::Result<()> {
@@ -190,7 +192,7 @@ async fn dump(core: &Rc<RefCell<Core>>, job: &Job, key: &[u8]) -> Option<(u64, V
 }
 
 /// Sends what is in `out`, a part at a time: each may take as long as the client said.
-async fn write(stream: &mut Stream, out: &mut Vec<u8>, job: &Job) -> io::Result<()> {
+async fn write(stream: &mut Channel, out: &mut Vec<u8>, job: &Job) -> io::Result<()> {
     for part in out.chunks(SEND) {
         executor::within(job.words.timeout, stream.write_all(part)).await?;
     }
@@ -206,7 +208,7 @@ struct Lines {
 
 impl Lines {
     /// The next answer: that it is well, or the text of an error.
-    async fn next(&mut self, stream: &mut Stream, job: &Job) -> io::Result<Result<(), String>> {
+    async fn next(&mut self, stream: &mut Channel, job: &Job) -> io::Result<Result<(), String>> {
         loop {
             if let Some(len) = self.unread[self.at..].iter().position(|byte| *byte == b'\n') {
                 let line = &self.unread[self.at..self.at + len];

@@ -10,8 +10,9 @@ use std::time::Duration;
 
 use replication::Payload;
 
+use crate::channel::Channel;
 use crate::core::Core;
-use crate::executor::{self, Stream};
+use crate::executor;
 use crate::log::notice;
 use crate::persist::{Expired, Intake, Present, Progress};
 use crate::replication::upstream::{End, Link, READ_BYTES, read};
@@ -23,7 +24,7 @@ const SLICE: Duration = Duration::from_micros(500);
 pub async fn take_image(
     core: &Rc<RefCell<Core>>,
     attempt: u64,
-    stream: &mut Stream,
+    stream: &mut Channel,
     mut payload: Payload,
     rest: Vec<u8>,
 ) -> Result<Vec<u8>, End> {

@@ -12,6 +12,7 @@ use std::time::Duration;
 use commands::Error;
 use replication::{Answer, Backlog, Greeting, Handshake, History, Id};
 
+use crate::channel::Channel;
 use crate::client::{Client, Door, Role};
 use crate::core::Core;
 use crate::core::access::Access;
@@ -210,10 +211,12 @@ impl Core {
         let config = &self.config.replication;
         let resume = self.replication.upstream.as_ref().is_some_and(|upstream| upstream.resume);
         let announced = config.replica_announce_port;
+        let (plain, tls) = (self.place().port, self.place().tls_port);
+        let own = if self.config.tls.replication && tls != 0 { tls } else { plain };
         Greeting {
             user: config.masteruser.clone(),
             password: config.masterauth.clone(),
-            port: if announced != 0 { announced } else { self.place().port },
+            port: if announced != 0 { announced } else { own },
             ip: config.replica_announce_ip.clone(),
             version: SPEAKS_VERSION.to_owned(),
             resume: resume.then(|| (self.replication.history.id, self.replication.offset())),
@@ -235,12 +238,15 @@ impl Core {
     }
 
     /// The connection becomes a client on the ring; `rest` is the beginning of the stream.
-    fn attach_master(&mut self, attempt: u64, stream: &Stream, rest: &[u8]) -> Result<(), End> {
-        let socket = stream.hand_over().map_err(|e| End::Failed(format!("The link cannot be used: {e}")))?;
+    fn attach_master(&mut self, attempt: u64, stream: Channel, mut rest: Vec<u8>) -> Result<(), End> {
+        let unusable = |e| End::Failed(format!("The link cannot be used: {e}"));
+        let (socket, secure, unread) = stream.hand_over().map_err(unusable)?;
+        rest.extend_from_slice(&unread);
         let (peer, local, _) = listener::addresses(&socket, Door::Node);
         let user = self.users.default_user().clone();
         let mut client = Client::new(socket, Door::Node, peer.into(), local.into(), user, self.now_ms);
         client.role = Role::Master;
+        client.secure = secure;
         client.authenticated = true;
         client.access = Access::Everything;
         let index = self.clients.insert(Box::new(client));
@@ -255,7 +261,7 @@ impl Core {
         if let Some(mut client) = self.clients.take(index, generation) {
             // The master sends nothing before it knows that the image is there.
             self.send_ack(&mut client);
-            self.receive_stream(&mut client, rest);
+            self.receive_stream(&mut client, &rest);
             self.clients.put(client);
         }
         self.arrivals.push(index);
@@ -297,14 +303,15 @@ async fn try_link(core: &Rc<RefCell<Core>>, attempt: u64) -> Result<(), End> {
     };
     notice!("PRIMARY <-> REPLICA sync started");
     let ip: IpAddr = host.parse().map_err(|_| End::Failed(format!("'{host}' is no IP address")))?;
-    let connected = Stream::connect(SocketAddr::new(ip, port), limit).await;
+    let tls = core.borrow().tls.to_master.clone();
+    let connected = Channel::connect(SocketAddr::new(ip, port), limit, tls).await;
     let failed = |e: std::io::Error| End::Failed(format!("Error condition on socket for SYNC: {e}"));
     let mut stream = connected.map_err(failed)?;
     {
         let mut core = core.borrow_mut();
         let upstream = core.upstream_of(attempt)?;
         upstream.link = Link::Handshake;
-        upstream.socket = Some(stream.duplicate().map_err(failed)?);
+        upstream.socket = Some(stream.socket().duplicate().map_err(failed)?);
     }
     let (answer, rest) = shake_hands(core, attempt, &mut stream, greeting).await?;
     match answer {
@@ -312,7 +319,7 @@ async fn try_link(core: &Rc<RefCell<Core>>, attempt: u64) -> Result<(), End> {
             let mut core = core.borrow_mut();
             core.upstream_of(attempt)?;
             core.resume_stream(id);
-            core.attach_master(attempt, &stream, &rest)
+            core.attach_master(attempt, stream, rest)
         }
         Answer::Full { place, payload } => {
             let rest = take_image(core, attempt, &mut stream, payload, rest).await?;
@@ -320,7 +327,7 @@ async fn try_link(core: &Rc<RefCell<Core>>, attempt: u64) -> Result<(), End> {
             core.upstream_of(attempt)?;
             let (id, offset) = place.unwrap_or_else(|| (random_id(), 0));
             core.replication.restart_stream(History::new(id), offset);
-            core.attach_master(attempt, &stream, &rest)?;
+            core.attach_master(attempt, stream, rest)?;
             notice!("PRIMARY <-> REPLICA sync: Finished with success");
             Ok(())
         }
@@ -331,7 +338,7 @@ async fn try_link(core: &Rc<RefCell<Core>>, attempt: u64) -> Result<(), End> {
 pub async fn read(
     core: &Rc<RefCell<Core>>,
     attempt: u64,
-    stream: &mut Stream,
+    stream: &mut Channel,
     buffer: &mut [u8],
 ) -> Result<usize, End> {
     let read = stream.read(buffer).await;
@@ -349,7 +356,7 @@ pub async fn read(
 async fn shake_hands(
     core: &Rc<RefCell<Core>>,
     attempt: u64,
-    stream: &mut Stream,
+    stream: &mut Channel,
     greeting: Greeting,
 ) -> Result<(Answer, Vec<u8>), End> {
     let mut handshake = Handshake::new(greeting);

@@ -27,7 +27,7 @@ use commands::table::Found;
 use resp::{Proto, Reply};
 use store::EntryRef;
 
-use crate::client::Client;
+use crate::client::{Client, Closing};
 use crate::core::Core;
 use crate::core::blocking::SessionId;
 use crate::ingress::frame::News;
@@ -291,7 +291,11 @@ impl Core {
         let Some((id, target)) = wishes.redirect else {
             return self.push_to_client(session, |reply| write_stale(reply, stale, false));
         };
-        if self.clients.generation(target.index) == target.generation {
+        // One that has said QUIT hears no more, though its connection may stand a moment longer.
+        let listens = |client: &mut Box<Client>| client.closing == Closing::No;
+        if self.clients.generation(target.index) == target.generation
+            && self.clients.get(target.index).is_none_or(listens)
+        {
             let subscribed = self.pubsub.of(target.index).is_some();
             return self.push_to_client(target, |reply| write_stale(reply, stale, subscribed));
         }

@@ -63,9 +63,9 @@ pub struct Cpu {
 }
 
 impl<'a> Glance<'a> {
-    /// A look at `core`, while a command of `client` runs, which is not among the core's own meanwhile.
-    pub fn of(core: &'a Core, client: &Client) -> Glance<'a> {
-        let clients = Clients::of(core.clients.iter().chain([client]));
+    /// A look at `core`, while a command of `running` runs, which is not among the core's own meanwhile.
+    pub fn of(core: &'a Core, running: Option<&Client>) -> Glance<'a> {
+        let clients = Clients::of(core.clients.iter().chain(running));
         let tables = core.keys.table_bytes() as u64;
         let used = core.used_memory();
         let memory = Memory {
@@ -131,6 +131,11 @@ impl Memory {
 }
 
 impl Cpu {
+    /// Both together.
+    pub fn all_us(&self) -> u64 {
+        self.system_us + self.user_us
+    }
+
     /// Of the whole process.
     pub fn of_process() -> Cpu {
         Cpu::of(libc::RUSAGE_SELF)

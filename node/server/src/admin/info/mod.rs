@@ -23,7 +23,7 @@ use commands::{Args, Outcome};
 
 use super::Call;
 
-pub use glance::Glance;
+pub use glance::{Cpu, Glance};
 pub use value::{Field, Value};
 
 /// One section.
@@ -81,7 +81,7 @@ pub const SECTIONS: &[Section] = &[
 
 /// INFO [section ...]
 pub fn info(call: &mut Call<'_>) -> Outcome {
-    let glance = Glance::of(call.core, call.client);
+    let glance = Glance::of(call.core, Some(call.client));
     let mut text = String::with_capacity(8 << 10);
     for section in SECTIONS.iter().filter(|section| section.is_asked(call.args)) {
         if !text.is_empty() {
@@ -115,6 +115,19 @@ impl Section {
             }
         }
     }
+}
+
+/// The field of this name.
+pub fn find(name: &str) -> Option<&'static Field> {
+    fn fields(section: &'static Section) -> impl Iterator<Item = &'static Field> {
+        let (before, after): (&[Field], &[Field]) = match section.body {
+            Body::Fields(fields) => (fields, &[]),
+            Body::Between(before, _, after) => (before, after),
+            Body::Lines(_) => (&[], &[]),
+        };
+        before.iter().chain(after)
+    }
+    SECTIONS.iter().flat_map(fields).find(|(known, _)| *known == name)
 }
 
 fn write_fields(fields: &[Field], glance: &Glance<'_>, text: &mut String) {

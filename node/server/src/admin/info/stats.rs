@@ -68,6 +68,7 @@ pub(super) const STATS: &[Field] = &[
     ("acl_access_denied_cmd", |g| g.core.stats.denied_commands.into()),
     ("acl_access_denied_key", |g| g.core.stats.denied_keys.into()),
     ("acl_access_denied_channel", |g| g.core.stats.denied_channels.into()),
+    ("ringmaster_busy_share", |g| g.core.stats.rounds.busy_share().into()),
     ("ringmaster_forwarded_commands", |g| g.core.stats.forwarded.into()),
     ("ringmaster_commands_for_siblings", |g| g.core.stats.run_for_siblings.into()),
 ];

@@ -26,6 +26,18 @@ pub enum Value {
     Absent,
 }
 
+impl Value {
+    /// A number as a number, a time in seconds; `None` for what is none.
+    pub fn number(&self) -> Option<f64> {
+        match self {
+            Value::Int(number) => Some(*number as f64),
+            Value::Float(number) => Some(*number),
+            Value::Micros(us) => Some(*us as f64 / 1e6),
+            Value::Text(_) | Value::Absent => None,
+        }
+    }
+}
+
 impl fmt::Display for Value {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

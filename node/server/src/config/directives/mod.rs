@@ -3,9 +3,6 @@
 //! A group with a struct is read by the server as `config.<group>.<field>`; `accepted.rs` holds what is read
 //! from Redis's and Valkey's files and has no effect here. Names, types, bounds and defaults are those of
 //! Redis 7.2 and Valkey 8.0.1, with the names Valkey 9.1 added.
-//!
-//! A row marked `not_yet` names a part of the server that does not exist yet: whoever builds it removes the
-//! mark, and with it the warning.
 
 pub mod accepted;
 pub mod cluster;
@@ -48,9 +45,4 @@ pub fn rows() -> impl Iterator<Item = &'static Row> {
 /// The row that has this name or alias, in any case.
 pub fn find(name: &str) -> Option<&'static Row> {
     rows().find(|row| row.is_called(name))
-}
-
-/// Parts of the server that some rows wait for.
-mod parts {
-    pub const TLS: &str = "TLS is not built yet";
 }

@@ -14,6 +14,10 @@ group! {
     bootstrap: bool = yes_no("bootstrap", "no").fixed().hidden();
     /// Port on which any core accepts and commands are carried to the core that owns the key; 0 is off
     ingress_port: u16 = number("ingress-port", 0, PORT_MAX, "0").fixed().hidden();
+    /// Port of the dashboard and of the metrics for Prometheus; 0 is off
+    metrics_port: u16 = number("metrics-port", 0, PORT_MAX, "0").fixed().hidden();
+    /// Addresses on which that port listens
+    metrics_bind: Vec<String> = special("metrics-bind", Kind::Bind, "127.0.0.1 -::1").fixed().hidden();
     /// Probe a peer at once when its links are refused or reset, and not only after cluster-node-timeout
     cluster_fast_failure_detection: bool = yes_no("cluster-fast-failure-detection", "yes");
 }

@@ -1,6 +1,5 @@
 //! Encryption of client, replication and bus connections.
 
-use super::parts::TLS;
 use crate::config::row::{INT_MAX, PORT_MAX, group, number, one_of, optional, yes_no};
 use crate::config::value::TlsAuthClients;
 
@@ -11,9 +10,9 @@ group! {
     /// TLS port for clients, of the first core; 0 is off
     port: u16 = number("tls-port", 0, PORT_MAX, "0");
     /// Encrypt the cluster bus
-    cluster: bool = yes_no("tls-cluster", "no").not_yet(TLS);
+    cluster: bool = yes_no("tls-cluster", "no");
     /// Encrypt connections to masters
-    replication: bool = yes_no("tls-replication", "no").not_yet(TLS);
+    replication: bool = yes_no("tls-replication", "no");
     /// Whether clients must, may or need not show a certificate
     auth_clients: TlsAuthClients = one_of("tls-auth-clients", TlsAuthClients::WORDS, "yes");
     /// Path of the certificate, PEM
@@ -23,11 +22,11 @@ group! {
     /// Password of the private key
     key_file_pass: String = optional("tls-key-file-pass").secret();
     /// Certificate for connections the server opens; empty is tls-cert-file
-    client_cert_file: String = optional("tls-client-cert-file").not_yet(TLS);
+    client_cert_file: String = optional("tls-client-cert-file");
     /// Private key for connections the server opens; empty is tls-key-file
-    client_key_file: String = optional("tls-client-key-file").not_yet(TLS);
+    client_key_file: String = optional("tls-client-key-file");
     /// Password of that private key
-    client_key_file_pass: String = optional("tls-client-key-file-pass").secret().not_yet(TLS);
+    client_key_file_pass: String = optional("tls-client-key-file-pass").secret();
     /// File of certificates of trusted authorities
     ca_cert_file: String = optional("tls-ca-cert-file");
     /// Folder of certificates of trusted authorities
@@ -45,5 +44,6 @@ group! {
     /// Sessions to remember; 0 is no bound
     session_cache_size: u32 = number("tls-session-cache-size", 0, INT_MAX, "20480");
     /// Seconds a session is remembered
-    session_cache_timeout: u32 = number("tls-session-cache-timeout", 0, INT_MAX, "300").not_yet(TLS);
+    session_cache_timeout: u32 = number("tls-session-cache-timeout", 0, INT_MAX, "300")
+        .never("sessions are forgotten by their number, not by age");
 }
