@@ -16,6 +16,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
         "the stream between master and replica: tests/e2e/replication",
         &["psync", "sync", "replconf", "role", "wait", "waitaof"],
     ),
+    ("to another server: tests/e2e", &["migrate"]),
     (
         "messages come unasked: tests/e2e/pubsub.rs, monitor.rs, tracking.rs",
         &[
