@@ -28,18 +28,29 @@ fn a_refused_command_breaks_the_transaction() {
 fn a_waiting_client_hears_of_the_wrong_destination_only() {
     let server = ringmaster(1, &["--bootstrap", "yes"]);
     let (mut waiting, mut client) = (Client::connect(server.port), Client::connect(server.port));
-    let mut blocked = |count: u64| {
-        let line = format!("blocked_clients:{count}\r\n");
-        wait_until("the client waits", || client.line("INFO clients").text().contains(&line));
-    };
     waiting.send(b"BLPOP {k}list 0\r\n");
-    blocked(1);
+    wait_until_blocked(&mut client);
     let mut other = Client::connect(server.port);
     other.send(b"MULTI\r\nRPUSH {k}list a\r\nDEL {k}list\r\nSET {k}list text\r\nEXEC\r\nDEL {k}list\r\nRPUSH {k}list b\r\n");
     assert_eq!(waiting.read().expect("an answer").to_string(), "*[\"{k}list\", \"b\"]");
     other.line("SET {k}wrong text");
     waiting.send(b"BRPOPLPUSH {k}list {k}wrong 0\r\n");
-    blocked(1);
+    wait_until_blocked(&mut client);
     other.line("RPUSH {k}list c");
     assert!(waiting.read().expect("an answer").text().starts_with("WRONGTYPE"));
+}
+
+/// A key that a long transaction made, and whose time was over at its end, was given to a client that waited for it.
+#[test]
+fn a_waiting_client_is_served_by_the_clock_of_now() {
+    let server = ringmaster(1, &["--bootstrap", "yes", "--enable-debug-command", "yes"]);
+    let (mut waiting, mut client) = (Client::connect(server.port), Client::connect(server.port));
+    waiting.send(b"BLPOP list 0\r\n");
+    wait_until_blocked(&mut client);
+    client.send(b"MULTI\r\nRPUSH list a\r\nPEXPIRE list 1\r\nDEBUG SLEEP 0.01\r\nEXEC\r\nRPUSH list b\r\n");
+    assert_eq!(waiting.read().expect("an answer").to_string(), "*[\"list\", \"b\"]");
+}
+
+fn wait_until_blocked(client: &mut Client) {
+    wait_until("a client waits", || client.line("INFO clients").text().contains("blocked_clients:1\r\n"));
 }

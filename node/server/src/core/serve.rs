@@ -6,6 +6,7 @@ use smallvec::SmallVec;
 use store::KeyLookup;
 
 use crate::client::Answers;
+use crate::clock;
 use crate::core::blocking::{Blocked, SessionId};
 use crate::core::{Core, Runner};
 
@@ -32,6 +33,8 @@ impl Core {
             return;
         }
         while let Some((key, sessions)) = self.waiting.next_ready() {
+            // What wrote the key may have taken long: it can be over by now.
+            self.now_ms = clock::unix_ms();
             for session in sessions {
                 if self.may_be_served(session, &key) {
                     self.run_again(session);
