@@ -57,7 +57,7 @@ const VALUES: &[&[u8]] = &[
     b"9223372036854775808",
     b"18446744073709551616",
     b"A",
-    b"\x00\xff\r\n",
+    b"\xff\x00\r\n",
     b"\xc3\xa9",
     b"a value of 20 bytes.",
     b"a value that is longer than the sixty-four bytes of a listpack value",

@@ -41,7 +41,8 @@ pub(super) struct Area {
 impl Point {
     /// The place that a score stands for: the middle of its cell.
     pub(super) fn from_score(score: f64) -> Point {
-        let area = Cell { bits: score as u64, step: STEP_MAX }.area();
+        // A score that is no place's may be negative: its bits are those of the number.
+        let area = Cell { bits: score as i64 as u64, step: STEP_MAX }.area();
         let middle = |a: f64, b: f64, max: f64| ((a + b) / 2.0).clamp(-max, max);
         Point {
             longitude: middle(area.west, area.east, LONGITUDE_MAX),
