@@ -3,6 +3,7 @@
 
 mod aof;
 mod aof_rewrite;
+mod balance;
 mod bench;
 mod clients;
 mod cluster;

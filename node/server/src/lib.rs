@@ -8,6 +8,7 @@
 mod admin;
 mod allocator;
 mod aof;
+mod balance;
 mod bus;
 mod channel;
 mod client;

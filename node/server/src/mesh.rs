@@ -18,6 +18,7 @@ use resp::{Reply, Segment};
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::aof::Gate;
+use crate::balance::Share;
 use crate::config::Config;
 use crate::core::blocking::SessionId;
 use crate::core::handover::Handover;
@@ -55,6 +56,8 @@ pub enum Message {
     },
     /// What the receiver waited for has come back.
     Settled(u64),
+    /// What the sender has to do, if it takes slots.
+    Load(Option<Share>),
     /// The sender's node has this ID now.
     Identity(NodeId),
     /// A message for subscribers.

@@ -85,6 +85,16 @@ fn expand(path: &Path, part: &str) -> Vec<PathBuf> {
 /// Replaces the file at `path` so that a crash leaves the old or the new content, never a mixture: a file
 /// beside it is written, synced and renamed. Blocks for the disk.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, true)
+}
+
+/// As [`write_atomically`], but the disk is not waited for: a crash of the machine, not of the process, may bring the old
+/// content back, or none.
+pub fn write_soon(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, false)
+}
+
+fn replace(path: &Path, content: &[u8], sync: bool) -> io::Result<()> {
     let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
     name.push(format!(".{}.tmp", std::process::id()));
     let beside = path.with_file_name(name);
@@ -95,8 +105,13 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
             file.set_permissions(old.permissions())?;
         }
         file.write_all(content)?;
-        file.sync_all()?;
+        if sync {
+            file.sync_all()?;
+        }
         fs::rename(&beside, path)?;
+        if !sync {
+            return Ok(());
+        }
         let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
         File::open(folder)?.sync_all()
     })();
@@ -128,7 +143,7 @@ mod tests {
         let path = folder.join("sub/a.conf");
         write_atomically(&path, b"old").unwrap();
         fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
-        write_atomically(&path, b"new").unwrap();
+        write_soon(&path, b"new").unwrap();
         write_atomically(&folder.join("sub/.b.conf"), b"hidden").unwrap();
         assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         assert_eq!(Disk.read(path.to_str().unwrap()).unwrap(), b"new");

@@ -43,7 +43,7 @@ pub use directives::replication::Replication;
 pub use directives::ringmaster::Ringmaster;
 pub use directives::security::Security;
 pub use directives::tls::Tls;
-pub use files::{Disk, Files, reason, write_atomically};
+pub use files::{Disk, Files, reason, write_atomically, write_soon};
 pub use help::help;
 pub use load::{ConfigError, Loaded, load};
 pub use rewrite::rewrite;
@@ -51,7 +51,7 @@ pub use run_time::{Change, SetContext, SetError, is_secret};
 pub use special::CORES_MAX;
 pub use value::{
     AclPubsubDefault, Allowed, AppendFsync, BUFFER_CLASSES, BufferLimit, Cores, DisklessLoad, EndpointType,
-    LogLevel, MaxmemoryPolicy, PropagationError, REPLY_BUFFER, SanitizeDumpPayload, SavePoint,
+    LogLevel, MaxmemoryPolicy, PropagationError, REPLY_BUFFER, SanitizeDumpPayload, SavePoint, SlotBalance,
     TlsAuthClients, notify, shutdown,
 };
 

@@ -273,6 +273,8 @@ choice! {
     SanitizeDumpPayload { No = "no", Yes = "yes", Clients = "clients" }
     /// The address that redirections and CLUSTER SLOTS show (`cluster-preferred-endpoint-type`).
     EndpointType { Ip = "ip", Hostname = "hostname", UnknownEndpoint = "unknown-endpoint" }
+    /// Whether slots change hands between cores for their load (`slot-balance`).
+    SlotBalance { Off = "off", Advise = "advise", Auto = "auto" }
     /// What to do with a replicated command that fails (`propagation-error-behavior`).
     PropagationError { Ignore = "ignore", Panic = "panic", PanicOnReplicas = "panic-on-replicas" }
 }

@@ -139,6 +139,7 @@ impl Core {
             self.wake_self();
             self.close_idle_clients();
             self.close_idle_targets();
+            self.balance_slots();
             self.replication_second();
         }
         self.stats.rounds.cron_ended(start.elapsed_ns());

@@ -14,10 +14,11 @@ use store::{Garbage, Keyspace};
 
 use crate::admin::without_secrets;
 use crate::aof::Aof;
+use crate::balance::Balance;
 use crate::bus::Bus;
 use crate::client::{Client, Closing, Role};
 use crate::clock;
-use crate::config::Config;
+use crate::config::{Config, SlotBalance};
 use crate::core::access::Access;
 use crate::core::blocking::{SessionId, Waiting};
 use crate::core::clients::Clients;
@@ -97,6 +98,7 @@ impl Core {
             told_wants: Wants::default(),
             migrate: Migrate::default(),
             questions: Questions::default(),
+            balance: Balance::default(),
             migrations: Migrations::default(),
             transit: Transit::default(),
             pause: Pause::default(),
@@ -139,7 +141,8 @@ impl Core {
             self.count_clients();
         }
         self.slowlog.trim(config.insight.slowlog_max_len as usize);
-        self.slot_stats.switch(config.insight.cluster_slot_stats_enabled);
+        let balances = config.ringmaster.slot_balance != SlotBalance::Off;
+        self.slot_stats.switch(config.insight.cluster_slot_stats_enabled || balances);
         self.scripting.engine.set_memory_limit(config.limits.lua_memory_limit);
         match tls::settings(&config.tls) {
             Ok(settings) => self.tls = settings,

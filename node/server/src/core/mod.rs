@@ -47,6 +47,7 @@ use commands::{Effects, Settings};
 use store::{Garbage, Keyspace};
 
 use crate::aof::Aof;
+use crate::balance::Balance;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::executor;
@@ -151,6 +152,8 @@ pub struct Core {
     pub siblings_want: Vec<Wants>,
     /// What the siblings were told of this core's.
     pub told_wants: Wants,
+    /// `slot-balance`.
+    pub balance: Balance,
     /// MIGRATE.
     pub migrate: Migrate,
     /// What the metrics port has asked the siblings.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use cluster::{Effect, Level as ClusterLevel, SiblingMessage};
 
-use crate::config::{Config, write_atomically};
+use crate::config::{Config, write_atomically, write_soon};
 use crate::core::Core;
 use crate::core::pause::What;
 use crate::log::{self, Level, warning};
@@ -33,7 +33,7 @@ impl Core {
 
     fn carry_out_one(&mut self, effect: Effect) {
         match effect {
-            Effect::SaveConfig { .. } => self.save_nodes_conf(),
+            Effect::SaveConfig { fsync } => self.save_nodes_conf(fsync),
             Effect::Log { level, text } => {
                 let level = match level {
                     ClusterLevel::Verbose => Level::Verbose,
@@ -107,11 +107,12 @@ impl Core {
         self.carry_out();
     }
 
-    /// Writes this node's `nodes.conf`.
-    fn save_nodes_conf(&mut self) {
+    /// Writes this node's `nodes.conf`, and waits for the disk where a promise hangs on it.
+    fn save_nodes_conf(&mut self, fsync: bool) {
         let place = &self.process.cores[usize::from(self.index)];
         let file = start::cluster_file(&self.config, &place.folder, self.process.cores.len());
-        if let Err(e) = write_atomically(&file, self.cluster.nodes_conf().as_bytes()) {
+        let write = if fsync { write_atomically } else { write_soon };
+        if let Err(e) = write(&file, self.cluster.nodes_conf().as_bytes()) {
             warning!("Could not write {}: {e}", file.display());
         }
     }

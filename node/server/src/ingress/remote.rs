@@ -41,6 +41,7 @@ impl Core {
                 Message::HandoverTaken(name) => self.handover_taken(name),
                 Message::Settle { origin, id, to } => self.settle(origin, id, to),
                 Message::Settled(id) => self.settled(id),
+                Message::Load(share) => self.balance.hear(core, share),
                 Message::Identity(id) => {
                     self.core_ids[usize::from(core)] = id;
                     self.name_siblings();

@@ -1,8 +1,8 @@
 //! Directives only Ringmaster has.
 
 use crate::config::kind::Kind;
-use crate::config::row::{PORT_MAX, group, number, special, yes_no};
-use crate::config::value::Cores;
+use crate::config::row::{PORT_MAX, group, number, one_of, special, yes_no};
+use crate::config::value::{Cores, SlotBalance};
 
 group! {
     /// What makes one process several masters.
@@ -18,6 +18,10 @@ group! {
     metrics_port: u16 = number("metrics-port", 0, PORT_MAX, "0").fixed().hidden();
     /// Addresses on which that port listens
     metrics_bind: Vec<String> = special("metrics-bind", Kind::Bind, "127.0.0.1 -::1").fixed().hidden();
+    /// Move slots between cores so that all have about the same to do, or only say in the log which
+    slot_balance: SlotBalance = one_of("slot-balance", SlotBalance::WORDS, "off");
+    /// Most moves a minute that a core makes for that
+    slot_balance_moves_per_minute: u64 = number("slot-balance-moves-per-minute", 1, 1000, "10");
     /// Probe a peer at once when its links are refused or reset, and not only after cluster-node-timeout
     cluster_fast_failure_detection: bool = yes_no("cluster-fast-failure-detection", "yes");
 }
