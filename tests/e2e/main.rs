@@ -19,6 +19,7 @@ mod pubsub;
 mod rdb;
 mod replication;
 mod reshard;
+mod slot_migration;
 mod slots;
 mod start;
 mod tls;

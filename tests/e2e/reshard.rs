@@ -16,7 +16,7 @@ const KEYS: u64 = 2000;
 const FOO: u16 = 12182;
 
 /// A cluster client that writes all the while; any error is the end of it.
-struct Writer {
+pub struct Writer {
     stop: Arc<AtomicBool>,
     count: Arc<AtomicU64>,
     thread: JoinHandle<()>,
@@ -29,7 +29,7 @@ fn connect(port: u16) -> redis::cluster::ClusterConnection {
 }
 
 impl Writer {
-    fn start(node: &Process) -> Writer {
+    pub fn start(node: &Process) -> Writer {
         let (stop, count) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicU64::new(0)));
         let (stopped, counted, port) = (stop.clone(), count.clone(), node.port);
         let thread = thread::spawn(move || {
@@ -49,12 +49,12 @@ impl Writer {
         writer
     }
 
-    fn writes(&self) -> u64 {
+    pub fn writes(&self) -> u64 {
         self.count.load(Ordering::Relaxed)
     }
 
     /// Ends it and looks whether all it wrote is there.
-    fn check(self) {
+    pub fn check(self) {
         self.stop.store(true, Ordering::Relaxed);
         self.thread.join().expect("no error");
         let (writes, mut client) = (self.count.load(Ordering::Relaxed), connect(self.port));
@@ -66,7 +66,7 @@ impl Writer {
     }
 }
 
-fn add(node: &Process, port: u16, to: &Process) {
+pub fn add(node: &Process, port: u16, to: &Process) {
     manage(&["add-node", &format!("127.0.0.1:{port}"), &address(to)]).expect("it is added");
     agreed(node);
     let mut added = Client::connect(port);
@@ -78,7 +78,7 @@ fn agreed(node: &Process) {
 }
 
 /// How many slots the node on `port` serves.
-fn slots(port: u16) -> usize {
+pub fn slots(port: u16) -> usize {
     let text = Client::connect(port).line("CLUSTER NODES").text();
     let me = text.lines().find(|line| line.contains("myself")).expect("it knows itself");
     let count = |range: &str| {

@@ -58,7 +58,7 @@ impl Cluster {
         Ok(())
     }
 
-    /// The keys of `slots` came from the sibling `from`: this node serves them from now on.
+    /// The keys of `slots` came from `from`, a sibling or a node that has paused for it: this node serves them from now on.
     pub fn take_slots(&mut self, slots: &[Slot], from: NodeId, now: u64) {
         for &slot in slots {
             self.slots.importing.remove(&slot);
@@ -66,7 +66,7 @@ impl Cluster {
             self.slots.rebind(&mut self.nodes, slot, self.me);
         }
         self.bump_epoch();
-        self.log_notice(format!("{} taken over from sibling {from}", counted(slots)));
+        self.log_notice(format!("{} taken over from node {from}", counted(slots)));
         self.todo.update_state = true;
         self.save_later(true);
         self.broadcast_pong(now);

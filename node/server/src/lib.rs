@@ -32,6 +32,7 @@ mod ring;
 mod route;
 mod settings;
 mod shutdown;
+mod slot_migration;
 mod start;
 mod tls;
 mod tracking;

@@ -381,4 +381,14 @@ const CLUSTER_SUBCOMMANDS: &[Command] = &[
         run: Run::Host(Host::ClusterSlots),
         ..ROW
     },
+    Command {
+        name: "syncslots",
+        arity: -3,
+        flags: ADMIN | NOSCRIPT | NO_MULTI | STALE | NO_ASYNC_LOADING,
+        group: Group::Cluster,
+        since: "9.0.0",
+        summary: "What nodes say to each other while slots move as a whole.",
+        run: Run::Host(Host::ClusterSyncslots),
+        ..ROW
+    },
 ];

@@ -73,6 +73,7 @@ pub enum Host {
     ClusterSlaves,
     ClusterSlotStats,
     ClusterSlots,
+    ClusterSyncslots,
     Command,
     CommandCount,
     CommandDocs,

@@ -5,6 +5,7 @@ use commands::{Error, Outcome};
 use super::Call;
 use crate::migrate::Words;
 
+const MOVING: Error = Error::new("ERR The slot is being migrated as a whole");
 const IN_UNIT: Error =
     Error::new("ERR MIGRATE waits for another server, which a transaction or a script cannot do");
 
@@ -19,6 +20,9 @@ pub fn migrate(call: &mut Call<'_>) -> Outcome {
     if words.keys.is_empty() {
         call.client.reply.simple("NOKEY");
         return Ok(());
+    }
+    if call.core.exports.holds_slot(slot) {
+        return Err(MOVING);
     }
     if !call.may_block || call.core.in_unit() {
         return Err(IN_UNIT);

@@ -18,7 +18,7 @@ const BAD_SLOT: Error = Error::new("ERR Invalid or out of range slot");
 const NOT_SERVED: Error = Error::new("ERR Slots are not served by this node.");
 const OVERLAP: Error = Error::new("ERR Slot ranges in migrations overlap");
 const TO_MYSELF: Error = Error::new("ERR Target node can not be this node.");
-const NOT_A_SIBLING: Error = Error::new("ERR Target node is not a core of this process.");
+const NOT_TO_A_MASTER: Error = Error::new("ERR Target node is not a master");
 const NONE_ONGOING: Error = Error::new("ERR No migrations ongoing");
 
 /// CLUSTER MIGRATESLOTS SLOTSRANGE first last [first last ...] NODE id [SLOTSRANGE ... NODE id ...]
@@ -39,11 +39,16 @@ pub fn migrate_slots(call: &mut Call<'_>) -> Outcome {
         if !slots.iter().all(|slot| all.insert(slot)) {
             return Err(OVERLAP);
         }
-        let core = call.core.core_ids.iter().position(|id| *id == target).ok_or(NOT_A_SIBLING)?;
-        groups.push((slots.iter().collect::<Vec<Slot>>(), core as u16));
+        if call.core.cluster.find_node(target).is_none_or(|node| !node.is_master()) {
+            return Err(NOT_TO_A_MASTER);
+        }
+        if let Some(slot) = slots.iter().find(|slot| call.core.exports.holds_slot(*slot)) {
+            return Err(Error::text(format!("ERR I am already migrating slot {slot}.")));
+        }
+        groups.push((slots, target));
     }
-    for (slots, core) in groups {
-        call.core.hand_over(&slots, core)?;
+    for (slots, target) in groups {
+        call.core.move_slots(slots, target)?;
     }
     call.client.reply.ok();
     Ok(())
@@ -135,6 +140,52 @@ pub fn get_slot_migrations(call: &mut Call<'_>) -> Outcome {
 }
 
 /// CLUSTER CANCELSLOTMIGRATIONS: one between siblings is over before a command could come in between.
-pub fn cancel_slot_migrations(_: &mut Call<'_>) -> Outcome {
-    Err(NONE_ONGOING)
+pub fn cancel_slot_migrations(call: &mut Call<'_>) -> Outcome {
+    if !call.core.cancel_exports() {
+        return Err(NONE_ONGOING);
+    }
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// CLUSTER SYNCSLOTS ESTABLISH SOURCE id NAME name SLOTSRANGE first last ... | CAPA ... | what follows ESTABLISH
+pub fn sync_slots(call: &mut Call<'_>) -> Outcome {
+    let word = String::from_utf8_lossy(call.args[2]).to_ascii_lowercase();
+    match word.as_str() {
+        "establish" => establish(call),
+        "capa" => {
+            call.client.reply.ok();
+            Ok(())
+        }
+        "ack" | "snapshot-eof" | "paused" | "failover-granted" if call.client.import.is_some() => {
+            call.core.advance_import(call.client, &word);
+            Ok(())
+        }
+        "ack" | "snapshot-eof" | "paused" | "failover-granted" | "request-pause" | "request-failover" => {
+            Err(Error::text(format!(
+                "ERR CLUSTER SYNCSLOTS {} should only be used by slot migration clients",
+                word.to_ascii_uppercase()
+            )))
+        }
+        _ => Err(error::SYNTAX),
+    }
+}
+
+fn establish(call: &mut Call<'_>) -> Outcome {
+    let (mut source, mut name, mut slots, mut at) = (None, None, None, 3);
+    while at < call.args.len() {
+        if call.args.is(at, "slotsrange") {
+            slots = Some(read_ranges(call, &mut at)?);
+            continue;
+        }
+        let id = call.args.get(at + 1).and_then(|word| NodeId::from_bytes(word).ok()).ok_or(error::SYNTAX)?;
+        match () {
+            () if call.args.is(at, "source") => source = Some(id),
+            () if call.args.is(at, "name") => name = Some(id),
+            () => return Err(error::SYNTAX),
+        }
+        at += 2;
+    }
+    let (Some(source), Some(name), Some(slots)) = (source, name, slots) else { return Err(error::SYNTAX) };
+    call.core.begin_import(call.client, name, source, slots)
 }

@@ -149,6 +149,7 @@ pub fn run(
         Host::ClusterShards => cluster::shards(call),
         Host::ClusterSlotStats => slot_stats::slot_stats(call),
         Host::ClusterSlots => cluster::slots(call),
+        Host::ClusterSyncslots => migrate_slots::sync_slots(call),
         Host::Command => command::all(call),
         Host::CommandCount => command::count(call),
         Host::CommandDocs => command::docs(call),

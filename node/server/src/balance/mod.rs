@@ -71,10 +71,11 @@ impl Core {
             return;
         }
         let mine = self.slot_costs();
-        let share = self.cluster.myself().is_master().then(|| Share {
-            load: mine.iter().map(|(_, cost)| cost).sum(),
-            slots: mine.len(),
-        });
+        let share = self
+            .cluster
+            .myself()
+            .is_master()
+            .then(|| Share { load: mine.iter().map(|(_, cost)| cost).sum(), slots: mine.len() });
         let siblings: Vec<u16> = self.mesh.siblings().collect();
         siblings.into_iter().for_each(|core| self.mesh.send(core, Message::Load(share)));
         self.balance.hear(self.index, share);
@@ -82,7 +83,8 @@ impl Core {
             self.balance.rest -= 1;
             return;
         }
-        let plan = share.and_then(|_| plan::plan(usize::from(self.index), &self.balance.shares, &mine));
+        let shares = self.takers();
+        let plan = share.and_then(|_| plan::plan(usize::from(self.index), &shares, &mine));
         let Some(plan) = plan else {
             self.balance.uneven = 0;
             return;
@@ -92,6 +94,14 @@ impl Core {
             self.balance.uneven = 0;
             self.give(plan, policy);
         }
+    }
+
+    /// The cores' shares, without those that the cluster does not know yet.
+    fn takers(&self) -> Vec<Option<Share>> {
+        let is_known =
+            |core: usize| self.core_ids.get(core).is_some_and(|id| self.cluster.find_node(*id).is_some());
+        let shares = self.balance.shares.iter().enumerate();
+        shares.map(|(core, share)| share.filter(|_| is_known(core))).collect()
     }
 
     /// This core's slots, and what each costs a second.
@@ -124,7 +134,7 @@ impl Core {
             return;
         }
         moves.push_back(now_ms);
-        match self.hand_over(&slots, to as u16) {
+        match self.move_slots(slots.into_iter().collect(), id) {
             Ok(()) => notice!("slot-balance: {count} slots to core {to} ({id}): {reason}"),
             Err(e) => {
                 warning!("slot-balance: {count} slots should go to core {to} ({id}): {reason}; but: {e}");

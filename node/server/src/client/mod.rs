@@ -26,6 +26,7 @@ use crate::core::access::Access;
 use crate::core::transaction::Transaction;
 use crate::ingress::Pending;
 use crate::ring::{Op, Token};
+use crate::slot_migration::Import;
 
 /// Where a client came in.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -169,6 +170,8 @@ pub struct Client {
     pub tracks_reads: bool,
     /// Said MONITOR.
     pub monitor: bool,
+    /// Slots that come in on this connection.
+    pub import: Option<Box<Import>>,
 }
 
 impl Client {
@@ -227,6 +230,7 @@ impl Client {
             subscriber: false,
             tracks_reads: false,
             monitor: false,
+            import: None,
         }
     }
 

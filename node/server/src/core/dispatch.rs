@@ -119,6 +119,10 @@ impl Core {
         if client.access != Access::Everything || command.flags & (table::PROTECTED | table::NO_MULTI) != 0 {
             self.admit(client, found, args)?;
         }
+        if client.import.is_some() && !matches!(command.run, Run::Host(Host::ClusterSyncslots)) {
+            self.run_import(client, found, keys, args);
+            return Ok(());
+        }
         let slot = match keys {
             Keys::None => None,
             Keys::In(slot) => {

@@ -41,6 +41,22 @@ pub struct Handover {
 }
 
 impl Core {
+    /// Moves `slots` to the node `target`: a sibling gets the tables as they are, unless what happens to them is recorded;
+    /// any other node is sent the keys.
+    ///
+    /// # Errors
+    /// It cannot be done now, and nothing has changed.
+    pub fn move_slots(&mut self, slots: SlotSet, target: NodeId) -> Result<(), Error> {
+        let sibling = self.core_ids.iter().position(|id| *id == target);
+        match sibling.filter(|_| !self.effects.recording) {
+            Some(core) => self.hand_over(&slots.iter().collect::<Vec<Slot>>(), core as u16),
+            None => {
+                self.begin_export(slots, target);
+                Ok(())
+            }
+        }
+    }
+
     /// Hands `slots` to the sibling `to`.
     ///
     /// # Errors
@@ -49,7 +65,7 @@ impl Core {
         if self.is_in_unit() {
             return Err(IN_UNIT);
         }
-        if slots.iter().any(|slot| self.migrate.leaving.holds_slot(*slot)) {
+        if slots.iter().any(|slot| self.migrate.leaving.holds_slot(*slot) || self.exports.holds_slot(*slot)) {
             return Err(KEYS_LEAVING);
         }
         if self.effects.recording {
@@ -145,7 +161,8 @@ impl Core {
         self.migrations.end(name, "success", "", self.now_ms / 1000);
     }
 
-    fn random_name(&mut self) -> NodeId {
+    /// A name for a migration.
+    pub fn random_name(&mut self) -> NodeId {
         let mut bytes = [0; 20];
         bytes.chunks_mut(8).for_each(|chunk| {
             chunk.copy_from_slice(&self.random.bits().to_ne_bytes()[..chunk.len()]);

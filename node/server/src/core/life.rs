@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use base::{NodeId, Random, Slot};
 use bytes::Bytes;
-use cluster::Cluster;
+use cluster::{Cluster, SlotSet};
 use commands::table::Found;
 use commands::{Args, Effects};
 use store::{Garbage, Keyspace};
@@ -47,6 +47,7 @@ use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
 use crate::settings::data_settings;
 use crate::shutdown::Ending;
+use crate::slot_migration::Exports;
 use crate::start::random_u64;
 use crate::tls;
 use crate::tracking::Tracking;
@@ -98,6 +99,8 @@ impl Core {
             told_wants: Wants::default(),
             migrate: Migrate::default(),
             questions: Questions::default(),
+            exports: Exports::default(),
+            importing: SlotSet::default(),
             balance: Balance::default(),
             migrations: Migrations::default(),
             transit: Transit::default(),
@@ -204,6 +207,7 @@ impl Core {
     pub fn forget_client(&mut self, mut client: Box<Client>) {
         let session = self.session(&client);
         self.forget_session(session);
+        self.fail_import(&mut client, "Connection lost to source");
         self.forget_subscriptions(&mut client);
         self.forget_monitor(&mut client);
         self.stop_tracking(&mut client);
@@ -223,6 +227,7 @@ impl Core {
     /// Deletes all keys; they are freed in slices.
     pub fn flush_all(&mut self) {
         self.invalidate_all();
+        self.exports.flushed();
         let (keys, now_ms) = (&self.keys, self.now_ms);
         self.watch.written_if(|key, slot| {
             let live = |at_ms: u64| at_ms > now_ms;

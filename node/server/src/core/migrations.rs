@@ -76,6 +76,13 @@ impl Migrations {
         });
     }
 
+    /// A migration has come so far.
+    pub fn enter(&mut self, name: NodeId, state: &'static str, now_s: u64) {
+        if let Some(job) = self.0.iter_mut().find(|job| job.name == name) {
+            (job.state, job.updated_s, job.acked_s) = (state, now_s, now_s);
+        }
+    }
+
     /// Ends a migration.
     pub fn end(&mut self, name: NodeId, state: &'static str, message: &str, now_s: u64) {
         if let Some(job) = self.0.iter_mut().find(|job| job.name == name) {

@@ -42,7 +42,7 @@ use std::sync::Arc;
 
 use acl::Users;
 use base::{NodeId, Random};
-use cluster::Cluster;
+use cluster::{Cluster, SlotSet};
 use commands::{Effects, Settings};
 use store::{Garbage, Keyspace};
 
@@ -60,6 +60,7 @@ use crate::process::{Place, Process};
 use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
 use crate::shutdown::Ending;
+use crate::slot_migration::Exports;
 use crate::tls;
 use crate::tracking::Tracking;
 
@@ -158,6 +159,10 @@ pub struct Core {
     pub migrate: Migrate,
     /// What the metrics port has asked the siblings.
     pub questions: Questions,
+    /// Slots on their way to other processes.
+    pub exports: Exports,
+    /// Slots on their way here.
+    pub importing: SlotSet,
     /// Slots that move, or did.
     pub migrations: Migrations,
     /// Slots that change hands between siblings, as far as the ingress cares.

@@ -16,6 +16,7 @@ impl Core {
         let expired = std::mem::take(&mut self.effects.expired);
         for key in &expired {
             self.watch.expired(key);
+            self.exports.touched(key);
             self.invalidate(key, actor, true);
         }
         self.effects.expired = expired;
@@ -23,6 +24,7 @@ impl Core {
         for touch in &touched {
             if touch.modified {
                 self.watch.written(&touch.key);
+                self.exports.touched(&touch.key);
                 self.waiting.written(&touch.key);
                 self.invalidate(&touch.key, actor, false);
             }
@@ -37,6 +39,7 @@ impl Core {
     pub fn update_listening(&mut self) {
         self.effects.listening = !self.watch.is_empty()
             || !self.waiting.is_empty()
+            || !self.exports.is_empty()
             || self.wants_events()
             || self.tracking.is_active();
     }

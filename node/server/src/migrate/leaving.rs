@@ -33,6 +33,8 @@ pub struct Leaving {
     keys: HashSet<Bytes>,
     /// Number of them, by slot.
     slots: HashMap<Slot, usize>,
+    /// Slots of which nothing may be written.
+    closed: HashSet<Slot>,
     held: Held,
 }
 
@@ -55,10 +57,21 @@ impl Leaving {
         }
     }
 
-    /// Whether a key of `slot` is under way.
+    /// Nothing of `slot` may be written from now on.
+    pub fn close(&mut self, slot: Slot) {
+        self.closed.insert(slot);
+    }
+
+    /// Ends that.
+    pub fn open(&mut self, slot: Slot) {
+        self.closed.remove(&slot);
+    }
+
+    /// Whether a key of `slot` is under way, or all of it.
     #[inline]
     pub fn holds_slot(&self, slot: Slot) -> bool {
         !self.slots.is_empty() && self.slots.contains_key(&slot)
+            || !self.closed.is_empty() && self.closed.contains(&slot)
     }
 
     /// Whether `key` is under way.
@@ -68,12 +81,12 @@ impl Leaving {
     }
 
     /// Whether a command of these traits on keys of a slot that keys leave has to wait.
-    pub fn holds(&self, found: Found, flags: Flags, args: &Args<'_>) -> bool {
+    pub fn holds(&self, slot: Slot, found: Found, flags: Flags, args: &Args<'_>) -> bool {
         if flags & MAY_WRITE == 0 {
             return false;
         }
         // A script may write keys that it does not name.
-        let mut holds = found.command.has(table::NO_MANDATORY_KEYS);
+        let mut holds = found.command.has(table::NO_MANDATORY_KEYS) || self.closed.contains(&slot);
         let _ = found.command.each_written_key(args, &mut |i| holds |= self.holds_key(args[i]));
         holds
     }
@@ -102,7 +115,7 @@ mod tests {
         let words: Vec<&[u8]> = line.split(' ').map(str::as_bytes).collect();
         let args = Args::new(&words);
         let found = Found::resolve(&args).unwrap();
-        leaving.holds(found, found.command.flags, &args)
+        leaving.holds(Slot::ZERO, found, found.command.flags, &args)
     }
 
     #[test]
@@ -119,5 +132,9 @@ mod tests {
         }
         leaving.remove(Slot::ZERO, &keys);
         assert!(!leaving.holds_slot(Slot::ZERO) && !leaving.holds_key(b"a"));
+        leaving.close(Slot::ZERO);
+        assert!(holds(&leaving, "set x 1") && !holds(&leaving, "get x"));
+        leaving.open(Slot::ZERO);
+        assert!(!leaving.holds_slot(Slot::ZERO));
     }
 }

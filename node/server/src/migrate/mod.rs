@@ -23,6 +23,7 @@ use resp::Reply;
 use crate::core::{Core, Runner};
 pub use leaving::{Leaving, MAY_WRITE};
 use transfer::Outcome;
+pub use transfer::dump_held;
 pub use words::Words;
 
 /// What MIGRATE keeps on a core.
@@ -65,7 +66,7 @@ impl Core {
             None => reply.ok(),
         }
         self.answer_waiting(job.runner, &reply, true);
-        self.release(*slot);
+        self.release();
         self.serve_waiting();
         self.wake_self();
     }
@@ -87,11 +88,8 @@ impl Core {
         }
     }
 
-    /// Runs what was held back for keys of `slot`, unless others are still under way.
-    fn release(&mut self, slot: base::Slot) {
-        if self.migrate.leaving.holds_slot(slot) {
-            return;
-        }
+    /// Looks anew at all that was held back: what may run now runs.
+    pub fn release(&mut self) {
         self.resume_paused();
         let held = self.migrate.leaving.take_held();
         self.run_frames(&held.frames);
@@ -102,7 +100,7 @@ impl Core {
     #[inline]
     pub fn leaving_holds(&self, slot: base::Slot, found: Found, args: &Args<'_>) -> bool {
         let leaving = &self.migrate.leaving;
-        leaving.holds_slot(slot) && leaving.holds(found, self.flags_of(found, args), args)
+        leaving.holds_slot(slot) && leaving.holds(slot, found, self.flags_of(found, args), args)
     }
 
     /// Closes connections to other servers that were not used for some time.

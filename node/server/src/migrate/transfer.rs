@@ -7,6 +7,7 @@ use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 
+use base::{Slot, key_slot};
 use bytes::Bytes;
 use commands::Error;
 use rdb::dump::Dumper;
@@ -169,25 +170,64 @@ impl Attempt {
 
 /// The payload of a key, and the time it has left in ms (0: for ever); `None` when it is not here any more.
 async fn dump(core: &Rc<RefCell<Core>>, job: &Job, key: &[u8]) -> Option<(u64, Vec<u8>)> {
-    let mut begun: Option<Dumper> = None;
+    let mut begun = None;
     loop {
-        {
-            let core = core.borrow();
-            let now_ms = crate::clock::unix_ms();
-            let entry = core.keys.get(job.words.slot, key)?;
-            let ttl_ms = match entry.expire_at() {
-                Some(at_ms) if at_ms < now_ms => return None,
-                Some(at_ms) => (at_ms - now_ms).max(1),
-                None => 0,
-            };
-            let new = || Dumper::new(entry, core.settings.compress_dumps);
-            let mut dumper = begun.take().unwrap_or_else(new);
-            if dumper.step(entry, SLICE) {
-                return Some((ttl_ms, dumper.into_payload()));
+        match dump_slice(&core.borrow(), job.words.slot, key, &mut begun) {
+            Dumped::Gone => return None,
+            Dumped::Part => {}
+            Dumped::Whole(expire_ms, payload) => {
+                let left = |at_ms: u64| at_ms.saturating_sub(crate::clock::unix_ms()).max(1);
+                return Some((expire_ms.map_or(0, left), payload));
             }
-            begun = Some(dumper);
         }
         executor::yield_now().await;
+    }
+}
+
+/// What a slice of encoding comes to.
+enum Dumped {
+    /// The key is not here, or its time is over.
+    Gone,
+    /// Some is done.
+    Part,
+    /// When it expires, and its payload.
+    Whole(Option<u64>, Vec<u8>),
+}
+
+/// One slice of encoding a key that does not change meanwhile.
+fn dump_slice(core: &Core, slot: Slot, key: &[u8], begun: &mut Option<Dumper>) -> Dumped {
+    let Some(entry) = core.keys.get(slot, key) else { return Dumped::Gone };
+    if entry.expire_at().is_some_and(|at_ms| at_ms < crate::clock::unix_ms()) {
+        return Dumped::Gone;
+    }
+    let new = || Dumper::new(entry, core.settings.compress_dumps);
+    let mut dumper = begun.take().unwrap_or_else(new);
+    if dumper.step(entry, SLICE) {
+        return Dumped::Whole(entry.expire_at(), dumper.into_payload());
+    }
+    *begun = Some(dumper);
+    Dumped::Part
+}
+
+/// When a key expires, and its payload as it is now; `None` when it is not here. While a large value is encoded, writes to
+/// the key are held back.
+pub async fn dump_held(core: &Rc<RefCell<Core>>, key: &Bytes) -> Option<(Option<u64>, Vec<u8>)> {
+    let (slot, held, mut begun) = (key_slot(key), [key.clone()], None);
+    let mut dumped = dump_slice(&core.borrow(), slot, key, &mut begun);
+    if matches!(dumped, Dumped::Part) {
+        core.borrow_mut().migrate.leaving.add(slot, &held);
+        while matches!(dumped, Dumped::Part) {
+            executor::yield_now().await;
+            dumped = dump_slice(&core.borrow(), slot, key, &mut begun);
+        }
+        let mut core = core.borrow_mut();
+        core.migrate.leaving.remove(slot, &held);
+        core.release();
+        core.wake_self();
+    }
+    match dumped {
+        Dumped::Whole(expire_ms, payload) => Some((expire_ms, payload)),
+        _ => None,
     }
 }
 
