@@ -7,6 +7,8 @@
 mod load;
 mod memlock;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -35,7 +37,7 @@ const STILL: Duration = Duration::from_millis(300);
 const VALUES: &[u64] =
     &[8, 24, 48, 64, 100, 150, 200, 300, 400, 600, 1000, 1500, 2000, 4000, 8000, 16_000, 64_000, 256_000];
 /// Elements of collections that stay compact, and of those that do not.
-const COMPACT: [u64; 2] = [4, 100];
+const COMPACT: [u64; 5] = [4, 10, 14, 30, 100];
 const FULL: [u64; 2] = [600, 4000];
 /// Bytes of elements: compact ones and longer.
 const SHORT: [u64; 2] = [8, 60];
@@ -75,7 +77,7 @@ fn wanted(compact: &BTreeMap<Kind, (u64, u64)>) -> Vec<(Kind, u64, u64)> {
             grid(&FULL, &SHORT, &mut sets);
             // Long elements leave the compact form whatever their number.
             grid(&FULL, &LONG, &mut sets);
-            grid(&COMPACT, &LONG, &mut sets);
+            grid(&[4, 100], &LONG, &mut sets);
         } else {
             grid(&[4, 100, 1000], &[SHORT, LONG].concat(), &mut sets);
         }

@@ -7,6 +7,10 @@
 
 use super::constants::{Constants, DataSet, Kind};
 
+/// Strings up to this length are part of their key's entry; longer ones have a block of their own (`EMBED_MAX` of
+/// `node/store`).
+const EMBEDDED_MAX: u64 = 1024;
+
 /// Keys of one sort.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Sort {
@@ -37,6 +41,31 @@ impl Sort {
 
 /// Resident bytes of a key of this sort beyond its payload.
 pub fn around(constants: &Constants, sort: &Sort) -> f64 {
+    if sort.kind == Kind::String {
+        around_string(constants, sort)
+    } else {
+        around_collection(constants, sort)
+    }
+}
+
+/// Of a string: a long value's own allocation is known to the byte, what is beside it was measured.
+fn around_string(constants: &Constants, sort: &Sort) -> f64 {
+    let alike = constants.sets.iter().filter(|set| set.kind == Kind::String);
+    let alike = alike.filter(|set| (set.element > EMBEDDED_MAX) == (sort.value > EMBEDDED_MAX));
+    let points = alike.map(|set| ((set.key + set.element) as f64, set.around() - slack(set.element)));
+    interpolate(points.collect(), sort.payload() as f64) + slack(sort.value)
+}
+
+/// What the allocator sets aside for a value beyond its length: a block of its own comes in four sizes to each doubling.
+fn slack(value: u64) -> f64 {
+    if value <= EMBEDDED_MAX {
+        return 0.0;
+    }
+    let step = (value.next_power_of_two() / 8).max(1);
+    (value.next_multiple_of(step) - value) as f64
+}
+
+fn around_collection(constants: &Constants, sort: &Sort) -> f64 {
     let compact = sort.is_compact(constants);
     let is_alike = |set: &&DataSet| {
         let limits = constants.compact.get(&set.kind);
@@ -45,10 +74,6 @@ pub fn around(constants: &Constants, sort: &Sort) -> f64 {
         set.kind == sort.kind && set_compact == compact
     };
     let alike: Vec<&DataSet> = constants.sets.iter().filter(is_alike).collect();
-    if sort.kind == Kind::String {
-        let points = alike.iter().map(|set| ((set.key + set.element) as f64, set.around()));
-        return interpolate(points.collect(), sort.payload() as f64);
-    }
     let element = (sort.field + sort.value) as f64;
     let mut lengths: Vec<u64> = alike.iter().map(|set| set.elements).collect();
     lengths.sort_unstable();
@@ -56,7 +81,8 @@ pub fn around(constants: &Constants, sort: &Sort) -> f64 {
     // For each measured number of elements, what such a key costs with elements of this size.
     let by_length = lengths.iter().map(|length| {
         let points = alike.iter().filter(|set| set.elements == *length);
-        (*length as f64, interpolate(points.map(|set| (set.element as f64, set.around())).collect(), element))
+        let points = points.map(|set| (set.element as f64, set.around()));
+        (*length as f64, interpolate(points.collect(), element))
     });
     extrapolate(&by_length.collect::<Vec<_>>(), sort.elements as f64)
 }
@@ -106,6 +132,13 @@ mod tests {
             let told = around(&constants, &sort);
             assert!((told - set.around()).abs() < 0.01, "{set:?}: {told} for {}", set.around());
         }
+    }
+
+    #[test]
+    fn blocks_come_in_four_sizes_to_a_doubling() {
+        let block = |value: u64| value + slack(value) as u64;
+        assert_eq!(block(1000), 1000, "part of the entry");
+        assert_eq!([1100, 1500, 4096, 4097, 20_500].map(block), [1280, 1536, 4096, 5120, 24_576]);
     }
 
     #[test]
