@@ -44,7 +44,11 @@ pub fn listen_tcp(port: u16, options: &Options<'_>) -> Result<Vec<OwnedFd>, Stri
         match listen_address(name, port, options) {
             Ok(listener) => listeners.push(listener.into()),
             Err(e) if optional && absent(&e) => {}
-            Err(e) => return Err(format!("Could not create server TCP listening socket {name}:{port}: {e}")),
+            Err(e) => {
+                return Err(format!(
+                    "Failed listening on port {port} (tcp), aborting: could not create server TCP listening socket {name}:{port}: {e}"
+                ));
+            }
         }
     }
     if listeners.is_empty() {
