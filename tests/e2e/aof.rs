@@ -4,6 +4,7 @@
 use std::fs;
 use std::io::Write;
 use std::path::{Path, PathBuf};
+use std::sync::Barrier;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -95,16 +96,17 @@ fn each_core_has_its_own_log() {
 }
 
 /// Clients write numbers to keys of their own until the server is killed; each returns the last one acknowledged.
-fn write_until_killed(port: u16, clients: usize, stop: &AtomicBool) -> Vec<u64> {
+fn write_until_killed(port: u16, clients: usize, ready: &Barrier, stop: &AtomicBool) -> Vec<u64> {
     std::thread::scope(|scope| {
         let writers: Vec<_> =
-            (0..clients).map(|i| scope.spawn(move || write_numbers(port, i, stop))).collect();
+            (0..clients).map(|i| scope.spawn(move || write_numbers(port, i, ready, stop))).collect();
         writers.into_iter().map(|writer| writer.join().unwrap()).collect()
     })
 }
 
-fn write_numbers(port: u16, client: usize, stop: &AtomicBool) -> u64 {
+fn write_numbers(port: u16, client: usize, ready: &Barrier, stop: &AtomicBool) -> u64 {
     let (mut connection, mut acknowledged) = (Client::connect(port), 0);
+    ready.wait();
     while !stop.load(Ordering::Relaxed) {
         // Some write one at a time, some in pipelines, some in transactions.
         let (first, count) = (acknowledged + 1, [1, 1, 8, 30][client % 4]);
@@ -132,11 +134,12 @@ fn killed_at_any_point_it_keeps_what_it_acknowledged() {
     let rounds = std::env::var("AOF_KILL_ROUNDS").ok().and_then(|n| n.parse().ok()).unwrap_or(20);
     let mut server = server(&ALWAYS);
     for round in 0..rounds {
-        let (port, stop) = (server.port, AtomicBool::new(false));
+        let (port, stop, ready) = (server.port, AtomicBool::new(false), Barrier::new(9));
         let acknowledged = std::thread::scope(|scope| {
-            let writers = scope.spawn(|| write_until_killed(port, 8, &stop));
+            let writers = scope.spawn(|| write_until_killed(port, 8, &ready, &stop));
             // Another moment each round: by the clock, which nothing in the server goes by.
             let moment = Duration::from_micros(1_000 + (round * 7_919) % 150_000);
+            ready.wait();
             // In most rounds the log is rewritten meanwhile.
             if round % 4 != 0 {
                 Client::connect(port).send(&command("BGREWRITEAOF"));
