@@ -370,9 +370,9 @@ fn make_wrong(words: &mut Vec<Vec<u8>>, random: &mut Random) {
         1 => words.insert(at, words[at].clone()),
         _ => {
             words.remove(at);
-            // No number, which might be a time that ends within the round.
+            // No number, which might be a time that ends within the round, and no `*`, which is one.
             let mut other = Vec::new();
-            words::push(["key", "pattern", "bits", "unit"][random.below(4) as usize], &mut other, random);
+            words::push(["key", "bits", "unit"][random.below(3) as usize], &mut other, random);
             words.splice(at..at, other);
         }
     }
