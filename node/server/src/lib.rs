@@ -19,6 +19,7 @@ mod executor;
 mod ingress;
 mod listener;
 mod log;
+mod machine;
 mod mesh;
 mod metrics;
 mod migrate;

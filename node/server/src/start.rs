@@ -27,6 +27,7 @@ use crate::core::{Core, cron};
 use crate::executor::{self, Parking, Pulse};
 use crate::listener::{self, Listeners};
 use crate::log::{self, Level, notice, warning};
+use crate::machine;
 use crate::mesh::{self, Mesh};
 use crate::metrics;
 use crate::persist;
@@ -61,7 +62,8 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
         Cores::Count(count) => usize::from(count),
     };
     announce(count);
-    warnings.iter().for_each(|warning| warning!("{warning}"));
+    let machine = machine::warnings(&config, count, &cpus);
+    warnings.iter().chain(&machine).for_each(|warning| warning!("{warning}"));
     std::env::set_current_dir(&config.general.dir)
         .map_err(|e| format!("Can't chdir to '{}': {e}", config.general.dir))?;
     let users = users::at_start(&config, users, names_users)?;
