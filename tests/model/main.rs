@@ -16,7 +16,8 @@
 //! MODEL_SEED=7 MODEL_COMMANDS=1 cargo test -p tests --test model       # one round, as a failure tells
 //! ```
 //!
-//! `MODEL_CORES` and `MODEL_INGRESS=yes` choose the process the commands go to.
+//! `MODEL_CORES` and `MODEL_INGRESS=yes` choose the process the commands go to. Through the ingress differences remain:
+//! DEBUG DIGEST-VALUE asks the core that accepted the connection, MSET and DEL may cross slots there.
 
 mod commands;
 mod compare;
