@@ -15,6 +15,7 @@ mod memory;
 mod metrics;
 mod migrate;
 mod monitor;
+mod nodes;
 mod pubsub;
 mod rdb;
 mod replication;

@@ -8,7 +8,8 @@ use std::thread::{self, JoinHandle};
 use kit::{Client, Process, Value, empty_peer, lone_peer, ringmaster, wait_until};
 use redis::Commands;
 
-use crate::cluster::{address, ask, create, manage, three};
+use crate::cluster::{create, three};
+use crate::nodes::{address, ask, manage};
 
 /// Keys that the writer writes over and over.
 const KEYS: u64 = 2000;

@@ -49,6 +49,38 @@ fn the_cluster_is_the_same_after_a_restart() {
     again.wait().unwrap();
 }
 
+/// From one core, whose files are where Redis has them, to two and to three.
+#[test]
+fn more_cores_join_as_empty_masters() {
+    let mut server = ringmaster(3, &["--cores", "1", "--bootstrap", "yes"]);
+    let port = server.port;
+    let id = Client::connect(port).line("CLUSTER MYID");
+    for cores in 2..=3 {
+        assert!(server.end());
+        server.restart(&["--cores", &cores.to_string()]).expect("it starts with one more");
+        assert_eq!(Client::connect(port).line("CLUSTER MYID"), id);
+        assert!(server.folder.join(port.to_string()).join("nodes.conf").exists());
+        all_masters_know_each_other(port, cores);
+    }
+}
+
+/// The first of so many cores serves all slots, and all know that.
+fn all_masters_know_each_other(port: u16, cores: u16) {
+    for core in 0..cores {
+        wait_until("each knows all", || {
+            let text = Client::connect(port + core).line("CLUSTER NODES").text();
+            let masters: Vec<&str> = text.lines().filter(|line| line.contains("master")).collect();
+            let empty = masters.iter().filter(|line| line.ends_with("connected")).count();
+            (masters.len(), empty) == (usize::from(cores), usize::from(cores) - 1)
+        });
+    }
+    let check = run("redis-cli", &["--cluster", "check", &format!("127.0.0.1:{port}")]);
+    let text = String::from_utf8_lossy(&check.stdout).into_owned();
+    assert!(text.contains("[OK] All 16384 slots covered."), "{text}");
+    assert!(text.contains("[OK] All nodes agree about slots configuration."), "{text}");
+    assert!(text.contains(&format!("in {cores} masters")), "{text}");
+}
+
 #[test]
 fn a_port_in_use_is_one_clear_sentence() {
     let server = ringmaster(1, &[]);

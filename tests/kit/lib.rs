@@ -8,6 +8,6 @@ mod process;
 
 pub use client::{Client, Value, encode};
 pub use process::{
-    Process, answers, binary, empty_peer, empty_peer_with, free_ports, lone_peer, peer, ringmaster, run,
-    wait_until,
+    Process, answers, binary, empty_peer, empty_peer_with, free_ports, lone_peer, peer, ringmaster,
+    ringmaster_with_file, run, wait_until,
 };

@@ -60,11 +60,17 @@ pub fn binary(name: &str) -> PathBuf {
 
 /// Starts `ringmaster` on a free port with `args`, which may name `{port}` and `{dir}`.
 pub fn ringmaster(cores: u16, args: &[&str]) -> Process {
-    let binary = binary("ringmaster");
     let cores_text = cores.to_string();
     let mut all = vec!["--port", "{port}", "--dir", "{dir}", "--cores", &cores_text];
     all.extend(args);
-    start(&binary, cores + 1, &all)
+    start(&binary("ringmaster"), cores + 1, &all, None)
+}
+
+/// Starts `ringmaster` on a free port with a configuration file of these lines.
+pub fn ringmaster_with_file(cores: u16, lines: &str) -> Process {
+    let cores_text = cores.to_string();
+    let all = ["{dir}/redis.conf", "--port", "{port}", "--dir", "{dir}", "--cores", &cores_text];
+    start(&binary("ringmaster"), cores + 1, &all, Some(lines))
 }
 
 /// Starts a real server as one cluster node that owns all slots: `VALKEY_SERVER` or `REDIS_SERVER` names it.
@@ -99,23 +105,26 @@ pub fn empty_peer_with(variable: &str, further: &[&str]) -> Process {
         "no",
     ];
     let more = ["--enable-debug-command", "yes", "--cluster-require-full-coverage", "no"];
-    start(Path::new(&binary), 1, &[&args[..], &more, further].concat())
+    start(Path::new(&binary), 1, &[&args[..], &more, further].concat(), None)
 }
 
 /// Starts a real server that is no cluster node, with `args`, which may name `{port}` and `{dir}`.
 pub fn lone_peer(variable: &str, args: &[&str]) -> Process {
     let binary = std::env::var(variable).unwrap_or_else(|_| panic!("{variable} is not set: run tests/run"));
     let all = ["--port", "{port}", "--dir", "{dir}", "--save", "", "--enable-debug-command", "yes"];
-    start(Path::new(&binary), 1, &[&all[..], args].concat())
+    start(Path::new(&binary), 1, &[&all[..], args].concat(), None)
 }
 
-fn start(binary: &Path, ports: u16, args: &[&str]) -> Process {
+fn start(binary: &Path, ports: u16, args: &[&str], file: Option<&str>) -> Process {
     let port = free_ports(ports);
     let folder = std::env::temp_dir().join(format!("ringmaster-test-{}-{port}", std::process::id()));
     fs::create_dir_all(&folder).expect("the temporary folder can be written");
     let fill =
         |arg: &&str| arg.replace("{port}", &port.to_string()).replace("{dir}", &folder.display().to_string());
     let args: Vec<String> = args.iter().map(fill).collect();
+    if let Some(lines) = file {
+        fs::write(folder.join("redis.conf"), fill(&lines)).expect("the folder was just made");
+    }
     let child = spawn(binary, &args, &folder);
     let mut process = Process { child, binary: binary.to_owned(), args, port, folder };
     process.wait_until_up().unwrap_or_else(|why| panic!("{why}"));

@@ -2,7 +2,7 @@
 //!
 //! `bootstrap yes` on a fresh folder: the cores of one process become the masters of a working cluster, with
 //! all slots shared out as `redis-cli --cluster create` would and distinct config epochs, so that no epoch
-//! has to be fought out later.
+//! has to be fought out later. Cores that a later start adds join the cluster of the others ([`introduce`]).
 
 use base::{SLOT_COUNT, Slot};
 
@@ -75,6 +75,31 @@ pub fn bootstrap(siblings: Vec<(String, Config)>, random: &mut Random, now: u64)
     (0..siblings.len()).map(build).collect()
 }
 
+/// Makes two siblings know each other: `newcomer`, which knows nobody yet, joins the cluster of `host` as a master
+/// without slots.
+pub fn introduce(newcomer: &mut Cluster, host: &mut Cluster, now: u64) {
+    newcomer.nodes[newcomer.me].address.ip.clone_from(&host.myself().address.ip);
+    let rows = [newcomer.row_for_sibling(now), host.row_for_sibling(now)];
+    for (cluster, row) in [host, newcomer].into_iter().zip(rows) {
+        cluster.log_notice(format!("Sibling {} joins", row.id));
+        cluster.nodes.insert(row);
+        cluster.save_later(true);
+        cluster.finish(now);
+    }
+}
+
+impl Cluster {
+    /// How a sibling sees this node at first.
+    fn row_for_sibling(&self, now: u64) -> Node {
+        let myself = self.myself();
+        let role = Flags(myself.flags.0 & Flags::MASTER.with(Flags::REPLICA).0);
+        let mut row = Node::new(myself.id, myself.shard_id, role, now);
+        row.address = myself.address.clone();
+        (row.pong_received, row.data_received) = (now, now);
+        row
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -90,6 +115,20 @@ mod tests {
         assert_eq!(shares(3), [(0, 5460), (5461, 10922), (10923, 16383)]);
         assert_eq!(shares(5), [(0, 3276), (3277, 6553), (6554, 9829), (9830, 13106), (13107, 16383)]);
         assert_eq!(shares(16384).len(), 16384);
+    }
+
+    #[test]
+    fn a_newcomer_is_known_and_serves_nothing() {
+        let config = |i: u16| Config { port: 7000 + i, ..Config::default() };
+        let mut random = Random::from_number(1);
+        let mut host = bootstrap(vec![("10.0.0.1".to_string(), config(0))], &mut random, 1000).remove(0);
+        let mut newcomer = Cluster::new(config(1), Random::from_number(2), 1000);
+        introduce(&mut newcomer, &mut host, 1000);
+        let seen = host.find_node(newcomer.my_id()).expect("the host knows it");
+        assert!(seen.is_master() && seen.slots.is_empty());
+        assert_eq!((seen.address.ip.as_str(), seen.address.ports.tcp), ("10.0.0.1", 7001));
+        assert!(newcomer.find_node(host.my_id()).is_some());
+        assert_eq!(newcomer.myself().address.ip, "10.0.0.1");
     }
 
     #[test]

@@ -54,7 +54,7 @@ mod stats;
 mod tick;
 pub mod wire;
 
-pub use bootstrap::{bootstrap, share_slots};
+pub use bootstrap::{bootstrap, introduce, share_slots};
 pub use command_error::CommandError;
 pub use commands::{Client, Keys, Reply};
 pub use config::{BUS_PORT_OFFSET, Config, EndpointType, Ports};

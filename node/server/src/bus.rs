@@ -26,6 +26,7 @@ use crate::channel::Channel;
 use crate::core::Core;
 use crate::executor::{self, Listener};
 use crate::log::{verbose, warning};
+use crate::settings;
 
 /// Bytes read at once: a heartbeat is 2 to 4 KiB.
 const READ_BYTES: usize = 16 * 1024;
@@ -133,8 +134,9 @@ async fn connect(
 ) {
     // A new task runs at once, and its starter still has the core borrowed.
     executor::yield_now().await;
+    let source = settings::source_address(&core.borrow().config);
     let connected = match ip.parse::<IpAddr>() {
-        Ok(ip) => Channel::connect(SocketAddr::new(ip, port), limit, tls).await,
+        Ok(ip) => Channel::connect(SocketAddr::new(ip, port), source, limit, tls).await,
         Err(_) => Err(io::ErrorKind::InvalidInput.into()),
     };
     let mut borrowed = core.borrow_mut();

@@ -45,12 +45,13 @@ impl Channel {
     /// The system's; `TimedOut` after `limit`; `InvalidData` when the other end is not trusted or does not trust us.
     pub async fn connect(
         address: SocketAddr,
+        source: Option<IpAddr>,
         limit: Duration,
         tls: Option<Arc<ClientConfig>>,
     ) -> io::Result<Channel> {
         let secure = tls.map(|tls| Secure::connect(tls, address.ip())).transpose().map_err(broken)?;
         let connecting = async {
-            let stream = Stream::connect(address, limit).await?;
+            let stream = Stream::connect(address, source, limit).await?;
             let mut channel = Channel::new(stream, secure);
             channel.shake_hands().await?;
             Ok(channel)

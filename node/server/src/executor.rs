@@ -23,7 +23,9 @@ use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use glommio::io::BufferedFile;
 use glommio::net::{TcpListener, TcpStream};
 use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
-use socket2::{SockAddr, SockRef};
+use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
+
+use crate::log::verbose;
 
 pub use file::{File, remove, rename};
 
@@ -251,14 +253,30 @@ impl Listener {
 pub struct Stream(TcpStream);
 
 impl Stream {
-    /// Connects to `address`.
+    /// Connects to `address`, from the local address `source` where that is one of this host's (`bind-source-addr`).
     ///
     /// # Errors
     /// The system's; `TimedOut` after `limit`.
-    pub async fn connect(address: SocketAddr, limit: Duration) -> io::Result<Stream> {
-        let stream = Stream(TcpStream::connect_timeout(address, limit).await?);
-        stream.socket(|socket| socket.set_tcp_nodelay(true))?;
-        Ok(stream)
+    pub async fn connect(address: SocketAddr, source: Option<IpAddr>, limit: Duration) -> io::Result<Stream> {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        if let Some(source) = source
+            && let Err(e) = socket.bind(&SocketAddr::new(source, 0).into())
+        {
+            verbose!("bind-source-addr {source} is left out: {e}");
+        }
+        socket.set_tcp_nodelay(true)?;
+        socket.set_nonblocking(true)?;
+        match socket.connect(&address.into()) {
+            Err(e) if e.raw_os_error() != Some(libc::EINPROGRESS) => return Err(e),
+            _ => socket.set_nonblocking(false)?,
+        }
+        // SAFETY: the descriptor is given up by `into_raw_fd`, so nobody else owns it.
+        let mut stream = unsafe { TcpStream::from_raw_fd(socket.into_raw_fd()) };
+        // A write of nothing waits until the connection is there, or failed.
+        stream.set_write_timeout(Some(limit))?;
+        stream.write(&[]).await?;
+        stream.set_write_timeout(None)?;
+        Ok(Stream(stream))
     }
 
     /// The same connection once more, so that one task reads while another writes.

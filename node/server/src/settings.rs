@@ -1,10 +1,17 @@
 //! What each part of a core needs of the configuration, in that part's own words.
 
+use std::net::IpAddr;
+
 use commands::{Lfu, Overdue, Settings};
 use store::types::Limits;
 
 use crate::config::{Config, EndpointType, MaxmemoryPolicy};
 use crate::process::Place;
+
+/// `bind-source-addr`: where connections that a core opens itself come from, if anywhere in particular.
+pub fn source_address(config: &Config) -> Option<IpAddr> {
+    config.network.bind_source_addr.parse().ok()
+}
 
 /// What data commands obey.
 pub fn data_settings(config: &Config) -> Settings {

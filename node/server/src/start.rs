@@ -24,7 +24,9 @@ use crate::client::Door;
 use crate::clock;
 use crate::config::{Config, Cores, Loaded, LogLevel};
 use crate::core::{Core, cron};
+use crate::descriptors;
 use crate::executor::{self, Parking, Pulse};
+use crate::folders;
 use crate::listener::{self, Listeners};
 use crate::log::{self, Level, notice, warning};
 use crate::machine;
@@ -39,14 +41,10 @@ use crate::shutdown::{Outcome, Wish};
 use crate::tls;
 use crate::users;
 
-/// The file of a core's cluster state when it has a folder of its own.
-const OWN_FOLDER_CONFIG: &str = "nodes.conf";
 /// Time between two looks at the cores' pulses: longer than a beat of an idle core (`cron`).
 const PULSE_NANOSECONDS: libc::c_long = 250_000_000;
 /// How long a core may be silent at start before it is stirred.
 const START_PULSE: Duration = Duration::from_millis(250);
-/// Descriptors a core needs beside its clients'.
-const SPARE_DESCRIPTORS: u64 = 64;
 
 /// Runs the process until it is told to end.
 ///
@@ -72,10 +70,12 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     if config.general.disable_thp {
         disable_huge_pages();
     }
-    let config = raise_descriptor_limit(config, count);
     block_signals();
     let places = lay_out(&config, count, &cpus)?;
-    let seeds = plant(&config, &places)?;
+    let clusters = load_clusters(&config, &places)?;
+    let nodes = clusters.iter().map(|cluster| cluster.nodes().count()).max().unwrap_or(0);
+    let config = descriptors::raise_limit(config, count, nodes);
+    let seeds = plant(&config, &places, clusters)?;
     let process = Arc::new(Process::new(random_id(), file, config.ringmaster.ingress_port, users, places));
     write_pid_file(&config)?;
     notice!("Server initialized");
@@ -134,34 +134,6 @@ fn probe_ring() -> Result<(), String> {
         }
         _ => format!("io_uring cannot be set up: {e}"),
     })
-}
-
-/// Raises the limit of open files as far as the cores' `maxclients` ask, or lowers `maxclients` to what can be had.
-fn raise_descriptor_limit(mut config: Config, cores: usize) -> Config {
-    let wanted = (u64::from(config.limits.maxclients) + SPARE_DESCRIPTORS) * cores as u64;
-    let mut limit = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
-    // SAFETY: the pointer is to a live `rlimit`.
-    if unsafe { libc::getrlimit(libc::RLIMIT_NOFILE, &mut limit) } != 0 || limit.rlim_cur >= wanted {
-        return config;
-    }
-    for max in [limit.rlim_max.max(wanted), limit.rlim_max] {
-        let raised = libc::rlimit { rlim_cur: wanted.min(max), rlim_max: max };
-        // SAFETY: the pointer is to a live `rlimit`.
-        if unsafe { libc::setrlimit(libc::RLIMIT_NOFILE, &raised) } == 0 {
-            limit = raised;
-            break;
-        }
-    }
-    if limit.rlim_cur < wanted {
-        let possible = (limit.rlim_cur / cores as u64).saturating_sub(SPARE_DESCRIPTORS).max(1);
-        warning!(
-            "The limit of open files is {}: maxclients is {possible} a core instead of {}; raise it with 'ulimit -n'",
-            limit.rlim_cur,
-            config.limits.maxclients
-        );
-        config.limits.maxclients = possible as u32;
-    }
-    config
 }
 
 /// Signals are taken by the main thread alone.
@@ -240,14 +212,12 @@ fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, 
              65536"
         ));
     }
-    let root = std::env::current_dir().map_err(|e| format!("The folder 'dir' cannot be read: {e}"))?;
-    refuse_fewer_cores(&root, first, count)?;
-    (0..count)
-        .map(|i| {
+    let folders = folders::prepare(config, first, count)?;
+    folders
+        .into_iter()
+        .enumerate()
+        .map(|(i, folder)| {
             let number = first + i as u16;
-            let folder = if count == 1 { root.clone() } else { root.join(number.to_string()) };
-            fs::create_dir_all(&folder)
-                .map_err(|e| format!("The folder {} cannot be made: {e}", folder.display()))?;
             let event_fd =
                 executor::event_fd().map_err(|e| format!("No event descriptor can be had: {e}"))?;
             let bus_port = first_bus + i as u16;
@@ -276,23 +246,6 @@ fn first_bus_port(config: &Config) -> u16 {
     }
 }
 
-/// A folder that holds the state of more cores than are to start would leave their slots unserved.
-fn refuse_fewer_cores(root: &Path, port: u16, count: usize) -> Result<(), String> {
-    let held = (0..=u16::MAX - port).take_while(|i| {
-        let folder = root.join((port + i).to_string());
-        folder.join(OWN_FOLDER_CONFIG).exists()
-    });
-    let held = held.count();
-    if held > count && held > 1 {
-        return Err(format!(
-            "The folder {} holds the state of {held} cores, but cores is {count}: start with cores {held} (move the slots \
-             of the last ones away first, to run with fewer)",
-            root.display()
-        ));
-    }
-    Ok(())
-}
-
 /// What a core needs to begin.
 struct Seed {
     cluster: Cluster,
@@ -305,8 +258,7 @@ struct Seed {
 }
 
 /// Listeners, cluster states and meshes of all cores.
-fn plant(config: &Config, places: &[Place]) -> Result<Vec<Seed>, String> {
-    let clusters = load_clusters(config, places)?;
+fn plant(config: &Config, places: &[Place], clusters: Vec<Cluster>) -> Result<Vec<Seed>, String> {
     let meshes = mesh::weave(places.len());
     let mut seeds = Vec::new();
     for ((i, (place, cluster)), mesh) in places.iter().zip(clusters).enumerate().zip(meshes) {
@@ -348,17 +300,13 @@ fn plant(config: &Config, places: &[Place]) -> Result<Vec<Seed>, String> {
     Ok(seeds)
 }
 
-/// The file of a core's cluster state.
-pub fn cluster_file(config: &Config, folder: &Path, cores: usize) -> PathBuf {
-    folder.join(if cores == 1 { config.cluster.config_file.as_str() } else { OWN_FOLDER_CONFIG })
-}
-
 /// Reads the state of each core, or makes it: a cluster of the cores when `bootstrap` says so and the
 /// folder is fresh, else nodes of their own.
 fn load_clusters(config: &Config, places: &[Place]) -> Result<Vec<Cluster>, String> {
     let now = clock::unix_ms();
     let configs = places.iter().map(|p| settings::cluster_config(config, p));
-    let files: Vec<PathBuf> = places.iter().map(|p| cluster_file(config, &p.folder, places.len())).collect();
+    let files: Vec<PathBuf> =
+        places.iter().map(|p| folders::cluster_file(config, &p.folder, places.len())).collect();
     let fresh = |file: &PathBuf| fs::metadata(file).is_ok_and(|meta| meta.len() > 0).then_some(()).is_none();
     if config.ringmaster.bootstrap && files.iter().all(fresh) {
         let ip = config.cluster.announce_ip.clone();
@@ -381,7 +329,20 @@ fn load_clusters(config: &Config, places: &[Place]) -> Result<Vec<Cluster>, Stri
         .collect();
     let mut loaded = loaded?;
     cluster::settle_handovers(&mut loaded, now);
+    let is_new: Vec<bool> = files.iter().map(fresh).collect();
+    welcome_new_cores(&mut loaded, &is_new, now);
     Ok(loaded)
+}
+
+/// Cores that an earlier start did not have join the cluster of one that is in a cluster.
+fn welcome_new_cores(cores: &mut [Cluster], is_new: &[bool], now: u64) {
+    let in_cluster = |core: &Cluster| core.nodes().count() > 1 || !core.myself().slots.is_empty();
+    let Some(host) = cores.iter().position(in_cluster) else { return };
+    for (i, _) in is_new.iter().enumerate().filter(|(_, new)| **new) {
+        if let Ok([newcomer, host]) = cores.get_disjoint_mut([i, host]) {
+            cluster::introduce(newcomer, host, now);
+        }
+    }
 }
 
 /// The address siblings are told to clients under: the first one bound, where that is one.

@@ -1,39 +1,9 @@
 //! A master dies, or hands over: its replica takes its slots, with the data, and the others follow it without a new
 //! copy of everything.
 
-use kit::{Client, Process, run, wait_until};
+use kit::{Client, Process, wait_until};
 
-use super::{Make, ask, attach, info, same_data};
-
-/// Three masters of these makes that share all slots, and replicas of the first. Timeouts are short.
-fn cluster(masters: [Make; 3], replicas: &[Make]) -> (Vec<Process>, Vec<Process>) {
-    let masters: Vec<Process> = masters.iter().map(|make| make.empty()).collect();
-    let replicas: Vec<Process> = replicas.iter().map(|make| make.empty()).collect();
-    for node in masters.iter().chain(&replicas) {
-        ask(node, "CONFIG SET cluster-node-timeout 2000");
-        ask(node, "CONFIG SET repl-diskless-sync-delay 0");
-    }
-    let addresses: Vec<String> = masters.iter().map(|node| format!("127.0.0.1:{}", node.port)).collect();
-    let words = ["--cluster", "create"].into_iter().chain(addresses.iter().map(String::as_str));
-    let output = run("redis-cli", &words.chain(["--cluster-yes"]).collect::<Vec<_>>());
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
-    replicas.iter().for_each(|replica| attach(replica, &masters[0]));
-    let count = masters.len() + replicas.len();
-    for node in masters.iter().chain(&replicas) {
-        wait_until("all know all", || {
-            let info = ask(node, "CLUSTER INFO");
-            info.contains("cluster_state:ok") && info.contains(&format!("cluster_known_nodes:{count}"))
-        });
-    }
-    let id = ask(&masters[0], "CLUSTER MYID");
-    for node in masters.iter().chain(&replicas) {
-        wait_until("all know who follows whom", || {
-            let follows = |line: &&str| line.contains("slave") && line.contains(&id);
-            ask(node, "CLUSTER NODES").lines().filter(follows).count() == replicas.len()
-        });
-    }
-    (masters, replicas)
-}
+use crate::nodes::{Make, all_agree, ask, cluster, info, is_master, same_data};
 
 /// Keys of the first master's slots.
 fn write_keys(port: u16, from: u32) -> Vec<String> {
@@ -51,11 +21,7 @@ fn check_keys(port: u16, keys: &[String]) {
     }
 }
 
-fn is_master(node: &Process) -> bool {
-    info(node, "role") == "master"
-}
-
-/// Waits until the others agree that `node` serves what `old` did.
+/// Waits until the others agree that `node` serves what another did.
 fn agreed(nodes: &[&Process], node: &Process) {
     let id = ask(node, "CLUSTER MYID");
     for other in nodes {
@@ -72,7 +38,7 @@ fn agreed(nodes: &[&Process], node: &Process) {
 /// The master dies; one of its replicas takes over and the other goes on with it.
 fn master_dies(masters: [Make; 3], replicas: [Make; 2]) {
     let masters_are_silent = masters.contains(&Make::Redis);
-    let (mut masters, replicas) = cluster(masters, &replicas);
+    let (mut masters, replicas) = cluster(masters, &replicas.map(|make| (make, 0)));
     let keys = write_keys(masters[0].port, 0);
     assert!(!keys.is_empty());
     replicas.iter().for_each(|replica| same_data(&masters[0], replica));
@@ -104,6 +70,16 @@ fn ours_take_over_from_redis() {
 }
 
 #[test]
+fn ours_take_over_from_valkey() {
+    master_dies([Make::Valkey, Make::Valkey, Make::Ours], [Make::Ours; 2]);
+}
+
+#[test]
+fn redis_takes_over_from_ours() {
+    master_dies([Make::Ours, Make::Redis, Make::Ours], [Make::Redis; 2]);
+}
+
+#[test]
 fn valkey_takes_over_from_ours() {
     master_dies([Make::Ours, Make::Valkey, Make::Ours], [Make::Valkey; 2]);
 }
@@ -117,12 +93,12 @@ fn roles_are_swapped() {
         (Make::Valkey, Make::Ours),
         (Make::Ours, Make::Valkey),
     ] {
-        let (masters, replicas) = cluster([master, Make::Ours, Make::Ours], &[replica]);
+        let (masters, replicas) = cluster([master, Make::Ours, Make::Ours], &[(replica, 0)]);
         let keys = write_keys(masters[0].port, 0);
         assert_eq!(ask(&replicas[0], "CLUSTER FAILOVER"), "OK");
         wait_until("the replica is master", || is_master(&replicas[0]));
         wait_until("the master is replica", || !is_master(&masters[0]));
-        agreed(&[&masters[1], &masters[2], &masters[0]], &replicas[0]);
+        all_agree(&[&masters[1], &masters[2], &masters[0], &replicas[0]]);
         check_keys(replicas[0].port, &keys);
         write_keys(replicas[0].port, 1000);
         same_data(&replicas[0], &masters[0]);
@@ -133,7 +109,7 @@ fn roles_are_swapped() {
 /// TAKEOVER needs nobody's consent; the old master comes back as a replica.
 #[test]
 fn a_dead_master_returns_as_replica() {
-    let (masters, replicas) = cluster([Make::Ours; 3], &[Make::Ours]);
+    let (masters, replicas) = cluster([Make::Ours; 3], &[(Make::Ours, 0)]);
     assert!(!write_keys(masters[0].port, 0).is_empty());
     assert_eq!(ask(&replicas[0], "CLUSTER FAILOVER TAKEOVER"), "OK");
     wait_until("the replica is master", || is_master(&replicas[0]));

@@ -2,7 +2,7 @@
 
 use kit::{Client, Value, wait_until};
 
-use super::{Make, ask, attach, info, same_data};
+use crate::nodes::{Make, ask, attach, info, same_data};
 
 #[test]
 fn a_replica_reads_and_refuses_writes() {

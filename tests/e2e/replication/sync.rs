@@ -3,7 +3,7 @@
 use kit::{Client, Process, wait_until};
 
 use super::writer::{Writer, fill};
-use super::{Make, ask, attach, info, same_data};
+use crate::nodes::{Make, ask, attach, info, same_data};
 
 /// A master of make `master` with data, and a replica of make `replica` that came while it was written to.
 fn pair(master: Make, replica: Make) -> (Process, Process) {

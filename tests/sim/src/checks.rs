@@ -21,6 +21,8 @@ pub struct Checks {
     /// What each node claimed when last looked at.
     last: BTreeMap<NodeId, (u64, Box<SlotBits>)>,
     broken: Option<String>,
+    /// How long a master served at most after it lost the majority, ms.
+    pub longest_in_minority: u64,
     /// Packets and bytes sent by all.
     pub packets: u64,
     /// Bytes of them.
@@ -91,31 +93,38 @@ impl World {
         }
     }
 
-    /// A master that cannot talk to a majority must stop serving within three node timeouts. One is the
-    /// timeout itself and most of one passes before a ping is due; the third is for one-sided partitions,
-    /// where what still arrives counts as a sign of life (as in Redis) until the others give up their links.
+    fn silence_limit(&self) -> u64 {
+        3 * self.options.node_timeout + 1000
+    }
+
+    /// A master out of touch with a majority stops serving: it counts a voter as lost that it could not talk to for
+    /// [`World::silence_limit`].
     fn check_minority(&mut self, i: usize) -> Result<(), String> {
         let Some(brain) = &self.nodes[i].cluster else { return Ok(()) };
-        let process = self.nodes[i].process;
-        let reaches = |id: NodeId| {
-            let other = &self.nodes[self.by_id[&id]];
+        let (process, now, limit) = (self.nodes[i].process, self.now, self.silence_limit());
+        let talks_to = |id: &NodeId| {
+            let other = &self.nodes[self.by_id[id]];
             other.runs() && (other.process == process || self.net.talk(process, other.process))
         };
-        let voters = brain.nodes().filter(|node| node.is_voter());
-        let (mut all, mut reached) = (0, 0);
-        for voter in voters {
-            all += 1;
-            reached += usize::from(reaches(voter.id));
-        }
-        if reached > all / 2 {
-            self.nodes[i].minority_since = None;
-            return Ok(());
-        }
+        let voters: Vec<NodeId> = brain.nodes().filter(|node| node.is_voter()).map(|node| node.id).collect();
         let serves = brain.is_ok() && brain.myself().is_master();
-        let limit = 3 * self.options.node_timeout + 1000;
-        let since = *self.nodes[i].minority_since.get_or_insert(self.now);
-        if serves && self.now - since > limit {
-            return Err(format!("node {i} serves in a minority of {reached}/{all} since {since} ms"));
+        let (here, away): (Vec<NodeId>, Vec<NodeId>) = voters.iter().partition(|id| talks_to(id));
+        let out_of_touch = &mut self.nodes[i].out_of_touch;
+        out_of_touch.retain(|id, _| !here.contains(id));
+        let mut silence: Vec<u64> =
+            away.iter().map(|id| now - *out_of_touch.entry(*id).or_insert(now)).collect();
+        // As many silent voters as leave no majority: since when the last of them has been.
+        silence.sort_unstable_by(|a, b| b.cmp(a));
+        let Some(decisive) = silence.get(voters.len().saturating_sub(1) / 2).copied().filter(|_| serves)
+        else {
+            return Ok(());
+        };
+        self.checks.longest_in_minority = self.checks.longest_in_minority.max(decisive);
+        if decisive > limit {
+            return Err(format!(
+                "node {i} serves {decisive} ms after it lost a majority of {}",
+                voters.len()
+            ));
         }
         Ok(())
     }

@@ -202,6 +202,7 @@ impl World {
             return;
         }
         self.nodes[i].stopped = false;
+        self.nodes[i].out_of_touch.clear(); // While it slept it could notice nothing.
         for waiting in std::mem::take(&mut self.nodes[i].waiting) {
             match waiting {
                 Waiting::Parcel(conn, end, parcel) => {

@@ -38,7 +38,7 @@ fn main() -> ExitCode {
 
 fn seeds(from: u64, count: u64, trace: bool) -> ExitCode {
     let (mut failed, mut events, mut virtual_ms, mut promotions, mut faults) = (0, 0, 0, 0, 0);
-    let mut healed = Vec::new();
+    let (mut healed, mut minority) = (Vec::new(), 0);
     for seed in from..from + count {
         if seed > from && (seed - from).is_multiple_of(100) {
             eprintln!("{} seeds done, {failed} failed", seed - from);
@@ -50,6 +50,7 @@ fn seeds(from: u64, count: u64, trace: bool) -> ExitCode {
                 promotions += outcome.promotions;
                 faults += outcome.faults;
                 healed.push(outcome.healed_in_ms);
+                minority = minority.max(outcome.minority_percent);
             }
             Err(why) => {
                 failed += 1;
@@ -61,7 +62,8 @@ fn seeds(from: u64, count: u64, trace: bool) -> ExitCode {
     let at = |part: usize| healed.get((healed.len() * part / 100).min(healed.len().max(1) - 1)).copied();
     println!(
         "{count} seeds from {from}: {failed} failed; {events} events, {faults} faults, {promotions} promotions, \
-         {} virtual hours; converged in ms: median {:?}, 99% {:?}, worst {:?}",
+         {} virtual hours; converged in ms: median {:?}, 99% {:?}, worst {:?}; \
+         served in a minority for {minority}% of the node timeout at most",
         virtual_ms / 3_600_000,
         at(50),
         at(99),

@@ -58,8 +58,8 @@ pub struct SimNode {
     pub master_last_seen: u64,
     /// Its clients may not write until then, ms of the world.
     pub paused_until: u64,
-    /// Since when it has not been able to talk to a majority, ms of the world.
-    pub minority_since: Option<u64>,
+    /// The voters it cannot talk to and since when, ms of the world.
+    pub out_of_touch: BTreeMap<NodeId, u64>,
 }
 
 impl SimNode {
@@ -83,7 +83,7 @@ impl SimNode {
             following: None,
             master_last_seen: 0,
             paused_until: 0,
-            minority_since: None,
+            out_of_touch: BTreeMap::new(),
         }
     }
 
@@ -108,7 +108,7 @@ impl SimNode {
         self.tick_at = u64::MAX;
         self.following = None;
         self.paused_until = 0;
-        self.minority_since = None;
+        self.out_of_touch.clear();
         self.cluster = Some(brain);
         Ok(())
     }

@@ -25,6 +25,8 @@ pub struct Outcome {
     pub faults: u64,
     /// How long convergence took after the last fault, ms.
     pub healed_in_ms: u64,
+    /// How long a master served at most after it lost the majority, in hundredths of the node timeout.
+    pub minority_percent: u64,
 }
 
 #[derive(Debug)]
@@ -108,6 +110,7 @@ pub fn run_seed(seed: u64, options: Options) -> Result<Outcome, String> {
     }
     world.outcome.healed_in_ms = world.now - healed_at;
     world.outcome.virtual_ms = world.now;
+    world.outcome.minority_percent = world.checks.longest_in_minority * 100 / world.options.node_timeout;
     Ok(world.outcome)
 }
 

@@ -154,6 +154,9 @@ fn place(call: &Call<'_>) -> Place {
     if transaction.lost {
         return Place::Lost;
     }
+    if transaction.across {
+        return Place::Nowhere(CROSS_SLOT);
+    }
     let Some(slot) = transaction.slot else {
         // Nothing of it names a key: it runs where its watched keys are, or here.
         return transaction.remote.map_or(Place::Here, |(core, _)| Place::Sibling(core, Slot::ZERO));

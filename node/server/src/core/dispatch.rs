@@ -286,7 +286,7 @@ impl Core {
     ) -> Outcome {
         let Some(transaction) = &mut client.transaction else { return Ok(()) };
         if slot.is_some_and(|slot| *transaction.slot.get_or_insert(slot) != slot) {
-            return self.refuse(found, CROSS_SLOT);
+            transaction.across = true;
         }
         transaction.queue.push(Queued::new(found, flags, args));
         client.reply.simple("QUEUED");

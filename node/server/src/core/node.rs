@@ -7,11 +7,11 @@ use cluster::{Effect, Level as ClusterLevel, SiblingMessage};
 use crate::config::{Config, write_atomically, write_soon};
 use crate::core::Core;
 use crate::core::pause::What;
+use crate::folders;
 use crate::log::{self, Level, warning};
 use crate::mesh::Message;
 use crate::pubsub::{Audience, Kind};
 use crate::settings;
-use crate::start;
 
 impl Core {
     /// Lets the brain's timers run and does what it wants.
@@ -110,7 +110,7 @@ impl Core {
     /// Writes this node's `nodes.conf`, and waits for the disk where a promise hangs on it.
     fn save_nodes_conf(&mut self, fsync: bool) {
         let place = &self.process.cores[usize::from(self.index)];
-        let file = start::cluster_file(&self.config, &place.folder, self.process.cores.len());
+        let file = folders::cluster_file(&self.config, &place.folder, self.process.cores.len());
         let write = if fsync { write_atomically } else { write_soon };
         if let Err(e) = write(&file, self.cluster.nodes_conf().as_bytes()) {
             warning!("Could not write {}: {e}", file.display());

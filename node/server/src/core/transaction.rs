@@ -32,6 +32,8 @@ pub struct Transaction {
     pub broken: bool,
     /// The slot of its keys, once a key was named.
     pub slot: Option<Slot>,
+    /// A later key is in another slot: EXEC will refuse.
+    pub across: bool,
     /// Keys of this core are watched.
     pub watches: bool,
     /// Keys of this sibling are watched, and their slot (ingress).

@@ -89,7 +89,7 @@ async fn target(core: &Rc<RefCell<Core>>, job: &Job) -> io::Result<Target> {
     }
     let address = executor::resolve(&words.host, words.port).await?;
     let tls = core.borrow().tls.to_nodes.clone();
-    let stream = Channel::connect(address, words.timeout, tls).await?;
+    let stream = Channel::connect(address, None, words.timeout, tls).await?;
     Ok(Target { stream, db: None })
 }
 

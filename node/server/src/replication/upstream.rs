@@ -21,6 +21,7 @@ use crate::listener;
 use crate::log::{notice, warning};
 use crate::replication::random_id;
 use crate::replication::take::take_image;
+use crate::settings;
 
 /// How long to wait after an attempt that failed.
 const RETRY: Duration = Duration::from_secs(1);
@@ -303,8 +304,11 @@ async fn try_link(core: &Rc<RefCell<Core>>, attempt: u64) -> Result<(), End> {
     };
     notice!("PRIMARY <-> REPLICA sync started");
     let ip: IpAddr = host.parse().map_err(|_| End::Failed(format!("'{host}' is no IP address")))?;
-    let tls = core.borrow().tls.to_master.clone();
-    let connected = Channel::connect(SocketAddr::new(ip, port), limit, tls).await;
+    let (source, tls) = {
+        let core = core.borrow();
+        (settings::source_address(&core.config), core.tls.to_master.clone())
+    };
+    let connected = Channel::connect(SocketAddr::new(ip, port), source, limit, tls).await;
     let failed = |e: std::io::Error| End::Failed(format!("Error condition on socket for SYNC: {e}"));
     let mut stream = connected.map_err(failed)?;
     {
