@@ -93,6 +93,6 @@ fn transactions_run_on_the_core_of_their_keys() {
         client.line("MULTI");
         client.line(&format!("SET {key} 1"));
         client.line(&format!("SET other{key}x 1"));
-        assert!(client.line("EXEC").text().starts_with("EXECABORT"));
+        assert!(client.line("EXEC").text().starts_with("CROSSSLOT"));
     }
 }
