@@ -6,7 +6,7 @@
 
 use std::cell::{Cell, RefCell};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::os::fd::OwnedFd;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -39,7 +39,7 @@ struct Shared {
 }
 
 impl Channel {
-    /// Connects to `address`; with `tls`, the hands are shaken when this returns.
+    /// Connects to `address`, from `source` if one is given; with `tls`, the hands are shaken when this returns.
     ///
     /// # Errors
     /// The system's; `TimedOut` after `limit`; `InvalidData` when the other end is not trusted or does not trust us.

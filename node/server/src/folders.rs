@@ -54,7 +54,7 @@ fn refuse_fewer_cores(root: &Path, port: u16, count: usize) -> Result<(), String
 /// comes last.
 fn move_only_core(config: &Config, root: &Path, folder: &Path) -> Result<(), String> {
     let state = root.join(&config.cluster.config_file);
-    if !state.exists() || folder.join(OWN_FOLDER_CONFIG).exists() {
+    if !state.is_file() || folder.join(OWN_FOLDER_CONFIG).exists() {
         return Ok(());
     }
     let (dump, log) = (&config.persistence.dbfilename, &config.persistence.appenddirname);
