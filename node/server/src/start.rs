@@ -217,7 +217,6 @@ fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, 
         .into_iter()
         .enumerate()
         .map(|(i, folder)| {
-            let number = first + i as u16;
             let event_fd =
                 executor::event_fd().map_err(|e| format!("No event descriptor can be had: {e}"))?;
             let bus_port = first_bus + i as u16;
