@@ -9,6 +9,7 @@
 
 mod file;
 
+use std::cell::Cell;
 use std::future::Future;
 use std::io;
 use std::mem::ManuallyDrop;
@@ -33,7 +34,7 @@ pub use file::{File, remove, rename};
 /// How long glommio goes on with tasks that are ready before it looks for timers and I/O. Long, because of what a short
 /// one does on a crowded machine ([`Pulse`]); tasks end a pass themselves ([`yield_now`]).
 const PREEMPT: Duration = Duration::from_millis(100);
-/// How long a task goes on before it lets others run.
+/// How long tasks go on before they let others run.
 const TURN: Duration = Duration::from_micros(500);
 /// Memory glommio registers for files; the smallest that works.
 const IO_MEMORY: usize = 64 * 1024;
@@ -134,6 +135,8 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
 thread_local! {
     /// A semaphore that never runs out: reading it is over at once. It lives as long as its thread.
     static GATE: ManuallyDrop<Rc<BufferedFile>> = ManuallyDrop::new(Rc::new(open_gate()));
+    /// When a task last let others run because its turn was over.
+    static LAST_YIELD: Cell<Instant> = Cell::new(Instant::now());
 }
 
 fn open_gate() -> BufferedFile {
@@ -157,21 +160,11 @@ pub async fn yield_now() {
     let _ = gate.read_at(0, 8).await;
 }
 
-/// The turn of a task that loops.
-pub struct Turn(Instant);
-
-impl Turn {
-    /// It begins now.
-    pub fn begin() -> Turn {
-        Turn(Instant::now())
-    }
-
-    /// Lets others run if it has lasted long enough.
-    pub async fn end_if_due(&mut self) {
-        if self.0.elapsed() >= TURN {
-            yield_now().await;
-            *self = Turn::begin();
-        }
+/// Does so if the core has gone on for a turn without.
+pub async fn yield_if_needed() {
+    if LAST_YIELD.get().elapsed() >= TURN {
+        yield_now().await;
+        LAST_YIELD.set(Instant::now());
     }
 }
 

@@ -16,7 +16,7 @@ use crate::aof::Gate;
 use crate::client::{Client, Closing, Role};
 use crate::clock::{self, Moment};
 use crate::core::{Core, foresight};
-use crate::executor::{self, Parking, Turn};
+use crate::executor::{self, Parking};
 use crate::listener::Listeners;
 use crate::log::warning;
 use crate::ring::{ClientRing, Completion, Op, Wait};
@@ -61,7 +61,7 @@ impl Reactor {
     pub async fn run(mut self) {
         self.listeners.arm_all(&mut self.ring);
         self.ring.arm_event_fd(false);
-        let (mut empty_waits, mut turn) = (0, Turn::begin());
+        let mut empty_waits = 0;
         while !self.core.borrow().process.is_stopping() {
             empty_waits = match self.round() {
                 Round::Clients => 0,
@@ -78,7 +78,7 @@ impl Reactor {
             if std::mem::take(&mut self.core.borrow_mut().busy) && empty_waits > 0 {
                 executor::yield_now().await;
             } else {
-                turn.end_if_due().await;
+                executor::yield_if_needed().await;
             }
         }
         self.listeners.shut();

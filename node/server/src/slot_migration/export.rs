@@ -105,7 +105,7 @@ impl Task {
             ((host.to_owned(), port), limit, login, core.cluster.my_id(), ranges)
         };
         let address = executor::resolve(&address.0, address.1).await?;
-        let mut link = Link::new(Stream::connect(address, limit).await?, limit);
+        let mut link = Link::new(Stream::connect(address, None, limit).await?, limit);
         let (user, password) = login;
         if !password.is_empty() {
             let words = [&b"AUTH"[..], user.as_bytes(), password.as_bytes()];
