@@ -6,7 +6,7 @@ use std::thread;
 
 use kit::{Client, Process, Value, encode, free_ports, ringmaster, wait_until};
 
-use crate::cluster::{address, manage};
+use crate::nodes::{address, manage};
 
 fn slot_of(client: &mut Client, key: &str) -> u16 {
     match client.call(&["CLUSTER", "KEYSLOT", key]) {

@@ -2,7 +2,8 @@
 
 use kit::{Client, Process, empty_peer, peer, ringmaster, wait_until};
 
-use crate::cluster::{ask, create, three};
+use crate::cluster::{create, three};
+use crate::nodes::ask;
 use crate::replication::writer::fill;
 use crate::reshard::{Writer, add, slots};
 
