@@ -6,8 +6,6 @@ use std::thread;
 
 use kit::{Client, Process, Value, encode, free_ports, ringmaster, wait_until};
 
-use crate::nodes::{address, manage};
-
 fn slot_of(client: &mut Client, key: &str) -> u16 {
     match client.call(&["CLUSTER", "KEYSLOT", key]) {
         Value::Integer(slot) => slot as u16,
@@ -95,8 +93,6 @@ fn a_core_that_is_added_gets_its_share() {
     Client::connect(server.port).line("SET foo 1");
     assert!(server.end());
     server.restart(&["--cores", "3"]).expect("it starts");
-    let added = format!("127.0.0.1:{}", server.port + 2);
-    manage(&["add-node", &added, &address(&server)]).expect("it joins");
     let slots = |core: u16| {
         ranges(server.port + core).iter().map(|(first, last)| u32::from(last - first) + 1).sum::<u32>()
     };

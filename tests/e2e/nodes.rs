@@ -88,8 +88,8 @@ pub fn manage(words: &[&str]) -> Result<String, String> {
     if output.status.success() { Ok(text) } else { Err(text) }
 }
 
-/// Runs `redis-cli --cluster words`, which asks and is answered `yes`.
-pub fn answer_yes(words: &[&str]) -> String {
+/// Runs `redis-cli --cluster words`, which asks and is given these answers, a line each.
+pub fn answer(words: &[&str], answers: &str) -> String {
     let mut cli = Command::new("redis-cli")
         .arg("--cluster")
         .args(words)
@@ -97,7 +97,7 @@ pub fn answer_yes(words: &[&str]) -> String {
         .stdout(Stdio::piped())
         .spawn()
         .expect("redis-cli runs");
-    cli.stdin.take().expect("piped").write_all(b"yes\n").expect("it reads");
+    cli.stdin.take().expect("piped").write_all(answers.as_bytes()).expect("it reads");
     let output = cli.wait_with_output().expect("it ends");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(output.status.success(), "{text}");

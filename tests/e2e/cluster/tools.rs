@@ -4,7 +4,7 @@ use std::fs;
 
 use kit::{Client, Process, ringmaster, ringmaster_with_file, wait_until};
 
-use crate::nodes::{answer_yes, ask, manage};
+use crate::nodes::{answer, ask, manage};
 
 /// Processes and the addresses of all their nodes, in order.
 struct Nodes {
@@ -83,12 +83,12 @@ fn mend(nodes: &Nodes) {
         Client::connect(port).line("CLUSTER DELSLOTS 1 2");
     }
     assert!(nodes.check().is_err(), "slots without an owner are seen");
-    answer_yes(&["fix", first]);
+    answer(&["fix", first], "yes\n");
     nodes.settle(6);
     let other = masters(nodes).into_iter().find(|other| *other != id).expect("three masters");
     assert_eq!(master.line(&format!("CLUSTER SETSLOT 0 MIGRATING {other}")).text(), "OK");
     assert!(nodes.check().is_err(), "an open slot is seen");
-    answer_yes(&["fix", first]);
+    answer(&["fix", first], "yes\n");
     nodes.settle(6);
 }
 
