@@ -2,17 +2,15 @@
 //!
 //! glommio gives placement, tasks, timers and files; clients are served on the core's own ring (`ring`),
 //! hosted by one task. What follows from that, measured in `docs/adr/2026-11-22-runtime.md`:
-//! - a loop that only yields starves glommio's timers: who steps aside waits for a read, which ends glommio's pass;
+//! - a loop that only yields starves glommio's timers unless the preempt timer is short;
 //! - a core parks by reading an eventfd through glommio; the client ring signals it only while armed;
 //! - its executor may go to sleep with tasks ready to run ([`Pulse`]);
 //! - ring memory counts against memlock and is released late, so starting is tried again for a while.
 
 mod file;
 
-use std::cell::Cell;
 use std::future::Future;
 use std::io;
-use std::mem::ManuallyDrop;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
@@ -31,11 +29,8 @@ use crate::log::verbose;
 
 pub use file::{File, remove, rename};
 
-/// How long glommio goes on with tasks that are ready before it looks for timers and I/O. Long, because of what a short
-/// one does on a crowded machine ([`Pulse`]); tasks end a pass themselves ([`yield_now`]).
-const PREEMPT: Duration = Duration::from_millis(100);
-/// How long tasks go on before they let others run.
-const TURN: Duration = Duration::from_micros(500);
+/// Latency glommio's own tasks may see behind a busy client loop is about twice this.
+const PREEMPT: Duration = Duration::from_micros(500);
 /// Memory glommio registers for files; the smallest that works.
 const IO_MEMORY: usize = 64 * 1024;
 const RING_DEPTH: usize = 128;
@@ -132,47 +127,21 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     glommio::executor().spawn_blocking(look_up).await?.ok_or_else(|| io::ErrorKind::NotFound.into())
 }
 
-thread_local! {
-    /// A semaphore that never runs out: reading it is over at once. It lives as long as its thread.
-    static GATE: ManuallyDrop<Rc<BufferedFile>> = ManuallyDrop::new(Rc::new(open_gate()));
-    /// When a task last let others run because its turn was over.
-    static LAST_YIELD: Cell<Instant> = Cell::new(Instant::now());
-}
-
-fn open_gate() -> BufferedFile {
-    // SAFETY: eventfd takes no pointers.
-    let fd = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC | libc::EFD_SEMAPHORE) };
-    assert!(fd >= 0, "no event descriptor can be had: {}", io::Error::last_os_error());
-    let most = (u64::MAX - 1).to_ne_bytes();
-    // SAFETY: writes eight bytes from a live array.
-    unsafe { libc::write(fd, most.as_ptr().cast(), most.len()) };
-    // SAFETY: the descriptor was made above and nobody else owns it.
-    unsafe { BufferedFile::from_raw_fd(fd) }
-}
-
-/// Lets other tasks run, and glommio look for timers and I/O.
-///
-/// A task that merely yields is still ready to run, and glommio goes on with such tasks for all of its preemption timer.
-/// One that waits for a read ends the pass, when all others wait too, and goes on in the next.
-pub async fn yield_now() {
-    let gate = GATE.with(|gate| Rc::clone(gate));
-    // An error would only mean that this task goes on at once.
-    let _ = gate.read_at(0, 8).await;
-}
-
-/// Does so if the core has gone on for a turn without.
+/// Lets glommio's other tasks run if it is their turn.
 pub async fn yield_if_needed() {
-    if LAST_YIELD.get().elapsed() >= TURN {
-        yield_now().await;
-        LAST_YIELD.set(Instant::now());
-    }
+    glommio::yield_if_needed().await;
+}
+
+/// Lets other tasks run now.
+pub async fn yield_now() {
+    glommio::executor().yield_task_queue_now().await;
 }
 
 /// The sign of life of a core, watched by another thread.
 ///
 /// When the preemption timer fires before the first task of a pass runs, glommio 0.9 takes the pass for an empty one and
-/// sleeps until the next timer or I/O (`run_task_queues` breaks with nothing run, `run` then parks). That takes a thread
-/// that was kept off its CPU for the whole timer just there; and if it does while the task that waits for the next timer is itself among those ready to run, nothing
+/// sleeps until the next timer or I/O (`run_task_queues` breaks with nothing run, `run` then parks). On a crowded machine
+/// that happens; and if it does while the task that waits for the next timer is itself among those ready to run, nothing
 /// would ever wake the core again. So one task of each core beats, and who misses its beat wakes that task from outside.
 #[derive(Default)]
 pub struct Pulse {
