@@ -70,8 +70,17 @@ impl Writer {
 pub fn add(node: &Process, port: u16, to: &Process) {
     manage(&["add-node", &format!("127.0.0.1:{port}"), &address(to)]).expect("it is added");
     agreed(node);
+    wait_until("all know it", || knows_all(node));
     let mut added = Client::connect(port);
     wait_until("it serves", || added.line("CLUSTER INFO").text().contains("cluster_state:ok"));
+}
+
+/// Whether each node that `node` knows has heard of as many.
+fn knows_all(node: &Process) -> bool {
+    let known = ask(node, "CLUSTER NODES");
+    let port = |line: &str| line.split_once(':')?.1.split_once('@')?.0.parse::<u16>().ok();
+    let count = |port: u16| Client::connect(port).line("CLUSTER NODES").text().lines().count();
+    known.lines().filter_map(port).all(|port| count(port) == known.lines().count())
 }
 
 fn agreed(node: &Process) {
