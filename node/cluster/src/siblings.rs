@@ -167,6 +167,15 @@ impl Cluster {
         }
     }
 
+    /// Once a second, to one sibling after the other: what was no news to all, or was when it could not be told yet
+    /// (a node without a link), reaches them too.
+    pub(crate) fn gossip_to_a_sibling(&mut self, turn: u64, now: u64) {
+        let present = self.present_siblings();
+        if !present.is_empty() {
+            self.send_heartbeat(present[turn as usize % present.len()], HeartbeatKind::Pong, now);
+        }
+    }
+
     fn give_sibling(&mut self, node: NodeIndex, message: SiblingMessage) {
         let to = self.nodes[node].id;
         self.outbox.push(Effect::Sibling { to, message });

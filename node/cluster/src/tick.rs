@@ -45,6 +45,9 @@ impl Cluster {
         if self.ticks.is_multiple_of(RANDOM_PING_TICKS) && turn % siblings == place {
             self.ping_someone(now);
         }
+        if self.ticks.is_multiple_of(RANDOM_PING_TICKS) {
+            self.gossip_to_a_sibling(turn, now);
+        }
         // Siblings tell each other of pongs, so the first of them pings and the others need not.
         let interval = self.config.ping_interval_ms();
         let interval = interval + (place * SIBLING_DELAY_MS).min(interval / 4);

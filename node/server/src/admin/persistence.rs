@@ -50,7 +50,7 @@ pub fn bgsave_here(core: &mut Core, args: &Args<'_>, reply: &mut Reply) -> Outco
     if core.saves.running().is_some() {
         return Err(IN_PROGRESS);
     }
-    if core.unit.is_open() {
+    if core.in_unit() {
         core.saves.scheduled = true;
         reply.simple("Background saving scheduled");
     } else {

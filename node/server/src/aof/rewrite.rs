@@ -197,7 +197,7 @@ impl Core {
         if self.aof.rewrites.running.is_some() {
             return Err(IN_PROGRESS);
         }
-        if self.saves.running().is_some() || self.unit.is_open() {
+        if self.saves.running().is_some() || self.in_unit() {
             self.aof.rewrites.scheduled = true;
             self.aof.rewrites.not_before_ms = 0;
             return Ok("Background append only file rewriting scheduled");
@@ -363,7 +363,7 @@ impl Core {
     fn start_log(&mut self) -> Result<(), &'static str> {
         self.give_rewrite_up();
         self.aof.state = State::Waiting;
-        if self.saves.running().is_some() || self.unit.is_open() {
+        if self.saves.running().is_some() || self.in_unit() {
             self.aof.rewrites.scheduled = true;
             notice!(
                 "AOF was enabled but there is already another background operation. An AOF background was scheduled to \

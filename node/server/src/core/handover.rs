@@ -62,7 +62,7 @@ impl Core {
     /// # Errors
     /// It cannot be done now, and nothing has changed.
     pub fn hand_over(&mut self, slots: &[Slot], to: u16) -> Result<(), Error> {
-        if self.is_in_unit() {
+        if self.in_unit() {
             return Err(IN_UNIT);
         }
         if slots.iter().any(|slot| self.migrate.leaving.holds_slot(*slot) || self.exports.holds_slot(*slot)) {

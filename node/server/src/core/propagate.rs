@@ -103,11 +103,6 @@ impl Unit {
 }
 
 impl Core {
-    /// Whether a unit is open: what runs now is part of something larger.
-    pub fn is_in_unit(&self) -> bool {
-        self.unit.is_open()
-    }
-
     /// What follows, up to the matching [`Core::end_unit`], is repeated elsewhere as one.
     #[inline]
     pub fn begin_unit(&mut self) {

@@ -29,7 +29,7 @@ impl Core {
         if self.scripting.is_standing() {
             return;
         }
-        if self.unit.is_open() {
+        if self.in_unit() {
             return;
         }
         while let Some((key, sessions)) = self.waiting.next_ready() {

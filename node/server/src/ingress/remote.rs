@@ -126,7 +126,10 @@ impl Core {
     /// Where a sibling's command runs.
     fn route_frame(&self, header: &Header, args: &Args<'_>) -> Route {
         let found = Found::by_id(header.row).expect("a sibling has the same table");
-        if found.command.keys.is_empty() || header.kind == Kind::Refused {
+        // SPUBLISH asks each core for its own subscribers, whoever has the channel's slot.
+        let is_part = header.kind == Kind::Run
+            && matches!(found.command.run, Run::Host(host) if super::combination(host).is_some());
+        if is_part || found.command.keys.is_empty() || header.kind == Kind::Refused {
             return Route::Here;
         }
         let permits = Permits { asking: header.kind == Kind::Asking, ..Permits::default() };
