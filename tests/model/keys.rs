@@ -4,16 +4,18 @@
 use crate::compare::Compare::{self, Encoding, Exact, Near};
 use crate::words;
 
-/// The questions that tell all of a key.
-pub fn questions(key: &str) -> Vec<(Vec<Vec<u8>>, [Compare; 1])> {
+/// The questions that tell all of a key. The digest is a core's own to tell, so not asked `through_ingress`.
+pub fn questions(key: &str, through_ingress: bool) -> Vec<(Vec<Vec<u8>>, [Compare; 1])> {
     let ask = |words: &[&[u8]], compare| (words.iter().map(|word| word.to_vec()).collect(), [compare]);
     let name = key.as_bytes();
     let mut questions = vec![
         ask(&[b"TYPE", name], Exact),
         ask(&[b"OBJECT", b"ENCODING", name], Encoding),
         ask(&[b"PEXPIRETIME", name], Near),
-        ask(&[b"DEBUG", b"DIGEST-VALUE", name], Exact),
     ];
+    if !through_ingress {
+        questions.push(ask(&[b"DEBUG", b"DIGEST-VALUE", name], Exact));
+    }
     if key.contains("hash") {
         let count = words::fields().len().to_string();
         let command: [&[u8]; 4] = [b"HPEXPIRETIME", name, b"FIELDS", count.as_bytes()];

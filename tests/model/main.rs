@@ -16,8 +16,8 @@
 //! MODEL_SEED=7 MODEL_COMMANDS=1 cargo test -p tests --test model       # one round, as a failure tells
 //! ```
 //!
-//! `MODEL_CORES` and `MODEL_INGRESS=yes` choose the process the commands go to. Through the ingress differences remain:
-//! DEBUG DIGEST-VALUE asks the core that accepted the connection, MSET and DEL may cross slots there.
+//! Keys are in one slot; through the ingress, commands that may cross slots there and not in Valkey are left out.
+//! `MODEL_FAILURES` says how many rounds may fail before the run ends.
 
 mod commands;
 mod compare;
@@ -72,37 +72,40 @@ fn round(seed: u64, rows: &[Row]) -> Round {
     Round { settings, requests: (0..ROUND).map(|_| commands::random_request(rows, &mut random)).collect() }
 }
 
-/// Our process, and the port commands go to: the first core's, or the ingress.
-fn our_process() -> (kit::Process, u16) {
-    let cores = number("MODEL_CORES").unwrap_or(1) as u16;
-    let more = ["--bootstrap", "yes", "--enable-protected-configs", "yes", "--enable-debug-command", "yes"];
-    if std::env::var("MODEL_INGRESS").is_ok_and(|text| text == "yes") {
-        let port = kit::free_ports(1);
-        let text = port.to_string();
-        return (ringmaster(cores, &[&more[..], &["--ingress-port", &text]].concat()), port);
-    }
-    let ours = ringmaster(cores, &more);
-    let port = ours.port;
-    (ours, port)
-}
+/// What our process is started with; DEBUG tells what is stored.
+const OPTIONS: [&str; 6] =
+    ["--bootstrap", "yes", "--enable-protected-configs", "yes", "--enable-debug-command", "yes"];
 
 #[test]
 fn random_commands_do_what_they_do_in_valkey() {
     let theirs = peer("VALKEY_SERVER");
-    let (_ours, port) = our_process();
+    let ours = ringmaster(1, &OPTIONS);
+    compare(Pair::connect(theirs.port, ours.port), "random");
+}
+
+#[test]
+fn through_the_ingress_too() {
+    let theirs = peer("VALKEY_SERVER");
+    let port = kit::free_ports(1);
+    let _ours = ringmaster(3, &[&OPTIONS[..], &["--ingress-port", &port.to_string()]].concat());
+    compare(Pair::connect_to_ingress(theirs.port, port), "ingress");
+}
+
+/// Runs rounds until enough of them failed; `test` is a word of the test's name.
+fn compare(mut pair: Pair, test: &str) {
     let rows = commands::rows();
-    let mut pair = Pair::connect(theirs.port, port);
     let (first, count) = (number("MODEL_SEED").unwrap_or(BRIEF_SEED), number("MODEL_COMMANDS"));
     let rounds = count.map_or(BRIEF, |count| count as usize).div_ceil(ROUND) as u64;
     let (mut compared, mut failures) = (0, Vec::new());
     for seed in first..first + rounds {
-        let round = round(seed, &rows);
+        let mut round = round(seed, &rows);
+        round.requests.retain(|request| pair.compares(request));
         compared += round.commands().count();
         if let Some(found) = pair.run(&round) {
             let told = shrink::report(&mut pair, round, found);
-            failures.push(format!(
-                "{told}\nrepeat: MODEL_SEED={seed} MODEL_COMMANDS=1 cargo test -p tests --test model"
-            ));
+            let repeat =
+                format!("MODEL_SEED={seed} MODEL_COMMANDS=1 cargo test -p tests --test model {test}");
+            failures.push(format!("{told}\nrepeat: {repeat}"));
         }
         if failures.len() >= number("MODEL_FAILURES").unwrap_or(1) as usize {
             break;

@@ -6,10 +6,18 @@ use crate::commands::{Command, Request};
 use crate::compare::{Compare, same};
 use crate::{keys, words};
 
+/// The last thing a piece asks for.
+const END: &[u8] = b"end of the piece";
+
+/// Commands that the ingress takes apart when their keys are in several slots.
+const SCATTERED: &[&[u8]] = &[b"mset", b"mget", b"del", b"unlink", b"exists", b"touch"];
+
 /// A connection to each.
 pub struct Pair {
     theirs: Client,
     ours: Client,
+    /// Whether our side is the port of a whole process.
+    ingress: bool,
 }
 
 /// What is run on empty servers.
@@ -48,9 +56,27 @@ fn at_owner(port: u16) -> Client {
 }
 
 impl Pair {
-    /// Connects to both, on our side where the keys are.
+    /// Connects to both, on our side to the core that has the keys.
     pub fn connect(theirs: u16, ours: u16) -> Pair {
-        Pair { theirs: Client::connect(theirs), ours: at_owner(ours) }
+        Pair { theirs: Client::connect(theirs), ours: at_owner(ours), ingress: false }
+    }
+
+    /// Connects to both, on our side to the ingress.
+    pub fn connect_to_ingress(theirs: u16, ours: u16) -> Pair {
+        Pair { theirs: Client::connect(theirs), ours: Client::connect(ours), ingress: true }
+    }
+
+    /// Whether a request can be compared: through the ingress, keys may be in several slots, and a transaction is one
+    /// core's.
+    pub fn compares(&self, request: &Request) -> bool {
+        let crosses = |command: &Command| {
+            let name = command.words[0].to_ascii_lowercase();
+            SCATTERED.contains(&&name[..])
+                && command.words.iter().skip(1).any(|word| !word.starts_with(b"{m}"))
+        };
+        let counts = |command: &Command| command.words[0].eq_ignore_ascii_case(b"dbsize");
+        !self.ingress
+            || !request.iter().any(|command| crosses(command) || request.len() > 1 && counts(command))
     }
 
     /// Runs a round, and looks at the keys in the end.
@@ -58,7 +84,7 @@ impl Pair {
         let all: Vec<_> =
             round.commands().map(|command| (&command.words[..], &command.compare[..])).collect();
         let found = self.ask(&all);
-        let questions: Vec<_> = words::keys().flat_map(keys::questions).collect();
+        let questions: Vec<_> = words::keys().flat_map(|key| keys::questions(key, self.ingress)).collect();
         let questions: Vec<_> = questions.iter().map(|(words, compare)| (&words[..], &compare[..])).collect();
         let stored = self.ask(&questions);
         found.or(stored)
@@ -66,7 +92,8 @@ impl Pair {
 
     /// Sends both the same in one piece; the first difference of their replies.
     fn ask(&mut self, commands: &[(&[Vec<u8>], &[Compare])]) -> Option<Difference> {
-        let bytes: Vec<u8> = commands.iter().flat_map(|(words, _)| encode(words)).collect();
+        let mut bytes: Vec<u8> = commands.iter().flat_map(|(words, _)| encode(words)).collect();
+        bytes.extend(encode(&[b"ECHO", END]));
         self.theirs.send(&bytes);
         self.ours.send(&bytes);
         let mut found = None;
@@ -78,7 +105,21 @@ impl Pair {
                 found = Some(Difference { asked: words.to_vec(), theirs, ours });
             }
         }
-        found
+        self.read_end(found)
+    }
+
+    /// Reads what ends a piece: a reply too many is a difference too, and must not be taken for the next one.
+    fn read_end(&mut self, mut found: Option<Difference>) -> Option<Difference> {
+        let end = Value::Bulk(END.into());
+        assert_eq!(self.theirs.read().as_ref(), Some(&end), "Valkey answers each command once");
+        loop {
+            let ours = self.ours.read().expect("the server answers");
+            if ours == end {
+                return found;
+            }
+            let asked = vec![b"ECHO".to_vec(), END.to_vec()];
+            found = found.or(Some(Difference { asked, theirs: end.clone(), ours }));
+        }
     }
 }
 

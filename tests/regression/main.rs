@@ -54,3 +54,21 @@ fn a_waiting_client_is_served_by_the_clock_of_now() {
 fn wait_until_blocked(client: &mut Client) {
     wait_until("a client waits", || client.line("INFO clients").text().contains("blocked_clients:1\r\n"));
 }
+
+/// A command that had begun its reply when it failed (LTRIM on a set) was answered by both the reply and the error:
+/// through the ingress all replies after it came one too late, and a script saw success.
+#[test]
+fn an_error_replaces_a_reply_that_was_begun() {
+    let ingress = kit::free_ports(1);
+    let _server = ringmaster(2, &["--bootstrap", "yes", "--ingress-port", &ingress.to_string()]);
+    // Keys of both cores: one is the core's own that accepted the client, the other a sibling's.
+    for key in ["a", "b"] {
+        let mut client = Client::connect(ingress);
+        client.line(&format!("SADD {key} x"));
+        assert!(client.line(&format!("LTRIM {key} 0 1")).text().starts_with("WRONGTYPE"));
+        assert_eq!(client.line("ECHO next").text(), "next");
+        let script = "return redis.pcall('ltrim', KEYS[1], 0, 1)";
+        assert!(client.call(&["EVAL", script, "1", key]).text().starts_with("WRONGTYPE"));
+        assert_eq!(client.line("ECHO next").text(), "next");
+    }
+}

@@ -72,6 +72,7 @@ impl Core {
             Err(error) => (self.refuse(found, error), End::Refused),
         };
         if let Err(error) = outcome {
+            reply = Reply::new(proto);
             self.stats.error(error.code());
             reply.error(error.as_str());
         }

@@ -180,6 +180,7 @@ impl Core {
             _ => self.run_data(&mut part, found, args, slot, runner),
         };
         if let Err(error) = outcome {
+            part = Reply::new(client.proto());
             part.error(error.as_str());
         }
         let bytes: Vec<u8> = flat(&part);

@@ -138,11 +138,13 @@ impl Core {
 
     /// Runs a sibling's command, or passes it on.
     fn run_frame(&mut self, header: &Header, args: &Args<'_>, reply: &mut Reply) {
+        let mark = reply.mark();
         let outcome = match self.route_frame(header, args) {
             Route::Here => self.check_and_run_frame(header, args, reply, true),
             elsewhere => self.pass_on(header, args, elsewhere),
         };
         if let Err(error) = outcome {
+            reply.truncate(mark);
             self.stats.error(error.code());
             reply.error(error.as_str());
         }

@@ -59,6 +59,7 @@ impl Core {
         let Some(running) = &self.scripting.running else { return Err(DENIED) };
         let caller = running.caller;
         let runner = Runner { may_block: false, ..caller.runner };
+        let mark = reply.mark();
         let outer = std::mem::replace(&mut self.spread, spread);
         let outcome = match found.command.run {
             Run::Data(_) => self.run_data(reply, found, &args, slot, runner),
@@ -68,6 +69,7 @@ impl Core {
         self.spread = outer;
         self.tell_monitors_of_call(found, &args);
         if let Err(error) = outcome {
+            reply.truncate(mark);
             self.stats.error(error.code());
             reply.error(error.as_str());
         }
