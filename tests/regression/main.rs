@@ -72,3 +72,27 @@ fn an_error_replaces_a_reply_that_was_begun() {
         assert_eq!(client.line("ECHO next").text(), "next");
     }
 }
+
+/// RANDOMKEY at the ingress only found keys of the core that had accepted the client, when that had any.
+#[test]
+fn randomkey_finds_the_keys_of_all_cores() {
+    let ingress = kit::free_ports(1);
+    let _server = ringmaster(2, &["--bootstrap", "yes", "--ingress-port", &ingress.to_string()]);
+    let mut client = Client::connect(ingress);
+    let keys = ["a", "b"]; // One on each core.
+    keys.iter().for_each(|key| drop(client.line(&format!("SET {key} x"))));
+    for key in keys {
+        wait_until("it is found", || client.line("RANDOMKEY").text() == key);
+    }
+}
+
+/// DEBUG RELOAD was refused while a background save ran.
+#[test]
+fn a_reload_does_not_mind_a_background_save() {
+    let server = ringmaster(1, &["--bootstrap", "yes", "--enable-debug-command", "yes"]);
+    let mut client = Client::connect(server.port);
+    client.line("SET a x");
+    client.send(b"BGSAVE\r\nDEBUG RELOAD\r\nGET a\r\n");
+    let replies: Vec<String> = (0..3).map(|_| client.read().expect("a reply").text()).collect();
+    assert_eq!(replies, ["Background saving started", "OK", "x"]);
+}

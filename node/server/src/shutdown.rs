@@ -303,7 +303,7 @@ impl Core {
             return true;
         }
         notice!("Saving the final RDB snapshot before exiting.");
-        let saved = self.save_at_end();
+        let saved = self.save_regardless();
         if saved.is_err() {
             warning!("Error trying to save the DB, can't exit.");
         }

@@ -15,6 +15,8 @@ pub enum Combine {
     Join,
     /// The first that is no null.
     First,
+    /// One of those that are no null, picked by this number.
+    OneOf(u64),
     /// Arrays of bulk strings are joined, each string once.
     Union,
     /// As [`Combine::Union`], but only counted.
@@ -37,6 +39,7 @@ pub struct Gather {
     elements: usize,
     error: Option<Vec<u8>>,
     first: Option<Vec<u8>>,
+    candidates: Vec<Vec<u8>>,
     names: BTreeSet<Vec<u8>>,
     pairs: Vec<(Vec<u8>, i64)>,
     /// What all have said so far, of `All`.
@@ -54,6 +57,7 @@ impl Gather {
             elements: 0,
             error: None,
             first: None,
+            candidates: Vec::new(),
             names: BTreeSet::new(),
             pairs: Vec::new(),
             flags: None,
@@ -89,11 +93,9 @@ impl Gather {
                     None => self.flags = Some(said.collect()),
                 }
             }
-            Combine::First => {
-                if !matches!(part, b"$-1\r\n" | b"_\r\n") {
-                    self.first.get_or_insert_with(|| part.to_vec());
-                }
-            }
+            Combine::First | Combine::OneOf(_) if matches!(part, b"$-1\r\n" | b"_\r\n") => {}
+            Combine::First => drop(self.first.get_or_insert_with(|| part.to_vec())),
+            Combine::OneOf(_) => self.candidates.push(part.to_vec()),
             Combine::Union | Combine::CountUnion => self.names.extend(elements(part).map(<[u8]>::to_vec)),
             Combine::SumPairs => self.add_pairs(part),
         }
@@ -133,6 +135,10 @@ impl Gather {
             Combine::First | Combine::AnyOk => match &self.first {
                 Some(first) => reply.raw(first),
                 None => reply.null(),
+            },
+            Combine::OneOf(pick) => match self.candidates.len() {
+                0 => reply.null(),
+                count => reply.raw(&self.candidates[(pick % count as u64) as usize]),
             },
             Combine::Union => {
                 reply.array(self.names.len());
@@ -179,6 +185,14 @@ mod tests {
         let mut gather = Gather::new(combine, parts.len());
         let reply = parts.iter().filter_map(|part| gather.add(part, Proto::Resp2)).last().unwrap();
         String::from_utf8(reply.as_plain().unwrap().to_vec()).unwrap()
+    }
+
+    #[test]
+    fn one_of_those_with_something_to_say() {
+        let parts: [&[u8]; 3] = [b"$1\r\na\r\n", b"$-1\r\n", b"$1\r\nb\r\n"];
+        assert_eq!(whole(Combine::OneOf(6), &parts), "$1\r\na\r\n");
+        assert_eq!(whole(Combine::OneOf(7), &parts), "$1\r\nb\r\n");
+        assert_eq!(whole(Combine::OneOf(7), &parts[1..2]), "$-1\r\n");
     }
 
     #[test]

@@ -218,17 +218,14 @@ impl Core {
             }
             "dbsize" => Combine::Sum,
             "keys" => Combine::Join,
-            "randomkey" => Combine::First,
+            "randomkey" => Combine::OneOf(self.random.bits()),
             _ => Combine::Ok,
         };
         self.tell_monitors(client, found, args, self.index);
         let cores = self.mesh.cores();
         let gather = Place::Gather(Box::new(Gather::new(combine, cores)));
         let ticket = client.pending.get_or_insert_default().push(gather);
-        // Whoever answers first decides RANDOMKEY; beginning anywhere keeps it fair.
-        let first = self.random.below(cores as u64) as u16;
-        for i in 0..cores as u16 {
-            let core = (first + i) % cores as u16;
+        for core in 0..cores as u16 {
             if core == self.index {
                 self.run_part(client, found, args, None, ticket);
             } else {

@@ -132,14 +132,14 @@ impl Core {
         if self.saves.running.is_some() {
             return Err(IN_PROGRESS);
         }
-        self.save_at_end()
+        self.save_regardless()
     }
 
-    /// Saves now, the process being about to end: a background save that runs does not count.
+    /// Saves now, also while a background save runs: at the end of the process, and for DEBUG RELOAD.
     ///
     /// # Errors
     /// As [`Core::save_now`].
-    pub fn save_at_end(&mut self) -> Result<(), Error> {
+    pub fn save_regardless(&mut self) -> Result<(), Error> {
         let id = self.begin_save();
         let folder = self.place().folder.clone();
         let to = self.rdb_file();

@@ -29,7 +29,7 @@ pub(super) fn reload(call: &mut Call<'_>) -> Outcome {
         (false, false) => Present::Kept,
     };
     if save {
-        call.core.save_now()?;
+        call.core.save_regardless()?;
     }
     call.core.reload_file(present).map_err(|sentence| {
         warning!("{sentence}");
