@@ -96,3 +96,23 @@ fn a_reload_does_not_mind_a_background_save() {
     let replies: Vec<String> = (0..3).map(|_| client.read().expect("a reply").text()).collect();
     assert_eq!(replies, ["Background saving started", "OK", "x"]);
 }
+
+/// FLUSHALL, which has the emptied keyspace saved, made the next BGSAVE fail.
+#[test]
+fn a_save_that_flushall_began_gives_way() {
+    let server = ringmaster(1, &["--bootstrap", "yes", "--save", "3600 1"]);
+    let mut client = Client::connect(server.port);
+    client.line("FLUSHALL");
+    client.line("CONFIG SET rdb-key-save-delay 100000000");
+    client.line("SET a x");
+    let in_progress =
+        |client: &mut Client| client.line("INFO persistence").text().contains("rdb_bgsave_in_progress:1");
+    wait_until("what FLUSHALL asked for has begun", || in_progress(&mut client));
+    assert_eq!(client.line("BGSAVE").text(), "Background saving started");
+    assert!(client.line("BGSAVE").text().starts_with("ERR Background save already in progress"));
+    assert_eq!(client.line("BGSAVE CANCEL").text(), "Background saving cancelled");
+    client.line("CONFIG SET rdb-key-save-delay 0");
+    wait_until("it is given up", || !in_progress(&mut client));
+    assert_eq!(client.line("BGSAVE").text(), "Background saving started");
+    wait_until("it is done", || client.line("INFO persistence").text().contains("rdb_saves:1"));
+}

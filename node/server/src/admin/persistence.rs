@@ -47,14 +47,14 @@ pub fn bgsave_here(core: &mut Core, args: &Args<'_>, reply: &mut Reply) -> Outco
         }
         _ => return Err(error::SYNTAX),
     }
-    if core.saves.running().is_some() {
-        return Err(IN_PROGRESS);
-    }
     if core.in_unit() {
+        if core.saves.running().is_some() {
+            return Err(IN_PROGRESS);
+        }
         core.saves.scheduled = true;
         reply.simple("Background saving scheduled");
     } else {
-        core.begin_background_save();
+        core.begin_wanted_save()?;
         reply.simple("Background saving started");
     }
     Ok(())

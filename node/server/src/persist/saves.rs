@@ -49,6 +49,8 @@ struct Running {
     started: Instant,
     /// Changes that the image holds.
     dirty: u64,
+    /// It was scheduled, by FLUSHALL or within a transaction: one that is asked for outright replaces it.
+    gives_way: bool,
 }
 
 impl Saves {
@@ -78,6 +80,21 @@ impl Core {
         self.place().folder.join(&self.config.persistence.dbfilename)
     }
 
+    /// BGSAVE: begins a background save, also in the place of one that only FLUSHALL asked for.
+    ///
+    /// # Errors
+    /// Another runs.
+    pub fn begin_wanted_save(&mut self) -> Result<(), Error> {
+        if let Some(running) = self.saves.running.take_if(|running| running.gives_way) {
+            self.end_snapshot(running.id);
+        }
+        if self.saves.running.is_some() {
+            return Err(IN_PROGRESS);
+        }
+        self.begin_background_save();
+        Ok(())
+    }
+
     fn begin_save(&mut self) -> SnapshotId {
         let mut aux = self.stream_fields();
         aux.push(("aof-base", b"0".to_vec()));
@@ -87,18 +104,19 @@ impl Core {
 
     /// Begins a background save; only when none runs.
     pub fn begin_background_save(&mut self) {
-        self.saves.scheduled = false;
+        let gives_way = std::mem::take(&mut self.saves.scheduled);
         self.saves.last_try_s = self.now_ms / 1000;
         let id = self.begin_save();
-        let running = Running { id, started: Instant::now(), dirty: self.dirty };
+        let running = Running { id, started: Instant::now(), dirty: self.dirty, gives_way };
         self.saves.running = Some(running);
         notice!("Background saving started by pid {}", std::process::id());
         self.spawn(move |core| save_in_background(core, id));
     }
 
-    fn end_background_save(&mut self, outcome: Result<(), WriteError>) {
-        let Some(running) = self.saves.running.take() else { return };
-        self.end_snapshot(running.id);
+    fn end_background_save(&mut self, id: SnapshotId, outcome: Result<(), WriteError>) {
+        self.end_snapshot(id);
+        // Another may have taken its place.
+        let Some(running) = self.saves.running.take_if(|running| running.id == id) else { return };
         self.saves.last_took_s = Some(running.started.elapsed().as_secs());
         match outcome {
             Ok(()) => {
@@ -210,5 +228,5 @@ async fn save_in_background(core: Rc<RefCell<Core>>, id: SnapshotId) {
         (core.place().folder.clone(), core.rdb_file(), incremental)
     };
     let outcome = files::write_image(&core, id, &files::temporary(&folder, id), &to, incremental).await;
-    core.borrow_mut().end_background_save(outcome);
+    core.borrow_mut().end_background_save(id, outcome);
 }
