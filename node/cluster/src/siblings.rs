@@ -7,7 +7,8 @@
 //! - *relays*: a packet of a peer that changed one sibling's view is handed to all, so that a change of
 //!   topology reaches the whole process with the speed of the mesh;
 //! - *heard*: whose pongs came in lately, so that the others need not ping those peers too. It is sent at
-//!   every tick and is thus a sibling's own sign of life: a core that hangs for a node timeout is suspected.
+//!   every tick and is thus a sibling's own sign of life: a core that hangs for a node timeout is suspected;
+//! - once a second a heartbeat with gossip to one of them, for what the relays left out.
 //!
 //! Siblings die together. A process that holds half of the votes cannot be replaced when it dies, and a
 //! replica beside its master protects from nothing: both are said in the log and in CLUSTER INFO.

@@ -92,7 +92,7 @@ fn apply(change: Change) -> Result<Config, SetError> {
             }
             "port" | "bind" | "tls-port" | "cluster-port" => {
                 return Err(failed(
-                    "Unable to listen elsewhere while running; restart with the new value".to_owned(),
+                    "Unable to listen on this port while running; restart with the new value".to_owned(),
                 ));
             }
             _ => {}

@@ -16,6 +16,9 @@ const SECONDS_A_DAY: u64 = 24 * 3600;
 /// Section Server.
 pub(super) const SERVER: &[Field] = &[
     ("redis_version", |_| REDIS_VERSION.into()),
+    // What real servers say that were not built from a checkout; tools read it.
+    ("redis_git_sha1", |_| "00000000".into()),
+    ("redis_git_dirty", |_| 0u64.into()),
     ("server_name", |_| "ringmaster".into()),
     ("ringmaster_version", |_| env!("CARGO_PKG_VERSION").into()),
     ("redis_mode", |_| "cluster".into()),
