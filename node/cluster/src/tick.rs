@@ -42,10 +42,10 @@ impl Cluster {
         }
         let (place, siblings) = self.place_among_siblings();
         let turn = self.ticks / RANDOM_PING_TICKS;
-        if self.ticks.is_multiple_of(RANDOM_PING_TICKS) && turn % siblings == place {
-            self.ping_someone(now);
-        }
         if self.ticks.is_multiple_of(RANDOM_PING_TICKS) {
+            if turn % siblings == place {
+                self.ping_someone(now);
+            }
             self.gossip_to_a_sibling(turn, now);
         }
         // Siblings tell each other of pongs, so the first of them pings and the others need not.

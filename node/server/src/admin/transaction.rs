@@ -221,8 +221,7 @@ fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
         let outcome =
             permitted.and_then(|()| call.core.call_once(call.client, queued.found, &args, slot, runner));
         if let Err(error) = outcome {
-            call.client.reply.truncate(mark);
-            call.core.reply_error(call.client, &error);
+            call.core.fail(&mut call.client.reply, mark, &error);
         }
         if call.core.scripting.is_standing() {
             // The client has the replies so far; what follows comes when the script is done.

@@ -84,9 +84,8 @@ impl Core {
         let before = client.reply.len();
         let asking = client.asking;
         if let Err(error) = self.check_and_run(client, args, read, asking) {
-            client.reply.truncate(mark);
             self.break_transaction(client);
-            self.reply_error(client, &error);
+            self.fail(&mut client.reply, mark, &error);
         }
         // ASKING is for one command, or for one transaction.
         if asking && !client.in_multi() {
@@ -458,6 +457,14 @@ impl Core {
         if elapsed_ns >= self.slow_threshold_ns {
             self.note_slow(found, args, Duration::from_nanos(elapsed_ns));
         }
+    }
+
+    /// Counts an error, and puts it in the place of what a failed command has written to `reply` since `mark`: a
+    /// handler may have begun its reply when it found that it cannot go on.
+    pub fn fail(&mut self, reply: &mut Reply, mark: (usize, usize), error: &Error) {
+        reply.truncate(mark);
+        self.stats.error(error.code());
+        reply.error(error.as_str());
     }
 
     /// Writes an error and counts it.

@@ -63,6 +63,7 @@ impl Core {
         let args: Vec<bytes::Bytes> = blocked.args.clone();
         let words: SmallVec<[&[u8]; 12]> = args.iter().map(|arg| &arg[..]).collect();
         let mut reply = Reply::new(proto);
+        let mark = reply.mark();
         let interrupted = self.slot_stats.begin(blocked.bytes);
         let first_slow = self.slowlog.next_id();
         let args = Args::new(&words);
@@ -72,9 +73,7 @@ impl Core {
             Err(error) => (self.refuse(found, error), End::Refused),
         };
         if let Err(error) = outcome {
-            reply = Reply::new(proto);
-            self.stats.error(error.code());
-            reply.error(error.as_str());
+            self.fail(&mut reply, mark, &error);
         }
         if self.slowlog.next_id() != first_slow
             && let Some(client) = self.client_of(session)

@@ -174,14 +174,14 @@ impl Core {
         ticket: u32,
     ) {
         let mut part = Reply::new(client.proto());
+        let mark = part.mark();
         let runner = self.runner(client);
         let outcome = match found.command.run {
             Run::Host(host) => self.host_part(host, args, &mut part),
             _ => self.run_data(&mut part, found, args, slot, runner),
         };
         if let Err(error) = outcome {
-            part = Reply::new(client.proto());
-            part.error(error.as_str());
+            self.fail(&mut part, mark, &error);
         }
         let bytes: Vec<u8> = flat(&part);
         if let Some(pending) = &mut client.pending {

@@ -144,9 +144,7 @@ impl Core {
             elsewhere => self.pass_on(header, args, elsewhere),
         };
         if let Err(error) = outcome {
-            reply.truncate(mark);
-            self.stats.error(error.code());
-            reply.error(error.as_str());
+            self.fail(reply, mark, &error);
         }
     }
 
@@ -215,9 +213,7 @@ impl Core {
         for (done, (header, words)) in queue.iter().enumerate() {
             let mark = reply.mark();
             if let Err(error) = self.check_and_run_frame(header, &Args::new(words), reply, false) {
-                reply.truncate(mark);
-                self.stats.error(error.code());
-                reply.error(error.as_str());
+                self.fail(reply, mark, &error);
             }
             if self.scripting.is_standing() {
                 let left = queue[done + 1..].iter().map(|(header, words)| queued(header, words)).collect();

@@ -74,8 +74,7 @@ impl Core {
             let runner = Runner { may_block: false, ..caller.runner };
             let outcome = self.call_once(client, queued.found, &Args::new(&words), rest.slot, runner);
             if let Err(error) = outcome {
-                client.reply.truncate(mark);
-                self.reply_error(client, &error);
+                self.fail(&mut client.reply, mark, &error);
             }
             if self.scripting.is_standing() {
                 std::mem::swap(&mut client.reply, &mut rest.reply);

@@ -69,9 +69,7 @@ impl Core {
         self.spread = outer;
         self.tell_monitors_of_call(found, &args);
         if let Err(error) = outcome {
-            reply.truncate(mark);
-            self.stats.error(error.code());
-            reply.error(error.as_str());
+            self.fail(reply, mark, &error);
         }
         Ok(())
     }
