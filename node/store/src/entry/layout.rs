@@ -15,6 +15,8 @@
 
 use bytes::Bytes;
 
+use crate::types::{Hash, List, Set, Stream, Zset};
+
 /// The kind of value, and with that the payload. Three bits of the flags. (Public only in name, for the
 /// sealed trait that mentions it: the module is private.)
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,16 +43,17 @@ pub enum Form {
 const FORMS: [Form; 8] =
     [Form::Embedded, Form::Int, Form::Blob, Form::List, Form::Set, Form::Zset, Form::Hash, Form::Stream];
 
-/// Most bytes of a collection's payload.
-pub(super) const COLLECTION_BYTES: usize = 16;
-
 impl Form {
     const fn payload_len(self) -> usize {
         match self {
             Form::Embedded => 0,
             Form::Int => size_of::<i64>(),
             Form::Blob => size_of::<Bytes>(),
-            _ => COLLECTION_BYTES,
+            Form::List => size_of::<List>(),
+            Form::Set => size_of::<Set>(),
+            Form::Zset => size_of::<Zset>(),
+            Form::Hash => size_of::<Hash>(),
+            Form::Stream => size_of::<Stream>(),
         }
     }
 }
@@ -158,7 +161,8 @@ mod tests {
         assert_eq!(key_at(Form::Embedded, true, false), 16);
         assert_eq!(key_at(Form::Int, false, false), 16);
         assert_eq!(key_at(Form::Blob, true, true), 56);
-        assert_eq!(key_at(Form::Stream, false, true), 32);
+        assert_eq!(key_at(Form::Stream, false, true), 24);
+        assert_eq!(key_at(Form::Set, false, false), 24);
         for form in FORMS {
             assert_eq!(Flags::new(form, true, false).with_raw(true).form(), form);
         }

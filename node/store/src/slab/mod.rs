@@ -29,22 +29,38 @@ use std::ptr::NonNull;
 
 use class::Class;
 
+/// Bytes of a cache line, and its alignment.
+const LINE: usize = class::MAX_ALIGN;
+/// Alignment of every allocation.
+const ALIGN: usize = 8;
+
 thread_local! {
     /// Bytes of blocks this thread has allocated less those it has freed.
     static ALLOCATED: Cell<isize> = const { Cell::new(0) };
 }
 
-/// `size` bytes, which is not 0. The address is a multiple of the largest power of two, at most 64, that
-/// divides `size` rounded up to 8.
+/// `size` bytes, which is not 0. The address is a multiple of 8.
 #[inline]
 pub fn alloc(size: usize) -> NonNull<u8> {
+    alloc_aligned(size, ALIGN)
+}
+
+/// `count` cache lines, at least one, aligned as such.
+#[inline]
+pub fn alloc_lines(count: usize) -> NonNull<u8> {
+    alloc_aligned(count * LINE, LINE)
+}
+
+/// `align` is [`ALIGN`], or [`LINE`] for a multiple of it: blocks of a class are aligned to what divides their size.
+#[inline]
+fn alloc_aligned(size: usize, align: usize) -> NonNull<u8> {
     debug_assert!(size > 0);
     match Class::of(size) {
         Some(class) => {
             ALLOCATED.set(ALLOCATED.get() + class.size() as isize);
             heap::alloc(class)
         }
-        None => alloc_large(size),
+        None => alloc_large(size, align),
     }
 }
 
@@ -54,6 +70,25 @@ pub fn alloc(size: usize) -> NonNull<u8> {
 /// `pointer` came from `alloc` with such a size, and is not used afterwards.
 #[inline]
 pub unsafe fn free(pointer: NonNull<u8>, size: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { free_aligned(pointer, size, ALIGN) }
+}
+
+/// Gives back, from any thread, what [`alloc_lines`] returned for the same count.
+///
+/// # Safety
+/// `pointer` came from `alloc_lines` with this count, and is not used afterwards.
+#[inline]
+pub unsafe fn free_lines(pointer: NonNull<u8>, count: usize) {
+    // SAFETY: the caller's promise.
+    unsafe { free_aligned(pointer, count * LINE, LINE) }
+}
+
+/// # Safety
+/// `pointer` came from `alloc_aligned` with a size of the same class, or else this very size and alignment, and is
+/// not used afterwards.
+#[inline]
+unsafe fn free_aligned(pointer: NonNull<u8>, size: usize, align: usize) {
     match Class::of(size) {
         Some(class) => {
             ALLOCATED.set(ALLOCATED.get() - class.size() as isize);
@@ -61,7 +96,7 @@ pub unsafe fn free(pointer: NonNull<u8>, size: usize) {
             unsafe { heap::free(pointer) }
         }
         // SAFETY: the caller's promise: `alloc_large` returned it for the same layout.
-        None => unsafe { std::alloc::dealloc(pointer.as_ptr(), large_layout(size)) },
+        None => unsafe { std::alloc::dealloc(pointer.as_ptr(), large_layout(size, align)) },
     }
 }
 
@@ -83,16 +118,13 @@ pub fn collect() {
     heap::collect();
 }
 
-fn large_layout(size: usize) -> Layout {
-    let size = class::rounded(size);
-    let align =
-        if size.is_multiple_of(class::MAX_ALIGN) { class::MAX_ALIGN } else { 1 << size.trailing_zeros() };
-    Layout::from_size_align(size, align).expect("sizes are far below isize::MAX")
+fn large_layout(size: usize, align: usize) -> Layout {
+    Layout::from_size_align(class::rounded(size), align).expect("sizes are far below isize::MAX")
 }
 
 #[cold]
-fn alloc_large(size: usize) -> NonNull<u8> {
-    let layout = large_layout(size);
+fn alloc_large(size: usize, align: usize) -> NonNull<u8> {
+    let layout = large_layout(size, align);
     // SAFETY: the size is not 0.
     NonNull::new(unsafe { std::alloc::alloc(layout) }).unwrap_or_else(|| handle_alloc_error(layout))
 }

@@ -20,8 +20,7 @@ unsafe impl Send for Filled {}
 impl Filled {
     fn new(size: usize, fill: u8) -> Filled {
         let block = alloc(size);
-        let align = 1 << size.next_multiple_of(8).trailing_zeros().min(6);
-        assert_eq!(block.as_ptr().addr() % align, 0, "{size}");
+        assert_eq!(block.as_ptr().addr() % ALIGN, 0, "{size}");
         // SAFETY: the block has `size` bytes and is new.
         unsafe { block.write_bytes(fill, size) };
         Filled { block, size, fill }
@@ -172,4 +171,14 @@ fn destructors_of_a_thread_may_allocate() {
     })
     .join()
     .unwrap();
+}
+
+#[test]
+fn lines_are_aligned_whatever_their_number() {
+    for count in [1, 2, 3, 40, 41, 1000] {
+        let lines = alloc_lines(count);
+        assert_eq!(lines.as_ptr().addr() % LINE, 0, "{count}");
+        // SAFETY: allocated with this count, and not used again.
+        unsafe { free_lines(lines, count) };
+    }
 }

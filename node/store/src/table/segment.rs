@@ -99,9 +99,8 @@ impl Segment {
         if count == 0 {
             return Segment::EMPTY;
         }
-        let lines: NonNull<Line> = slab::alloc(count * size_of::<Line>()).cast();
-        // SAFETY: the allocation has room for `count` lines, is aligned for them (64 divides its size), and
-        // zeros are empty cells.
+        let lines: NonNull<Line> = slab::alloc_lines(count).cast();
+        // SAFETY: the allocation has room for `count` lines, is aligned for them, and zeros are empty cells.
         unsafe { lines.write_bytes(0, count) };
         Segment { lines, line_count: u32::try_from(count).expect("a segment is small"), len: 0 }
     }
@@ -373,8 +372,8 @@ impl Segment {
 impl Drop for Segment {
     fn drop(&mut self) {
         if self.line_count > 0 {
-            // SAFETY: allocated by `with_lines` with this very size, and nobody else has the pointer.
-            unsafe { slab::free(self.lines.cast(), self.memory_bytes()) };
+            // SAFETY: allocated by `with_lines` with this very count, and nobody else has the pointer.
+            unsafe { slab::free_lines(self.lines.cast(), self.line_count()) };
         }
     }
 }

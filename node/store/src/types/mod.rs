@@ -7,6 +7,7 @@
 //! `OBJECT ENCODING` and `DUMP` show the difference.
 
 mod blob;
+mod packed_or;
 mod thin;
 
 pub mod hash;

@@ -18,6 +18,7 @@ use crate::slab;
 pub(crate) const PREFIX: usize = size_of::<u32>();
 
 /// An owned run of at least [`PREFIX`] bytes that starts with its own length.
+#[repr(transparent)]
 pub(crate) struct ThinBytes(NonNull<u8>);
 
 // SAFETY: the allocation is owned by this value alone and holds plain bytes.

@@ -5,7 +5,7 @@
 //! strings costs even more. Redis packs neighbours into listpacks and links those, and `OBJECT ENCODING`
 //! and dump files show it.
 //!
-//! Plan: [`List::Packed`] is a single listpack in one allocation. When the next change would take it past
+//! Plan: A short list is a single listpack in one allocation. When the next change would take it past
 //! `list-max-listpack-size` it becomes [`quick::Quick`], a deque of such nodes; when removals leave a single
 //! node of at most half that size it goes back, as Redis 7.2 does (the half keeps a list that hovers around
 //! the limit from changing at each command). `list-compress-depth` is a setting without effect: inner nodes
@@ -28,6 +28,7 @@ use self::quick::Quick;
 use super::Limits;
 use super::int;
 use super::listpack::{Item, Listpack};
+use super::packed_or::{Form, PackedOr};
 
 /// An end of a list.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -57,15 +58,9 @@ pub enum NodeRef<'a> {
     Plain(&'a [u8]),
 }
 
-/// A list value: 16 bytes beside its elements' allocations.
+/// A list value: 8 bytes beside its elements' allocations.
 #[derive(Clone)]
-pub struct List(Form);
-
-#[derive(Clone)]
-enum Form {
-    Packed(Listpack),
-    Quick(Box<Quick>),
-}
+pub struct List(PackedOr<Quick>);
 
 /// A text to compare many elements with: its number, if it is one, is worked out once.
 struct Probe<'a> {
@@ -95,14 +90,14 @@ impl Default for List {
 impl List {
     /// An empty list.
     pub fn new() -> List {
-        List(Form::Packed(Listpack::new()))
+        List(PackedOr::packed(Listpack::new()))
     }
 
     /// The number of elements. O(1).
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(listpack) => listpack.len(),
-            Form::Quick(quick) => quick.len(),
+            Form::Large(quick) => quick.len(),
         }
     }
 
@@ -113,25 +108,25 @@ impl List {
 
     /// What `OBJECT ENCODING` answers.
     pub fn encoding_name(&self) -> &'static str {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(_) => "listpack",
-            Form::Quick(_) => "quicklist",
+            Form::Large(_) => "quicklist",
         }
     }
 
     /// Bytes taken from the allocator below this value.
     pub fn memory_bytes(&self) -> usize {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(listpack) => listpack.memory_bytes(),
-            Form::Quick(quick) => size_of::<Quick>() + quick.memory_bytes(),
+            Form::Large(quick) => size_of::<Quick>() + quick.memory_bytes(),
         }
     }
 
     /// Frees up to `nodes` parts (each up to a node of `list-max-listpack-size`); true when nothing is left.
     pub fn drain(&mut self, nodes: usize) -> bool {
-        match &mut self.0 {
+        match self.0.get_mut() {
             Form::Packed(listpack) => listpack.clear(),
-            Form::Quick(quick) => {
+            Form::Large(quick) => {
                 return (0..nodes).any(|_| !quick.drop_node());
             }
         }
@@ -153,10 +148,10 @@ impl List {
         let rules = Rules::of(limits);
         let (count, bytes) = values.clone().fold((0, 0), |(count, bytes), v| (count + 1, bytes + v.len()));
         self.grow(bytes, count, rules);
-        match &mut self.0 {
+        match self.0.get_mut() {
             Form::Packed(listpack) if side == Side::Front => values.for_each(|v| listpack.push_front(v)),
             Form::Packed(listpack) => values.for_each(|v| listpack.push_back(v)),
-            Form::Quick(quick) => values.for_each(|v| quick.push(side, v, rules)),
+            Form::Large(quick) => values.for_each(|v| quick.push(side, v, rules)),
         }
     }
 
@@ -199,12 +194,12 @@ impl List {
         if index >= self.len() {
             return false;
         }
-        match &mut self.0 {
+        match self.0.get_mut() {
             Form::Packed(listpack) => {
                 let pos = listpack.seek(index as isize).expect("the index is below len");
                 listpack.replace(pos, value);
             }
-            Form::Quick(quick) => quick.set(index, value, rules),
+            Form::Large(quick) => quick.set(index, value, rules),
         }
         self.shrink(rules, 2);
         true
@@ -216,7 +211,7 @@ impl List {
         self.grow(value.len(), 1, rules);
         let probe = Probe::of(pivot);
         let Some(index) = self.iter().position(|item| probe.is(item)) else { return false };
-        match &mut self.0 {
+        match self.0.get_mut() {
             Form::Packed(listpack) => {
                 let pos = listpack.seek(index as isize).expect("the index is below len");
                 match after {
@@ -224,7 +219,7 @@ impl List {
                     false => listpack.insert_before(pos, value),
                 };
             }
-            Form::Quick(quick) => {
+            Form::Large(quick) => {
                 let (n, offset) = quick.locate(index);
                 quick.insert(n, offset, after, value, rules);
             }
@@ -236,9 +231,9 @@ impl List {
     /// LREM.
     pub fn remove(&mut self, value: &[u8], limit: usize, from: Side, limits: &Limits) -> usize {
         let probe = Probe::of(value);
-        let removed = match &mut self.0 {
+        let removed = match self.0.get_mut() {
             Form::Packed(listpack) => node::remove_equal(listpack, &probe, limit, from),
-            Form::Quick(quick) => quick.remove_equal(&probe, limit, from),
+            Form::Large(quick) => quick.remove_equal(&probe, limit, from),
         };
         if removed > 0 {
             self.shrink(Rules::of(limits), 2);
@@ -255,9 +250,9 @@ impl List {
 
     /// Removes the elements of `range`, which ends within the list, and leaves the encoding as it is.
     fn cut(&mut self, range: Range<usize>) {
-        match &mut self.0 {
+        match self.0.get_mut() {
             Form::Packed(listpack) => listpack.remove_range(range.start as isize, range.len()),
-            Form::Quick(quick) => quick.remove_range(range),
+            Form::Large(quick) => quick.remove_range(range),
         }
     }
 
@@ -287,9 +282,9 @@ impl List {
 
     /// All elements, both ways.
     pub fn iter(&self) -> Items<'_> {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(listpack) => Items::of_listpack(listpack, 0, listpack.len()),
-            Form::Quick(quick) => Items::of_quick(quick, 0, quick.len()),
+            Form::Large(quick) => Items::of_quick(quick, 0, quick.len()),
         }
     }
 
@@ -297,17 +292,17 @@ impl List {
     pub fn range(&self, range: Range<usize>) -> impl ExactSizeIterator<Item = Item<'_>> {
         let end = range.end.min(self.len());
         let start = range.start.min(end);
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(listpack) => Items::of_listpack(listpack, start, end - start),
-            Form::Quick(quick) => Items::of_quick(quick, start, end - start),
+            Form::Large(quick) => Items::of_quick(quick, start, end - start),
         }
     }
 
     /// The parts as RDB files keep them (`RDB_TYPE_LIST_QUICKLIST_2`); a packed list is one part.
     pub fn nodes(&self) -> impl ExactSizeIterator<Item = NodeRef<'_>> {
-        let (single, many) = match &self.0 {
+        let (single, many) = match self.0.get() {
             Form::Packed(listpack) => (Some(listpack), None),
-            Form::Quick(quick) => (None, Some(quick.nodes())),
+            Form::Large(quick) => (None, Some(quick.nodes())),
         };
         let count = many.map_or(1, |nodes| nodes.len());
         (0..count).map(move |n| match (single, many.and_then(|nodes| nodes.get(n))) {
@@ -337,7 +332,7 @@ impl List {
 
     /// Before a change that adds: a listpack that would pass the limits becomes a quicklist.
     fn grow(&mut self, bytes: usize, count: usize, rules: Rules) {
-        if let Form::Packed(listpack) = &self.0
+        if let Form::Packed(listpack) = self.0.get()
             && !rules.allow(listpack.byte_len() + bytes, listpack.len() + count)
         {
             self.make_quick();
@@ -347,21 +342,21 @@ impl List {
     /// After a change that may have removed: a quicklist that is a single listpack within the limits
     /// divided by `divisor` becomes that listpack.
     fn shrink(&mut self, rules: Rules, divisor: usize) {
-        if let Form::Quick(quick) = &mut self.0
+        if let Form::Large(quick) = self.0.get_mut()
             && let Some(listpack) = quick.take_single(rules.max_bytes / divisor, rules.max_count / divisor)
         {
-            self.0 = Form::Packed(listpack);
+            self.0 = PackedOr::packed(listpack);
         }
     }
 
     fn make_quick(&mut self) -> &mut Quick {
-        if let Form::Packed(listpack) = &mut self.0 {
+        if let Form::Packed(listpack) = self.0.get_mut() {
             let mut quick = Box::new(Quick::new());
             quick.push_node(Node::packed(std::mem::take(listpack)));
-            self.0 = Form::Quick(quick);
+            self.0 = PackedOr::large(quick);
         }
-        match &mut self.0 {
-            Form::Quick(quick) => quick,
+        match self.0.get_mut() {
+            Form::Large(quick) => quick,
             Form::Packed(_) => unreachable!("it was made a quicklist above"),
         }
     }

@@ -24,7 +24,7 @@ fn check_same(list: &List, model: &VecDeque<Vec<u8>>) {
     assert_eq!(list.len(), model.len());
     assert!(texts(list.iter()).iter().eq(model));
     assert!(texts(list.iter().rev()).iter().eq(model.iter().rev()));
-    if let Form::Quick(quick) = &list.0 {
+    if let Form::Large(quick) = list.0.get() {
         assert!(quick.nodes().iter().all(|node| node.count() > 0));
         assert!(quick.nodes().iter().all(|n| n.as_listpack().is_none_or(|l| l.len() == n.count())));
         assert_eq!(quick.nodes().iter().map(Node::count).sum::<usize>(), model.len());

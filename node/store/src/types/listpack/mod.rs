@@ -21,7 +21,8 @@ mod iter;
 #[cfg(test)]
 mod tests;
 
-use std::fmt;
+use std::ptr::{self, NonNull};
+use std::{fmt, mem};
 
 pub use self::entry::Item;
 use self::entry::{END, Encoded};
@@ -65,6 +66,7 @@ impl Pos {
 /// Packed entries, owned through one thin pointer. The count and the total in the header are always right.
 /// `BACK` says whether each entry ends with its length, and all of them with a terminator.
 #[derive(Clone)]
+#[repr(transparent)]
 pub struct Pack<const BACK: bool>(ThinBytes);
 
 /// A listpack.
@@ -76,6 +78,38 @@ pub type Strip = Pack<false>;
 impl<const BACK: bool> Default for Pack<BACK> {
     fn default() -> Self {
         Pack::new()
+    }
+}
+
+/// A listpack as the word that it is, for `packed_or`: a pointer that is a multiple of 8.
+impl Listpack {
+    /// Gives up the listpack for its pointer.
+    pub(super) fn into_raw(self) -> NonNull<u8> {
+        // SAFETY: both types are transparent over the pointer, and the listpack is not dropped.
+        unsafe { mem::transmute::<Listpack, NonNull<u8>>(self) }
+    }
+
+    /// # Safety
+    /// `raw` came from [`Self::into_raw`], and this is its only owner again.
+    pub(super) unsafe fn from_raw(raw: NonNull<u8>) -> Listpack {
+        // SAFETY: the caller's promise; both types are transparent over the pointer.
+        unsafe { mem::transmute::<NonNull<u8>, Listpack>(raw) }
+    }
+
+    /// # Safety
+    /// `raw` came from [`Self::into_raw`] and still owns the listpack.
+    #[inline]
+    pub(super) unsafe fn ref_from_raw(raw: &NonNull<u8>) -> &Listpack {
+        // SAFETY: the caller's promise; both types are transparent over the pointer.
+        unsafe { &*ptr::from_ref(raw).cast() }
+    }
+
+    /// # Safety
+    /// As for [`Self::ref_from_raw`].
+    #[inline]
+    pub(super) unsafe fn mut_from_raw(raw: &mut NonNull<u8>) -> &mut Listpack {
+        // SAFETY: the caller's promise; both types are transparent over the pointer.
+        unsafe { &mut *ptr::from_mut(raw).cast() }
     }
 }
 

@@ -31,18 +31,14 @@ use self::sorted::{Members, Sorted};
 use super::Limits;
 use super::int::IntText;
 use super::listpack::{Corrupt, Item, Listpack};
+use super::packed_or::{Form, PackedOr};
 use crate::table::{Cursor, LoadAhead};
 
 /// What a member and its score may take in a listpack beside the member's text.
 const PAIR_OVERHEAD: usize = 64;
 
-/// A sorted-set value: 16 bytes beside its members' allocations.
-pub struct Zset(Form);
-
-enum Form {
-    Packed(Listpack),
-    Large(Box<Sorted>),
-}
+/// A sorted-set value: 8 bytes beside its members' allocations.
+pub struct Zset(PackedOr<Sorted>);
 
 impl Default for Zset {
     fn default() -> Zset {
@@ -53,12 +49,12 @@ impl Default for Zset {
 impl Zset {
     /// An empty sorted set.
     pub fn new() -> Zset {
-        Zset(Form::Packed(Listpack::new()))
+        Zset(PackedOr::packed(Listpack::new()))
     }
 
     /// Its table, to load members ahead.
     pub fn table(&self) -> Option<&dyn LoadAhead> {
-        if let Form::Large(sorted) = &self.0 { Some(sorted.table()) } else { None }
+        if let Form::Large(sorted) = self.0.get() { Some(sorted.table()) } else { None }
     }
 
     /// The sorted set that a listpack from outside is (RDB `ZSET_LISTPACK`), in the encoding `limits` ask
@@ -71,7 +67,7 @@ impl Zset {
         let longest = pairs().map(|(member, _)| member.text_len()).max().unwrap_or(0);
         let mut zset = Zset::new();
         if packed::is_ordered(&listpack) {
-            zset.0 = Form::Packed(listpack);
+            zset.0 = PackedOr::packed(listpack);
         } else {
             pairs().for_each(|(member, score)| {
                 zset.insert(member.as_bytes(&mut IntText::default()), score, limits);
@@ -83,7 +79,7 @@ impl Zset {
 
     /// The listpack of a small set, as RDB files keep it.
     pub fn as_listpack(&self) -> Option<&Listpack> {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(listpack) => Some(listpack),
             Form::Large(_) => None,
         }
@@ -91,7 +87,7 @@ impl Zset {
 
     /// The number of members. O(1).
     pub fn len(&self) -> usize {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(listpack) => packed::len(listpack),
             Form::Large(sorted) => sorted.len(),
         }
@@ -104,7 +100,7 @@ impl Zset {
 
     /// What `OBJECT ENCODING` answers.
     pub fn encoding_name(&self) -> &'static str {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(_) => "listpack",
             Form::Large(_) => "skiplist",
         }
@@ -112,7 +108,7 @@ impl Zset {
 
     /// Bytes taken from the allocator below this value. O(members / 40).
     pub fn memory_bytes(&self) -> usize {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(listpack) => listpack.memory_bytes(),
             Form::Large(sorted) => size_of::<Sorted>() + sorted.memory_bytes(),
         }
@@ -121,7 +117,7 @@ impl Zset {
     /// Frees up to `count` members; true when nothing is left. After the first call the set is good for
     /// nothing but more of them, and for being dropped.
     pub fn drain(&mut self, count: usize) -> bool {
-        match &mut self.0 {
+        match self.0.get_mut() {
             Form::Packed(listpack) => {
                 listpack.clear();
                 true
@@ -151,13 +147,13 @@ impl Zset {
             for (member, score) in self.iter() {
                 packed::insert(&mut listpack, member.as_bytes(&mut IntText::default()), score);
             }
-            self.0 = Form::Packed(listpack);
+            self.0 = PackedOr::packed(listpack);
         }
     }
 
     /// The score of a member: ZSCORE.
     pub fn score(&self, member: &[u8]) -> Option<f64> {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(listpack) => packed::find(listpack, member).map(|(_, score)| score),
             Form::Large(sorted) => sorted.score(member),
         }
@@ -166,7 +162,7 @@ impl Zset {
     /// The number of members before this one, and its score: ZRANK.
     pub fn rank(&self, member: &[u8]) -> Option<(usize, f64)> {
         let score = self.score(member)?;
-        let rank = match &self.0 {
+        let rank = match self.0.get() {
             Form::Packed(listpack) => packed::rank_of(listpack, member, score),
             Form::Large(sorted) => sorted.rank_of(member, score),
         };
@@ -196,7 +192,7 @@ impl Zset {
             assert!(new.is_none_or(|score| !score.is_nan()), "NaN never gets into a sorted set");
             new
         };
-        let listpack = match &mut self.0 {
+        let listpack = match self.0.get_mut() {
             Form::Large(sorted) => return sorted.update(member, decide),
             Form::Packed(listpack) => listpack,
         };
@@ -222,7 +218,7 @@ impl Zset {
 
     /// Removes a member; its score, if it was there: ZREM.
     pub fn remove(&mut self, member: &[u8]) -> Option<f64> {
-        match &mut self.0 {
+        match self.0.get_mut() {
             Form::Packed(listpack) => {
                 let (pos, score) = packed::find(listpack, member)?;
                 packed::remove(listpack, pos);
@@ -251,7 +247,7 @@ impl Zset {
     pub fn range(&self, ranks: Range<usize>) -> Items<'_> {
         let end = ranks.end.min(self.len());
         let ranks = ranks.start.min(end)..end;
-        Items(match &self.0 {
+        Items(match self.0.get() {
             Form::Packed(listpack) => Walk::Packed(Pairs::new(listpack, ranks)),
             Form::Large(sorted) => Walk::Large(sorted.range(ranks)),
         })
@@ -272,7 +268,7 @@ impl Zset {
         let end = ranks.end.min(self.len());
         let ranks = ranks.start.min(end)..end;
         let removed = ranks.len();
-        match &mut self.0 {
+        match self.0.get_mut() {
             Form::Packed(listpack) => packed::remove_range(listpack, ranks),
             Form::Large(sorted) => sorted.remove_range(ranks),
         }
@@ -282,7 +278,7 @@ impl Zset {
     /// Calls `emit` with a few members (all of them if the set is small) and returns where to go on; 0 is
     /// both the start and the end. Members there all the time are met at least once: ZSCAN.
     pub fn scan(&self, cursor: Cursor, mut emit: impl FnMut(Item<'_>, f64)) -> Cursor {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(_) => {
                 self.iter().for_each(|(member, score)| emit(member, score));
                 0
@@ -292,21 +288,21 @@ impl Zset {
     }
 
     fn partition_point(&self, mut before: impl FnMut(Item<'_>, f64) -> bool) -> usize {
-        match &self.0 {
+        match self.0.get() {
             Form::Packed(listpack) => packed::partition_point(listpack, before),
             Form::Large(sorted) => sorted.partition_point(|text, score| before(Item::Str(text), score)),
         }
     }
 
     fn make_large(&mut self) -> &mut Sorted {
-        if let Form::Packed(listpack) = &self.0 {
+        if let Form::Packed(listpack) = self.0.get() {
             let mut sorted = Box::<Sorted>::default();
             for (member, score) in Pairs::new(listpack, 0..packed::len(listpack)) {
                 sorted.update(member.as_bytes(&mut IntText::default()), |_| Some(score));
             }
-            self.0 = Form::Large(sorted);
+            self.0 = PackedOr::large(sorted);
         }
-        match &mut self.0 {
+        match self.0.get_mut() {
             Form::Large(sorted) => sorted,
             Form::Packed(_) => unreachable!("it was made large above"),
         }
