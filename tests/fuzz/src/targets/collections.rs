@@ -1,89 +1,20 @@
 //! Collections as lists of operations: whatever encoding they are in, and through every change of it, they hold what
 //! a plain map, set or deque holds.
-//!
-//! The first byte of an input chooses the thresholds: small ones, so that encodings change often, or the usual. Then
-//! each operation takes a byte, and its words as `Reader::word` reads them.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
-use base::Random;
 use store::types::hash::Expiry;
 use store::types::list::Side;
-use store::types::{Hash, Limits, List, Set, Zset};
+use store::types::{Hash, List, Set, Zset};
 
 use super::Target;
+use super::operations::{Reader, target};
 use crate::answer;
 
 pub(super) const HASH: Target = target("hash", "hashes as lists of operations", run_hash);
 pub(super) const LIST: Target = target("list", "lists as lists of operations", run_list);
 pub(super) const SET: Target = target("set", "sets as lists of operations", run_set);
 pub(super) const ZSET: Target = target("zset", "sorted sets as lists of operations", run_zset);
-
-/// Seeds made, and bytes of each.
-const SEEDS: u64 = 8;
-const SEED_LEN: usize = 2_000;
-
-const fn target(name: &'static str, about: &'static str, run: fn(&[u8]) -> u64) -> Target {
-    Target { name, about, words: &[], seeds, run, brief_runs: 2_000 }
-}
-
-/// Any bytes are operations.
-fn seeds() -> Vec<Vec<u8>> {
-    let seed = |number| {
-        let mut random = Random::new(number);
-        (0..SEED_LEN).map(|_| random.bits() as u8).collect()
-    };
-    (1..=SEEDS).map(seed).collect()
-}
-
-/// An input as it is read.
-struct Reader<'a>(&'a [u8]);
-
-impl Reader<'_> {
-    fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
-        Some(*first)
-    }
-
-    /// The thresholds.
-    fn limits(&mut self) -> Limits {
-        let usual = Limits::default();
-        match self.byte().unwrap_or(0) % 2 {
-            0 => usual,
-            _ => Limits {
-                hash_max_listpack_entries: 6,
-                hash_max_listpack_value: 12,
-                set_max_intset_entries: 4,
-                set_max_listpack_entries: 6,
-                set_max_listpack_value: 12,
-                list_max_listpack_size: 3,
-                zset_max_listpack_entries: 6,
-                zset_max_listpack_value: 12,
-                ..usual
-            },
-        }
-    }
-
-    /// A number at the edge of a width that encodings have, a short text, or a long one.
-    fn word(&mut self) -> Vec<u8> {
-        let (kind, value) = (self.byte().unwrap_or(0), self.byte().unwrap_or(0));
-        let number = |bits: u32| (1i64 << bits).wrapping_sub(2 - i64::from(value % 4));
-        match kind % 8 {
-            0 | 1 => (value % 16).to_string().into_bytes(),
-            2 => number(u32::from(kind / 8) * 2).to_string().into_bytes(),
-            3 => number(63).to_string().into_bytes(),
-            4 => format!("-{value}").into_bytes(),
-            5 => vec![value; usize::from(kind)],
-            6 => vec![b'x'; 64 * usize::from(value)],
-            _ => format!("member:{}", value % 32).into_bytes(),
-        }
-    }
-
-    fn index(&mut self, len: usize) -> usize {
-        usize::from(self.byte().unwrap_or(0)) % (len + 1)
-    }
-}
 
 fn run_hash(input: &[u8]) -> u64 {
     let mut reader = Reader(input);

@@ -4,8 +4,11 @@ mod aof;
 mod bus;
 mod collections;
 mod config;
+mod hyperloglog;
+mod operations;
 mod requests;
 mod restore;
+mod stream;
 mod text;
 
 /// Something that takes any bytes.
@@ -37,4 +40,6 @@ pub const TARGETS: &[Target] = &[
     collections::LIST,
     collections::SET,
     collections::ZSET,
+    stream::TARGET,
+    hyperloglog::TARGET,
 ];
