@@ -1,5 +1,7 @@
 //! One test per bug that was found: its name says what went wrong.
 
+mod ingress;
+
 use kit::{Client, Value, ringmaster, wait_until};
 
 /// A value that arrived in several pieces and was the request's last argument was waited for for ever.

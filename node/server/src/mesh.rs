@@ -17,6 +17,7 @@ use cluster::SiblingMessage;
 use resp::{Reply, Segment};
 use rtrb::{Consumer, Producer, RingBuffer};
 
+use crate::admin::view::View;
 use crate::aof::Gate;
 use crate::balance::Share;
 use crate::config::Config;
@@ -81,6 +82,15 @@ pub enum Message {
     Ask(u64, Question),
     /// The answer to such a question of the receiver's.
     Told(u64, Box<Answer>),
+    /// What the sender saw for the command of a client of the receiver, whose reply has this place.
+    Seen(SessionId, u32, Box<View>),
+    /// CLIENT UNBLOCK of a session that may wait at the receiver.
+    Unblock {
+        /// The session.
+        session: SessionId,
+        /// Whether it is answered with an error.
+        with_error: bool,
+    },
     /// These slots left the process: the ingress clients' subscriptions to their shard channels end.
     SlotsGone(Vec<Slot>),
 }

@@ -1,7 +1,9 @@
 //! ACL: the users of the process and what they may do.
 //!
 //! One set of users a process: what is set at any core holds for all (`users`). The log of refusals is each core's
-//! own, as its slow log is.
+//! own, as its slow log is; on the ingress they are shown as one.
+
+use std::cmp::Reverse;
 
 use acl::{Defaults, Entry, Selector, User, Users};
 use commands::table::{self, Found};
@@ -10,6 +12,7 @@ use resp::{Reply, parse_integer};
 
 use super::Call;
 use crate::config::{AclPubsubDefault, Disk, Files, reason, write_atomically};
+use crate::core::Core;
 use crate::log::warning;
 use crate::start::random_u64;
 
@@ -214,24 +217,39 @@ pub fn genpass(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-/// ACL LOG [count | RESET]
-pub fn log(call: &mut Call<'_>) -> Outcome {
-    let count = match call.args.len() {
+/// Whether ACL LOG is to forget what it has.
+pub fn resets_log(args: &Args<'_>) -> bool {
+    args.len() == 3 && args.is(2, "reset")
+}
+
+/// ACL LOG RESET
+pub fn reset_log(call: &mut Call<'_>) -> Outcome {
+    call.core.acl_log.clear();
+    call.client.reply.ok();
+    Ok(())
+}
+
+/// The entries that ACL LOG [count] asks for, newest first.
+pub fn refusals(core: &Core, args: &Args<'_>) -> Result<Vec<Entry>, Error> {
+    Ok(core.acl_log.entries().take(log_count(args)?).cloned().collect())
+}
+
+fn log_count(args: &Args<'_>) -> Result<usize, Error> {
+    let count = match args.len() {
         2 => LOG_COUNT,
-        3 if call.args.is(2, "reset") => {
-            call.core.acl_log.clear();
-            call.client.reply.ok();
-            return Ok(());
-        }
-        3 => parse_integer(call.args[2]).ok_or(error::NOT_INTEGER)?,
-        _ => return Err(wrong_words(call.args)),
+        3 => parse_integer(args[2]).ok_or(error::NOT_INTEGER)?,
+        _ => return Err(wrong_words(args)),
     };
-    let entries = call.core.acl_log.entries();
-    let count = usize::try_from(count).unwrap_or(0).min(entries.len());
-    call.client.reply.array(count);
-    for entry in entries.take(count) {
-        write_entry(&mut call.client.reply, entry, call.core.now_ms);
-    }
+    Ok(usize::try_from(count).unwrap_or(0))
+}
+
+/// Writes those of `entries` that ACL LOG asks for; they may be of several cores.
+pub fn write_log(entries: &[Entry], args: &Args<'_>, now_ms: u64, reply: &mut Reply) -> Outcome {
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by_key(|entry| Reverse(entry.updated_ms));
+    entries.truncate(log_count(args)?);
+    reply.array(entries.len());
+    entries.iter().for_each(|entry| write_entry(reply, entry, now_ms));
     Ok(())
 }
 

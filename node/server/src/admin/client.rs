@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use acl::Users;
 use commands::{Args, Error, Outcome, error};
-use resp::parse_integer;
+use resp::{Reply, parse_integer};
 
 use super::{Call, connection};
 use crate::client::{Answers, Client, Closing, Role, describe};
+use crate::core::Core;
 use crate::core::pause::What;
+use crate::mesh::Message;
 
 const NO_SUCH_CLIENT: Error = Error::new("ERR No such client");
 const BAD_ID: Error = Error::new("ERR client-id should be greater than 0");
@@ -28,9 +30,9 @@ pub fn info(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-/// CLIENT LIST [TYPE type] [ID id ...]
-pub fn list(call: &mut Call<'_>) -> Outcome {
-    let args = call.args;
+/// The lines of CLIENT LIST [TYPE type] [ID id ...] for the connections of a core, by their numbers. `running` is the one
+/// whose command this is.
+pub fn lines(core: &Core, running: Option<&Client>, args: &Args<'_>) -> Result<Vec<(u64, String)>, Error> {
     let mut ids: Option<Vec<u64>> = None;
     let mut of_type = None;
     match args.len() {
@@ -46,14 +48,16 @@ pub fn list(call: &mut Call<'_>) -> Outcome {
             && of_type.is_none_or(|t| t.is_of(client))
             && ids.as_ref().is_none_or(|ids| ids.contains(&client.id))
     };
-    let mut lines: Vec<(u64, String)> = Vec::new();
-    for client in call.core.clients.iter().chain([&*call.client]).filter(|client| wanted(client)) {
-        lines.push((client.id, describe(client, call.core)));
-    }
+    let clients = core.clients.iter().chain(running).filter(|client| wanted(client));
+    Ok(clients.map(|client| (client.id, describe(client, core))).collect())
+}
+
+/// Writes CLIENT LIST's lines, the oldest connection's first.
+pub fn write_list(lines: &[(u64, String)], reply: &mut Reply) {
+    let mut lines: Vec<&(u64, String)> = lines.iter().collect();
     lines.sort_by_key(|(id, _)| *id);
-    let text: String = lines.into_iter().map(|(_, line)| line + "\n").collect();
-    call.client.reply.verbatim("txt", &text);
-    Ok(())
+    let text: String = lines.into_iter().flat_map(|(_, line)| [line.as_str(), "\n"]).collect();
+    reply.verbatim("txt", &text);
 }
 
 fn parse_ids(args: &Args<'_>) -> Result<Vec<u64>, Error> {
@@ -131,7 +135,7 @@ pub fn kill(call: &mut Call<'_>) -> Outcome {
         client.shut();
         killed += 1;
     }
-    if filter.matches(call.client, me, now_ms) {
+    if !call.client.is_stand_in() && filter.matches(call.client, me, now_ms) {
         call.client.closing = Closing::AfterReply;
         killed += 1;
     }
@@ -302,16 +306,17 @@ pub fn unblock(call: &mut Call<'_>) -> Outcome {
         _ => return Err(Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     };
     let id = call.args.integer(2)?;
-    let waiting = call.core.clients.iter().find(|client| client.id as i64 == id && client.blocked);
-    let session = waiting.map(|client| call.core.session(client));
-    if let Some(session) = session {
-        let error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-        if !with_error && call.core.answer_wait(session) {
-            // WAIT answers as when its time is over.
-        } else {
-            call.core.give_up_waiting(session, with_error.then_some(&error));
+    let waits = |client: &&Client| client.blocked || client.awaits_sibling;
+    let client = call.core.clients.iter().find(|client| client.id as i64 == id).filter(waits);
+    let waiting = client.map(|client| (call.core.session(client), client.awaits_sibling));
+    if let Some((session, elsewhere)) = waiting {
+        call.core.unblock(session, with_error);
+        if elsewhere {
+            for core in call.core.mesh.siblings() {
+                call.core.mesh.send_in_order(core, Message::Unblock { session, with_error });
+            }
         }
     }
-    call.client.reply.integer(i64::from(session.is_some()));
+    call.client.reply.integer(i64::from(waiting.is_some()));
     Ok(())
 }

@@ -3,18 +3,19 @@
 use std::fmt::Write as _;
 
 use commands::table::Found;
-use commands::{Error, Outcome};
+use commands::{Args, Error, Outcome};
 use hdrhistogram::Histogram;
 use resp::Reply;
 
 use super::Call;
+use super::info::ByCommand;
+use crate::config::Insight;
 use crate::core::Core;
-use crate::core::latency::{Sample, Series};
-use crate::core::stats::CommandStats;
+use crate::core::latency::{Latency, Sample, Series};
 
 /// LATENCY LATEST: of every event its newest sample and the worst ever.
-pub fn latest(call: &mut Call<'_>) -> Outcome {
-    let (reply, events) = (&mut call.client.reply, call.core.latency.events());
+pub fn latest(latency: &Latency, reply: &mut Reply) {
+    let events = latency.events();
     reply.array(events.len());
     for (name, series) in events {
         let Some(newest) = series.samples().next_back() else { continue };
@@ -24,35 +25,38 @@ pub fn latest(call: &mut Call<'_>) -> Outcome {
         reply.integer(newest.ms as i64);
         reply.integer(series.worst_ms as i64);
     }
-    Ok(())
 }
 
 /// LATENCY HISTORY event
-pub fn history(call: &mut Call<'_>) -> Outcome {
-    let series = call.core.latency.find(call.args[2]).map(|(_, series)| series);
-    let reply = &mut call.client.reply;
+pub fn history(latency: &Latency, args: &Args<'_>, reply: &mut Reply) {
+    let series = latency.find(args[2]).map(|(_, series)| series);
     reply.array(series.map_or(0, |series| series.samples().len()));
     for Sample { at_s, ms } in series.into_iter().flat_map(Series::samples) {
         reply.array(2);
         reply.integer(at_s as i64);
         reply.integer(ms as i64);
     }
-    Ok(())
 }
 
-/// LATENCY RESET [event ...]
+/// LATENCY RESET [event ...]: how many there were; a part of it tells which, as other cores may have the same.
 pub fn reset(call: &mut Call<'_>) -> Outcome {
     let named = &call.args[2..];
     let is_named = |event: &str| named.iter().any(|name| name.eq_ignore_ascii_case(event.as_bytes()));
     let gone = call.core.latency.forget(|event| named.is_empty() || is_named(event));
-    call.client.reply.integer(gone as i64);
+    let reply = &mut call.client.reply;
+    if call.part {
+        reply.array(gone.len());
+        gone.iter().for_each(|name| reply.bulk(name.as_bytes()));
+    } else {
+        reply.integer(gone.len() as i64);
+    }
     Ok(())
 }
 
 /// LATENCY GRAPH event
-pub fn graph(call: &mut Call<'_>) -> Outcome {
-    let Some((name, series)) = call.core.latency.find(call.args[2]) else {
-        let name = String::from_utf8_lossy(call.args[2]);
+pub fn graph(latency: &Latency, args: &Args<'_>, now_ms: u64, reply: &mut Reply) -> Outcome {
+    let Some((name, series)) = latency.find(args[2]) else {
+        let name = String::from_utf8_lossy(args[2]);
         return Err(Error::text(format!("ERR No samples available for event '{name}'")));
     };
     let summary = series.summary();
@@ -61,11 +65,10 @@ pub fn graph(call: &mut Call<'_>) -> Outcome {
         summary.high, summary.low, series.worst_ms, ""
     );
     let samples: Vec<Sample> = series.samples().collect();
-    let parts = samples
-        .chunks(GRAPH_COLUMNS)
-        .map(|part| draw(part, summary.low, summary.high, call.core.now_ms / 1000));
+    let parts =
+        samples.chunks(GRAPH_COLUMNS).map(|part| draw(part, summary.low, summary.high, now_ms / 1000));
     text.push_str(&parts.collect::<Vec<_>>().join("\n"));
-    call.client.reply.verbatim("txt", &text);
+    reply.verbatim("txt", &text);
     Ok(())
 }
 
@@ -107,16 +110,9 @@ fn age(seconds: u64) -> String {
 }
 
 /// LATENCY DOCTOR: the events in words, and what can be done about them.
-pub fn doctor(call: &mut Call<'_>) -> Outcome {
-    let text = report(call.core);
-    call.client.reply.verbatim("txt", &text);
-    Ok(())
-}
-
-fn report(core: &Core) -> String {
-    let insight = &core.config.insight;
+pub fn report(latency: &Latency, insight: &Insight) -> String {
     let threshold_ms = insight.latency_monitor_threshold;
-    if core.latency.events().len() == 0 {
+    if latency.events().len() == 0 {
         return match threshold_ms {
             0 => "The latency monitor is off. CONFIG SET latency-monitor-threshold <milliseconds> turns it on.\n".into(),
             _ => format!("No event has taken {threshold_ms} ms or more.\n"),
@@ -124,7 +120,7 @@ fn report(core: &Core) -> String {
     }
     let mut text = String::from("Some events have kept clients waiting:\n\n");
     let mut advice = Vec::new();
-    for (number, (name, series)) in (1..).zip(core.latency.events()) {
+    for (number, (name, series)) in (1..).zip(latency.events()) {
         let summary = series.summary();
         let _ = writeln!(
             text,
@@ -160,29 +156,27 @@ fn remedy(event: &str) -> Option<&'static str> {
     }
 }
 
-/// LATENCY HISTOGRAM [command ...]
-pub fn histogram(call: &mut Call<'_>) -> Outcome {
-    let (reply, stats) = (&mut call.client.reply, &call.core.stats);
-    let at = reply.defer();
-    let mut count = 0;
-    let mut add = |found: Found, stats: &CommandStats| {
-        if let Some(histogram) = &stats.histogram {
+/// The commands that LATENCY HISTOGRAM [command ...] asks for, those of a container with it, and their run times.
+pub fn run_times(core: &Core, args: &Args<'_>) -> ByCommand {
+    let asked: Vec<Found> = args[2..].iter().filter_map(|name| Found::by_full_name(name)).collect();
+    let is_asked = |found: &Found| {
+        let is_sub = |asked: &Found| found.container.is_some_and(|c| std::ptr::eq(c, asked.command));
+        args.len() == 2 || asked.iter().any(|asked| found.id == asked.id || is_sub(asked))
+    };
+    let commands = core.stats.by_command();
+    let timed = commands.filter(|(found, stats)| stats.histogram.is_some() && is_asked(found));
+    timed.map(|(found, stats)| (found.id, stats.clone())).collect()
+}
+
+/// LATENCY HISTOGRAM
+pub fn histogram(commands: &ByCommand, reply: &mut Reply) {
+    reply.map(commands.len());
+    for (id, stats) in commands {
+        if let (Some(found), Some(histogram)) = (Found::by_id(*id), &stats.histogram) {
             reply.bulk(found.full_name().as_bytes());
             write_histogram(reply, histogram);
-            count += 1;
         }
-    };
-    if call.args.len() == 2 {
-        stats.by_command().for_each(|(found, stats)| add(found, stats));
     }
-    for asked in call.args[2..].iter().filter_map(|name| Found::by_full_name(name)) {
-        let is_sub =
-            |found: &Found| found.container.is_some_and(|container| std::ptr::eq(container, asked.command));
-        let meant = stats.by_command().filter(|(found, _)| found.id == asked.id || is_sub(found));
-        meant.for_each(|(found, stats)| add(found, stats));
-    }
-    reply.set_map(at, count);
-    Ok(())
 }
 
 /// The upper end of the first bucket, in nanoseconds; each next one is twice that.

@@ -9,7 +9,7 @@ mod cluster;
 mod command;
 mod config;
 mod connection;
-mod debug;
+pub mod debug;
 mod help;
 pub mod info;
 mod latency;
@@ -26,12 +26,12 @@ mod slot_stats;
 mod slowlog;
 mod tracking;
 mod transaction;
+pub mod view;
 
 pub use slowlog::without_secrets;
 
 use commands::table::{Found, Host};
 use commands::{Args, Error, Outcome};
-use resp::Reply;
 
 use crate::client::Client;
 use crate::core::Core;
@@ -46,32 +46,30 @@ pub const REDIS_VERSION: &str = "7.2.4";
 pub struct Call<'a> {
     /// The core.
     pub core: &'a mut Core,
-    /// The client.
+    /// The client; for a client of a sibling, one that stands in for it.
     pub client: &'a mut Client,
+    /// Which command it is.
+    pub host: Host,
     /// The row.
     pub found: Found,
     /// The words, the name first.
     pub args: &'a Args<'a>,
     /// Whether it stands alone: inside EXEC it must not wait, nor reply otherwise than once.
     pub may_block: bool,
+    /// Whether it is this core's part of what is asked of all cores of the process.
+    pub part: bool,
 }
 
 /// Drops the transaction of `client`, whose EXEC is refused for `reason`; what EXEC answers.
 pub fn abort_exec(core: &mut Core, client: &mut Client, found: Found, reason: &Error) -> Error {
     let args = &Args::new(&[b"exec"]);
-    transaction::abort_exec(&mut Call { core, client, found, args, may_block: false }, reason)
+    let call = &mut Call { core, client, host: Host::Exec, found, args, may_block: false, part: false };
+    transaction::abort_exec(call, reason)
 }
 
-/// Runs this core's part of a host command that means all cores of the process; false for any other.
-pub fn run_part(core: &mut Core, host: Host, args: &Args<'_>, reply: &mut Reply) -> Result<bool, Error> {
-    match host {
-        Host::Bgrewriteaof => persistence::rewrite_here(core, reply)?,
-        Host::Bgsave => persistence::bgsave_here(core, args, reply)?,
-        Host::Save => persistence::save_here(core, reply)?,
-        _ if scripting::combine(host).is_some() => scripting::run_part(core, host, args, reply)?,
-        _ => return Ok(false),
-    }
-    Ok(true)
+/// Runs this core's part of a command that means all cores of the process. It must not wait.
+pub fn run_part(core: &mut Core, client: &mut Client, host: Host, found: Found, args: &Args<'_>) -> Outcome {
+    run_call(&mut Call { core, client, host, found, args, may_block: false, part: true })
 }
 
 /// Runs `host` for `client`.
@@ -83,8 +81,11 @@ pub fn run(
     args: &Args<'_>,
     may_block: bool,
 ) -> Outcome {
-    let call = &mut Call { core, client, found, args, may_block };
-    match host {
+    run_call(&mut Call { core, client, host, found, args, may_block, part: false })
+}
+
+fn run_call(call: &mut Call<'_>) -> Outcome {
+    match call.host {
         Host::AclCat => acl::cat(call),
         Host::AclDeluser => acl::deluser(call),
         Host::AclDryrun => acl::dryrun(call),
@@ -92,7 +93,8 @@ pub fn run(
         Host::AclGetuser => acl::getuser(call),
         Host::AclList => acl::list(call),
         Host::AclLoad => acl::load(call),
-        Host::AclLog => acl::log(call),
+        Host::AclLog if acl::resets_log(call.args) => acl::reset_log(call),
+        Host::AclLog => view::show(call),
         Host::AclSave => acl::save(call),
         Host::AclSetuser => acl::setuser(call),
         Host::AclUsers => acl::users(call),
@@ -108,7 +110,7 @@ pub fn run(
         Host::ClientId => client::id(call),
         Host::ClientInfo => client::info(call),
         Host::ClientKill => client::kill(call),
-        Host::ClientList => client::list(call),
+        Host::ClientList => view::show(call),
         Host::ClientNoEvict => client::no_evict(call),
         Host::ClientNoTouch => client::no_touch(call),
         Host::ClientPause => client::pause(call),
@@ -185,19 +187,18 @@ pub fn run(
         | Host::ScriptShow => scripting::manage(call),
         Host::Hello => connection::hello(call),
         Host::Help => help::help(call),
-        Host::Info => info::info(call),
+        Host::Info => view::show(call),
         Host::Lastsave => persistence::lastsave(call),
-        Host::LatencyDoctor => latency::doctor(call),
-        Host::LatencyGraph => latency::graph(call),
-        Host::LatencyHistogram => latency::histogram(call),
-        Host::LatencyHistory => latency::history(call),
-        Host::LatencyLatest => latency::latest(call),
+        Host::LatencyDoctor
+        | Host::LatencyGraph
+        | Host::LatencyHistogram
+        | Host::LatencyHistory
+        | Host::LatencyLatest => view::show(call),
         Host::LatencyReset => latency::reset(call),
         Host::Lolwut => server::lolwut(call),
-        Host::MemoryDoctor => memory::doctor(call),
+        Host::MemoryDoctor | Host::MemoryStats => view::show(call),
         Host::MemoryMallocStats => memory::malloc_stats(call),
         Host::MemoryPurge => memory::purge(call),
-        Host::MemoryStats => memory::stats(call),
         Host::Migrate => migrate::migrate(call),
         Host::Monitor => monitor::monitor(call),
         Host::Multi => transaction::multi(call),
@@ -222,7 +223,7 @@ pub fn run(
         Host::Select => connection::select(call),
         Host::Shutdown => server::shutdown(call),
         Host::Slaveof => replication::replicaof(call),
-        Host::SlowlogGet => slowlog::get(call),
+        Host::SlowlogGet => view::show(call),
         Host::SlowlogLen => slowlog::len(call),
         Host::SlowlogReset => slowlog::reset(call),
         Host::Spublish => pubsub::publish(call, Kind::Shard),

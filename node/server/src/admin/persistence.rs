@@ -1,47 +1,25 @@
 //! SAVE, BGSAVE, BGREWRITEAOF, LASTSAVE.
 
-use commands::{Args, Outcome, error};
-use resp::Reply;
+use commands::{Outcome, error};
 
 use super::Call;
-use crate::core::Core;
 use crate::persist::IN_PROGRESS;
 
 /// SAVE
 pub fn save(call: &mut Call<'_>) -> Outcome {
-    save_here(call.core, &mut call.client.reply)
-}
-
-/// BGSAVE [SCHEDULE | CANCEL]
-pub fn bgsave(call: &mut Call<'_>) -> Outcome {
-    bgsave_here(call.core, call.args, &mut call.client.reply)
-}
-
-/// BGREWRITEAOF
-pub fn bgrewriteaof(call: &mut Call<'_>) -> Outcome {
-    rewrite_here(call.core, &mut call.client.reply)
-}
-
-/// LASTSAVE: unix seconds.
-pub fn lastsave(call: &mut Call<'_>) -> Outcome {
-    call.client.reply.integer(call.core.saves.last_s as i64);
+    call.core.save_now()?;
+    call.client.reply.ok();
     Ok(())
 }
 
-/// SAVE of this core alone.
-pub fn save_here(core: &mut Core, reply: &mut Reply) -> Outcome {
-    core.save_now()?;
-    reply.ok();
-    Ok(())
-}
-
-/// BGSAVE of this core alone. Nothing but another save can be in its way, so SCHEDULE changes nothing; but between
+/// BGSAVE [SCHEDULE | CANCEL]. Nothing but another save can be in its way, so SCHEDULE changes nothing; but between
 /// MULTI and EXEC the keys are not in a state to be kept.
-pub fn bgsave_here(core: &mut Core, args: &Args<'_>, reply: &mut Reply) -> Outcome {
-    match args.len() {
+pub fn bgsave(call: &mut Call<'_>) -> Outcome {
+    let (core, reply) = (&mut *call.core, &mut call.client.reply);
+    match call.args.len() {
         1 => {}
-        2 if args.is(1, "schedule") => {}
-        2 if args.is(1, "cancel") => {
+        2 if call.args.is(1, "schedule") => {}
+        2 if call.args.is(1, "cancel") => {
             reply.simple(core.cancel_save()?);
             return Ok(());
         }
@@ -60,8 +38,14 @@ pub fn bgsave_here(core: &mut Core, args: &Args<'_>, reply: &mut Reply) -> Outco
     Ok(())
 }
 
-/// BGREWRITEAOF of this core alone.
-pub fn rewrite_here(core: &mut Core, reply: &mut Reply) -> Outcome {
-    reply.simple(core.ask_rewrite()?);
+/// BGREWRITEAOF
+pub fn bgrewriteaof(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.simple(call.core.ask_rewrite()?);
+    Ok(())
+}
+
+/// LASTSAVE: unix seconds.
+pub fn lastsave(call: &mut Call<'_>) -> Outcome {
+    call.client.reply.integer(call.core.saves.last_s as i64);
     Ok(())
 }

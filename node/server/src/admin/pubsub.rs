@@ -63,8 +63,11 @@ fn acknowledge(call: &mut Call<'_>, kind: Kind, word: &[u8], name: Option<&[u8]>
 
 /// PUBLISH channel message, SPUBLISH shardchannel message
 pub fn publish(call: &mut Call<'_>, kind: Kind) -> Outcome {
-    let message = call.args.to_bytes(2);
-    let receivers = call.core.publish(kind, call.args[1], &message);
+    let (channel, message) = (call.args[1], call.args.to_bytes(2));
+    let receivers = match call.part {
+        true => call.core.publish_part(kind, channel, &message),
+        false => call.core.publish(kind, channel, &message),
+    };
     call.client.reply.integer(receivers as i64);
     Ok(())
 }
@@ -80,8 +83,11 @@ pub fn numsub(call: &mut Call<'_>, kind: Kind) -> Outcome {
     Ok(())
 }
 
-/// PUBSUB NUMPAT
+/// PUBSUB NUMPAT; a part of it lists the patterns, as other cores may have the same.
 pub fn numpat(call: &mut Call<'_>) -> Outcome {
+    if call.part {
+        return channels(call, Kind::Pattern);
+    }
     let patterns = call.core.pubsub.names(Kind::Pattern).count();
     call.client.reply.integer(patterns as i64);
     Ok(())

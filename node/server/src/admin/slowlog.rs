@@ -3,12 +3,16 @@
 //! The slow log shows command lines to whoever may read it, and a few of them hold passwords. Which words are
 //! secret is told here and nowhere else: [`without_secrets`] is what every list of commands shows of one.
 
+use std::cmp::Reverse;
+
 use commands::table::Found;
 use commands::{Args, Error, Outcome};
-use resp::parse_integer;
+use resp::{Reply, parse_integer};
 
 use super::Call;
 use crate::config::is_secret;
+use crate::core::Core;
+use crate::core::slowlog::Entry;
 
 /// Stands in a list of commands where a secret was.
 const REDACTED: &[u8] = b"(redacted)";
@@ -16,16 +20,26 @@ const BAD_COUNT: Error = Error::new("ERR count should be greater than or equal t
 /// Entries SLOWLOG GET answers when it is not told how many.
 const COUNT: usize = 10;
 
-/// SLOWLOG GET [count]: newest first; -1 is all.
-pub fn get(call: &mut Call<'_>) -> Outcome {
-    let count = match call.args.get(2).map(|word| parse_integer(word)) {
-        None => COUNT,
-        Some(Some(-1)) => usize::MAX,
-        Some(count) => count.and_then(|count| usize::try_from(count).ok()).ok_or(BAD_COUNT)?,
-    };
-    let (reply, entries) = (&mut call.client.reply, call.core.slowlog.entries());
-    reply.array(count.min(entries.len()));
-    for entry in entries.take(count) {
+/// The entries that SLOWLOG GET [count] asks for, newest first; -1 is all.
+pub fn newest(core: &Core, args: &Args<'_>) -> Result<Vec<Entry>, Error> {
+    Ok(core.slowlog.entries().take(count(args)?).cloned().collect())
+}
+
+fn count(args: &Args<'_>) -> Result<usize, Error> {
+    match args.get(2).map(|word| parse_integer(word)) {
+        None => Ok(COUNT),
+        Some(Some(-1)) => Ok(usize::MAX),
+        Some(count) => count.and_then(|count| usize::try_from(count).ok()).ok_or(BAD_COUNT),
+    }
+}
+
+/// Writes those of `entries` that SLOWLOG GET asks for; they may be of several cores.
+pub fn write(entries: &[Entry], args: &Args<'_>, reply: &mut Reply) -> Outcome {
+    let mut entries: Vec<&Entry> = entries.iter().collect();
+    entries.sort_by_key(|entry| Reverse(entry.at_s));
+    entries.truncate(count(args)?);
+    reply.array(entries.len());
+    for entry in entries {
         reply.array(6);
         reply.integer(entry.id as i64);
         reply.integer(entry.at_s as i64);

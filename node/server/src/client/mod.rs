@@ -79,6 +79,9 @@ pub enum Closing {
     Now,
 }
 
+/// The index of a client that has no place in the core's table.
+pub const NOWHERE: u32 = u32::MAX;
+
 /// One connection.
 pub struct Client {
     /// Unique in the process, ascending on each core.
@@ -247,6 +250,11 @@ impl Client {
     /// The addresses it can use are those for such a client.
     pub fn asker(&self) -> Asker {
         Asker { tls: self.door == Door::Tls, ipv6: self.local.starts_with('[') }
+    }
+
+    /// Whether it is no connection but what stands in for one: of a sibling, or of a script.
+    pub fn is_stand_in(&self) -> bool {
+        self.index == NOWHERE
     }
 
     /// Whether it comes from this machine.

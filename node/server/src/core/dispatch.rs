@@ -179,7 +179,7 @@ impl Core {
             client.paused = true;
             return Ok(());
         }
-        if client.door == Door::Ingress && self.spans_process(client, found) {
+        if client.door == Door::Ingress && self.spans_process(client, found, args) {
             return self.gather(client, found, args);
         }
         self.call(client, found, args, slot)

@@ -22,7 +22,7 @@ pub struct Sample {
 }
 
 /// What is known of one event.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Series {
     samples: VecDeque<Sample>,
     /// The longest ever, in ms.
@@ -43,7 +43,7 @@ pub struct Summary {
 }
 
 /// All events, by name.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Latency {
     events: BTreeMap<&'static str, Series>,
 }
@@ -69,11 +69,19 @@ impl Latency {
         self.events.iter().map(|(name, series)| (*name, series))
     }
 
-    /// Forgets the events that `wrong` picks; their number.
-    pub fn forget(&mut self, mut wrong: impl FnMut(&str) -> bool) -> usize {
-        let before = self.events.len();
-        self.events.retain(|name, _| !wrong(name));
-        before - self.events.len()
+    /// Forgets the events that `wrong` picks; their names.
+    pub fn forget(&mut self, mut wrong: impl FnMut(&str) -> bool) -> Vec<&'static str> {
+        let gone: Vec<&'static str> = self.events.keys().copied().filter(|name| wrong(name)).collect();
+        gone.iter().for_each(|name| drop(self.events.remove(name)));
+        gone
+    }
+
+    /// Adds what another core noted.
+    pub fn merge(&mut self, other: Latency) {
+        other
+            .events
+            .into_iter()
+            .for_each(|(name, series)| self.events.entry(name).or_default().merge(series));
     }
 }
 
@@ -87,6 +95,13 @@ impl Series {
         if self.samples.len() > SAMPLES_MAX {
             self.samples.pop_front();
         }
+    }
+
+    fn merge(&mut self, other: Series) {
+        let mut samples: Vec<Sample> = self.samples.drain(..).chain(other.samples).collect();
+        samples.sort_by_key(|sample| sample.at_s);
+        samples.into_iter().for_each(|sample| self.add(sample));
+        self.worst_ms = self.worst_ms.max(other.worst_ms);
     }
 
     /// The samples, oldest first; there is at least one.
@@ -127,8 +142,24 @@ mod tests {
         assert_eq!(series.worst_ms, 300);
         assert_eq!(series.summary(), Summary { high: 300, low: 141, average: 220, deviation: 40 });
         assert!(latency.find(b"COMMAND").is_none());
-        assert_eq!(latency.forget(|name| name == "other"), 0);
-        assert_eq!(latency.forget(|_| true), 1);
+        assert!(latency.forget(|name| name == "other").is_empty());
+        assert_eq!(latency.forget(|_| true), ["command"]);
+    }
+
+    #[test]
+    fn of_several_cores() {
+        let noted = |samples: &[(u64, u64)]| {
+            let mut latency = Latency::default();
+            for (at_s, ms) in samples {
+                latency.observe("command", Duration::from_millis(*ms), 1, at_s * 1000);
+            }
+            latency
+        };
+        let mut latency = noted(&[(1, 10), (3, 30)]);
+        latency.merge(noted(&[(2, 90), (3, 20)]));
+        let (_, series) = latency.find(b"command").unwrap();
+        let samples: Vec<(u64, u64)> = series.samples().map(|sample| (sample.at_s, sample.ms)).collect();
+        assert_eq!((samples, series.worst_ms), (vec![(1, 10), (2, 90), (3, 30)], 90));
     }
 
     #[test]

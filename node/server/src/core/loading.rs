@@ -25,11 +25,6 @@ pub struct Loading {
 }
 
 impl Loading {
-    /// How far, in percent.
-    pub fn percent(&self) -> f64 {
-        self.loaded_bytes as f64 * 100.0 / self.total_bytes.max(1) as f64
-    }
-
     /// Seconds until the end, if it goes on as so far.
     pub fn eta_s(&self) -> u64 {
         let rest = self.total_bytes.saturating_sub(self.loaded_bytes) as f64;

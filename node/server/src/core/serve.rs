@@ -88,6 +88,15 @@ impl Core {
         self.slot_stats.resume(interrupted);
     }
 
+    /// Ends a session's wait, if it waits here: CLIENT UNBLOCK.
+    pub fn unblock(&mut self, session: SessionId, with_error: bool) {
+        let error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
+        // WAIT answers as when its time is over.
+        if with_error || !self.answer_wait(session) {
+            self.give_up_waiting(session, with_error.then_some(&error));
+        }
+    }
+
     /// Ends a wait without its command having run: the time is over, or somebody said so.
     pub fn give_up_waiting(&mut self, session: SessionId, error: Option<&Error>) {
         let Some(blocked) = self.waiting.get(session) else { return };

@@ -17,7 +17,7 @@ const OTHER_CODES: &str = "ERRORSTATS_OVERFLOW";
 const HISTOGRAM_MAX_US: u64 = 1_000_000_000;
 
 /// What is counted of one command.
-#[derive(Default)]
+#[derive(Debug, Default, Clone)]
 pub struct CommandStats {
     /// Times it ran.
     pub calls: u64,
@@ -29,6 +29,21 @@ pub struct CommandStats {
     pub failed: u64,
     /// Distribution of run times in microseconds; absent until it ran, or when `latency-tracking` is off.
     pub histogram: Option<Box<Histogram<u64>>>,
+}
+
+impl CommandStats {
+    /// Adds what was counted of the same command elsewhere.
+    pub fn merge(&mut self, other: CommandStats) {
+        self.calls += other.calls;
+        self.microseconds += other.microseconds;
+        self.rejected += other.rejected;
+        self.failed += other.failed;
+        match (&mut self.histogram, other.histogram) {
+            (Some(own), Some(more)) => own.add(&*more).expect("all have the same bounds"),
+            (own @ None, more) => *own = more,
+            (Some(_), None) => {}
+        }
+    }
 }
 
 /// Samples a second, to tell a rate.

@@ -40,6 +40,10 @@ pub enum Kind {
     Asking = 6,
     /// In the place of a transaction's command that its user may not run: answer with this error.
     Refused = 5,
+    /// Do this core's part of what all cores do.
+    Part = 7,
+    /// Say what this core sees for the command.
+    Look = 8,
 }
 
 /// A request's header.
@@ -138,6 +142,8 @@ pub fn read_request<'a>(rest: &mut &'a [u8]) -> (Header, Words<'a>) {
         3 => Kind::Watch,
         5 => Kind::Refused,
         6 => Kind::Asking,
+        7 => Kind::Part,
+        8 => Kind::Look,
         _ => Kind::Forget,
     };
     let [flags] = take(rest);

@@ -13,18 +13,18 @@ pub enum Combine {
     Ok,
     /// Arrays are joined, in any order.
     Join,
-    /// The first that is no null.
-    First,
+    /// The least integer.
+    Min,
     /// One of those that are no null, picked by this number.
     OneOf(u64),
+    /// The first that is no error.
+    Any,
     /// Arrays of bulk strings are joined, each string once.
     Union,
     /// As [`Combine::Union`], but only counted.
     CountUnion,
     /// Arrays of the same names, each with an integer: the integers are added up by name.
     SumPairs,
-    /// `+OK` if one says so.
-    AnyOk,
     /// Arrays of zeros and ones: each is one where all say so.
     All,
 }
@@ -34,11 +34,11 @@ pub struct Gather {
     combine: Combine,
     missing: usize,
     sum: i64,
+    least: Option<i64>,
     /// Elements of joined arrays, as RESP.
     joined: Vec<u8>,
     elements: usize,
     error: Option<Vec<u8>>,
-    first: Option<Vec<u8>>,
     candidates: Vec<Vec<u8>>,
     names: BTreeSet<Vec<u8>>,
     pairs: Vec<(Vec<u8>, i64)>,
@@ -53,10 +53,10 @@ impl Gather {
             combine,
             missing: parts,
             sum: 0,
+            least: None,
             joined: Vec::new(),
             elements: 0,
             error: None,
-            first: None,
             candidates: Vec::new(),
             names: BTreeSet::new(),
             pairs: Vec::new(),
@@ -79,13 +79,16 @@ impl Gather {
     fn add_good(&mut self, part: &[u8]) {
         match self.combine {
             Combine::Sum => self.sum += line_number(part).0,
+            Combine::Min => {
+                let number = line_number(part).0;
+                self.least = Some(self.least.map_or(number, |least| least.min(number)));
+            }
             Combine::Ok => {}
             Combine::Join => {
                 let (count, end) = line_number(part);
                 self.elements += count.max(0) as usize;
                 self.joined.extend_from_slice(&part[end..]);
             }
-            Combine::AnyOk => self.first = Some(part.to_vec()),
             Combine::All => {
                 let said = part.split(|b| *b == b':').skip(1).map(|number| number.starts_with(b"1"));
                 match &mut self.flags {
@@ -93,9 +96,8 @@ impl Gather {
                     None => self.flags = Some(said.collect()),
                 }
             }
-            Combine::First | Combine::OneOf(_) if matches!(part, b"$-1\r\n" | b"_\r\n") => {}
-            Combine::First => drop(self.first.get_or_insert_with(|| part.to_vec())),
-            Combine::OneOf(_) => self.candidates.push(part.to_vec()),
+            Combine::OneOf(_) if matches!(part, b"$-1\r\n" | b"_\r\n") => {}
+            Combine::OneOf(_) | Combine::Any => self.candidates.push(part.to_vec()),
             Combine::Union | Combine::CountUnion => self.names.extend(elements(part).map(<[u8]>::to_vec)),
             Combine::SumPairs => self.add_pairs(part),
         }
@@ -115,13 +117,15 @@ impl Gather {
 
     fn whole(&mut self, proto: Proto) -> Reply {
         let mut reply = Reply::new(proto);
-        let error = self.error.as_ref().filter(|_| self.combine != Combine::AnyOk || self.first.is_none());
+        let error =
+            self.error.as_ref().filter(|_| self.combine != Combine::Any || self.candidates.is_empty());
         if let Some(error) = error {
             reply.raw(error);
             return reply;
         }
         match self.combine {
             Combine::Sum => reply.integer(self.sum),
+            Combine::Min => reply.integer(self.least.unwrap_or(0)),
             Combine::Ok => reply.ok(),
             Combine::Join => {
                 reply.array(self.elements);
@@ -132,10 +136,7 @@ impl Gather {
                 reply.array(flags.len());
                 flags.iter().for_each(|flag| reply.integer(i64::from(*flag)));
             }
-            Combine::First | Combine::AnyOk => match &self.first {
-                Some(first) => reply.raw(first),
-                None => reply.null(),
-            },
+            Combine::Any => reply.raw(&self.candidates[0]),
             Combine::OneOf(pick) => match self.candidates.len() {
                 0 => reply.null(),
                 count => reply.raw(&self.candidates[(pick % count as u64) as usize]),
@@ -193,6 +194,10 @@ mod tests {
         assert_eq!(whole(Combine::OneOf(6), &parts), "$1\r\na\r\n");
         assert_eq!(whole(Combine::OneOf(7), &parts), "$1\r\nb\r\n");
         assert_eq!(whole(Combine::OneOf(7), &parts[1..2]), "$-1\r\n");
+        let parts: [&[u8]; 2] = [b"-ERR no\r\n", b":2\r\n"];
+        assert_eq!(whole(Combine::Any, &parts), ":2\r\n");
+        assert_eq!(whole(Combine::Any, &parts[..1]), "-ERR no\r\n");
+        assert_eq!(whole(Combine::Min, &[b":7\r\n", b":5\r\n", b":6\r\n"]), ":5\r\n");
     }
 
     #[test]

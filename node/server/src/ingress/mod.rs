@@ -3,13 +3,15 @@
 //! A plain client, which knows nothing of slots, should see one big server. A command whose slot a sibling
 //! owns goes over the mesh, runs there, and its reply is put in its place among the pipeline's replies
 //! (`pending`). Commands on keys of several slots are taken apart, one part a key, and their replies put
-//! together (`gather`); each part is atomic, the whole is not. A transaction runs on the core of its first key.
+//! together (`gather`); each part is atomic, the whole is not. Commands that mean the server are done by all cores
+//! (`whole`). A transaction runs on the core of its first key.
 
 pub mod frame;
 
 mod gather;
 mod pending;
 mod remote;
+mod whole;
 
 use base::{Slot, key_slot};
 use cluster::{NodeIndex, Owner};
@@ -17,11 +19,9 @@ use commands::table::{self, Found, Host, Run};
 use commands::{Args, Error, Outcome};
 use resp::{IntegerText, Reply};
 
-use crate::admin;
 use crate::admin::scripting;
-use crate::client::{Client, Door};
+use crate::client::Client;
 use crate::core::Core;
-use crate::pubsub;
 use crate::route::{self, CROSS_SLOT};
 use frame::{Header, Kind};
 pub use gather::Combine;
@@ -164,106 +164,6 @@ impl Core {
         Ok(())
     }
 
-    /// Runs a part here and fills its place.
-    fn run_part(
-        &mut self,
-        client: &mut Client,
-        found: Found,
-        args: &Args<'_>,
-        slot: Option<Slot>,
-        ticket: u32,
-    ) {
-        let mut part = Reply::new(client.proto());
-        let mark = part.mark();
-        let runner = self.runner(client);
-        let outcome = match found.command.run {
-            Run::Host(host) => self.host_part(host, args, &mut part),
-            _ => self.run_data(&mut part, found, args, slot, runner),
-        };
-        if let Err(error) = outcome {
-            self.fail(&mut part, mark, &error);
-        }
-        let bytes: Vec<u8> = flat(&part);
-        if let Some(pending) = &mut client.pending {
-            pending.fill(ticket, &bytes, &mut client.reply);
-        }
-    }
-
-    /// Runs this core's part of a host command that means all cores.
-    fn host_part(&mut self, host: Host, args: &Args<'_>, reply: &mut Reply) -> Outcome {
-        if admin::run_part(self, host, args, reply)? { Ok(()) } else { self.pubsub_part(host, args, reply) }
-    }
-
-    /// Whether a command without a key means all cores when it comes in at the ingress.
-    pub fn spans_process(&self, client: &Client, found: Found) -> bool {
-        debug_assert_eq!(client.door, Door::Ingress);
-        self.mesh.cores() > 1
-            && match found.command.run {
-                Run::Host(host) => combination(host).is_some(),
-                _ => matches!(
-                    found.command.name,
-                    "dbsize" | "flushall" | "flushdb" | "keys" | "randomkey" | "scan"
-                ),
-            }
-    }
-
-    /// Runs a command on all cores of the process.
-    pub fn gather(&mut self, client: &mut Client, found: Found, args: &Args<'_>) -> Outcome {
-        let host = if let Run::Host(host) = found.command.run { Some(host) } else { None };
-        let combine = match found.command.name {
-            _ if host.is_some() => host.and_then(combination).unwrap_or(Combine::Ok),
-            "scan" => {
-                self.tell_monitors(client, found, args, self.index);
-                return self.scan_process(client, found, args);
-            }
-            "dbsize" => Combine::Sum,
-            "keys" => Combine::Join,
-            "randomkey" => Combine::OneOf(self.random.bits()),
-            _ => Combine::Ok,
-        };
-        self.tell_monitors(client, found, args, self.index);
-        let cores = self.mesh.cores();
-        let gather = Place::Gather(Box::new(Gather::new(combine, cores)));
-        let ticket = client.pending.get_or_insert_default().push(gather);
-        for core in 0..cores as u16 {
-            if core == self.index {
-                self.run_part(client, found, args, None, ticket);
-            } else {
-                self.send_frame(client, Kind::Run, found, args, Slot::ZERO, core, ticket);
-            }
-        }
-        if host == Some(Host::Publish) {
-            // Each core has told its own subscribers; the other processes are told once.
-            self.publish_to_peers(pubsub::Kind::Channel, args[1], args[2]);
-        }
-        self.serve_waiting();
-        Ok(())
-    }
-
-    /// SCAN: the cursor tells the core; past its last key the next core's begins.
-    fn scan_process(&mut self, client: &mut Client, found: Found, args: &Args<'_>) -> Outcome {
-        let cursor = std::str::from_utf8(args[1]).ok().and_then(|text| text.parse::<u64>().ok());
-        let cursor = cursor.ok_or(Error::new("ERR invalid cursor"))?;
-        let core = (cursor & ((1 << SCAN_CORE_BITS) - 1)) as u16;
-        if usize::from(core) >= self.mesh.cores() {
-            client.reply.array(2);
-            client.reply.bulk(b"0");
-            client.reply.array(0);
-            return Ok(());
-        }
-        let inner = IntegerText::new((cursor >> SCAN_CORE_BITS) as i64);
-        let words: frame::Words<'_> =
-            [args[0], inner.as_bytes()].into_iter().chain(args[2..].iter().copied()).collect();
-        let next = (usize::from(core) + 1 < self.mesh.cores()).then_some(core + 1);
-        let ticket = client.pending.get_or_insert_default().push(Place::Scan { core, next });
-        if core == self.index {
-            self.run_part(client, found, &Args::new(&words), None, ticket);
-        } else {
-            self.send_frame(client, Kind::Run, found, &Args::new(&words), Slot::ZERO, core, ticket);
-        }
-        Ok(())
-    }
-
     fn watch_remote(&mut self, client: &mut Client, args: &Args<'_>, slot: Slot, core: u16) -> Outcome {
         let transaction = client.transaction.get_or_insert_default();
         match transaction.remote {
@@ -307,19 +207,6 @@ impl Core {
     pub fn forget_remote(&mut self, client: &Client, core: u16) {
         let found = table::find(b"unwatch").expect("the table has UNWATCH");
         self.send_frame(client, Kind::Forget, found, &Args::new(&[]), Slot::ZERO, core, 0);
-    }
-}
-
-/// How the cores' parts of a command of the server's own become one, where the process is meant.
-fn combination(host: Host) -> Option<Combine> {
-    match host {
-        Host::Bgrewriteaof | Host::Bgsave => Some(Combine::First),
-        Host::Save => Some(Combine::Ok),
-        Host::Publish | Host::Spublish => Some(Combine::Sum),
-        Host::PubsubChannels | Host::PubsubShardchannels => Some(Combine::Union),
-        Host::PubsubNumpat => Some(Combine::CountUnion),
-        Host::PubsubNumsub | Host::PubsubShardnumsub => Some(Combine::SumPairs),
-        _ => scripting::combine(host),
     }
 }
 

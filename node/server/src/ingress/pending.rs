@@ -10,6 +10,8 @@ use resp::{Proto, Reply};
 
 use super::gather::{Gather, line_number};
 use super::scan_cursor;
+use super::whole::Viewing;
+use crate::admin::view::View;
 
 /// One place in the queue.
 pub enum Place {
@@ -26,6 +28,8 @@ pub enum Place {
     },
     /// Several cores are at it.
     Gather(Box<Gather>),
+    /// Several cores look.
+    View(Box<Viewing>),
     /// Done; waits for the places before it.
     Done(Reply),
 }
@@ -59,7 +63,7 @@ impl Pending {
                 out.raw(resp);
                 self.pop();
             }
-            Some(place @ Place::Open) => *place = Place::Done(raw(resp, proto)),
+            Some(place @ (Place::Open | Place::View(_))) => *place = Place::Done(raw(resp, proto)),
             Some(place @ Place::Element) => {
                 let element = if resp.starts_with(b"*1\r\n") { &resp[4..] } else { resp };
                 *place = Place::Done(raw(element, proto));
@@ -78,6 +82,19 @@ impl Pending {
         self.drain(out);
     }
 
+    /// Adds what a core saw to the place of `ticket`; all of it, when it was the last, and the place is open for the reply.
+    pub fn see(&mut self, ticket: u32, view: View) -> Option<Viewing> {
+        let place = self.places.get_mut(ticket.wrapping_sub(self.first_ticket) as usize)?;
+        let Place::View(viewing) = place else { return None };
+        if !viewing.add(view) {
+            return None;
+        }
+        match std::mem::replace(place, Place::Open) {
+            Place::View(viewing) => Some(*viewing),
+            _ => None,
+        }
+    }
+
     /// Puts a reply that was written here behind the open places.
     pub fn append(&mut self, reply: Reply) {
         match self.places.back_mut() {
@@ -88,7 +105,7 @@ impl Pending {
 
     /// Whether a place has an answer, or part of one, that waits for others.
     pub fn holds_answers(&self) -> bool {
-        self.places.iter().any(|place| matches!(place, Place::Done(_) | Place::Gather(_)))
+        self.places.iter().any(|place| matches!(place, Place::Done(_) | Place::Gather(_) | Place::View(_)))
     }
 
     /// Moves finished replies at the front to `out`.

@@ -5,15 +5,16 @@ use commands::table::{Found, Host, Run};
 use commands::{Args, Error, Outcome};
 use resp::{IntegerText, Reply};
 
+use super::NOT_FORWARDED;
 use super::frame::{self, Answer, Header, Kind, Words};
-use crate::admin::scripting;
+use crate::admin::view::{Looking, View};
+use crate::admin::{self, scripting};
 use crate::aof::Gate;
 use crate::core::blocking::SessionId;
 use crate::core::script::{Caller, Rest};
 use crate::core::transaction::Queued;
 use crate::core::{Core, Runner};
 use crate::mesh::Message;
-use crate::pubsub::Kind as Channels;
 use crate::ring::ClientRing;
 use crate::route::{self, Permits, Route};
 
@@ -54,6 +55,8 @@ impl Core {
                 Message::AllStale => self.hear_all_stale(),
                 Message::Ask(id, question) => self.answer_sibling(core, id, question),
                 Message::Told(id, answer) => self.questions.answered(id, core, *answer),
+                Message::Seen(session, ticket, view) => self.hear_seen(session, ticket, *view),
+                Message::Unblock { session, with_error } => self.unblock(session, with_error),
                 Message::SlotsGone(slots) => self.end_shard_channels(&slots, true),
             }
         }
@@ -81,9 +84,10 @@ impl Core {
             self.stats.run_for_siblings += 1;
             let mut reply = Reply::new(header.proto);
             match header.kind {
-                Kind::Run | Kind::Asking | Kind::Queued | Kind::Refused => {
+                Kind::Run | Kind::Asking | Kind::Queued | Kind::Refused | Kind::Part => {
                     self.run_frame(&header, &Args::new(&words), &mut reply)
                 }
+                Kind::Look => self.look_for_sibling(&header, &Args::new(&words), &mut reply),
                 Kind::Exec => self.exec_frames(&header, queue_len(&words), &mut frames, &mut reply),
                 Kind::Watch => self.watch_frame(&header, &Args::new(&words), &mut reply),
                 Kind::Forget => self.forget_session(header.session),
@@ -92,8 +96,9 @@ impl Core {
                 self.slot_stats.settle(reply.len());
                 self.answer(header.session, header.ticket, &reply);
             }
+            // Before the next command, which may be of the same pipeline: it must not take what others wait for.
+            self.serve_waiting();
         }
-        self.serve_waiting();
     }
 
     /// Hands the reply of a session's forwarded command to the core that holds its connection.
@@ -126,10 +131,8 @@ impl Core {
     /// Where a sibling's command runs.
     fn route_frame(&self, header: &Header, args: &Args<'_>) -> Route {
         let found = Found::by_id(header.row).expect("a sibling has the same table");
-        // SPUBLISH asks each core for its own subscribers, whoever has the channel's slot.
-        let is_part = header.kind == Kind::Run
-            && matches!(found.command.run, Run::Host(host) if super::combination(host).is_some());
-        if is_part || found.command.keys.is_empty() || header.kind == Kind::Refused {
+        // A part is this core's own, whoever has the slot of a channel in it.
+        if found.command.keys.is_empty() || matches!(header.kind, Kind::Part | Kind::Refused) {
             return Route::Here;
         }
         let permits = Permits { asking: header.kind == Kind::Asking, ..Permits::default() };
@@ -159,13 +162,6 @@ impl Core {
             return Err(Error::text(String::from_utf8_lossy(args[0]).into_owned()));
         }
         let found = Found::by_id(header.row).expect("a sibling has the same table");
-        if let Run::Host(host) = found.command.run
-            && !scripting::runs_script(host)
-        {
-            let manages = scripting::combine(host).is_some();
-            let error = self.state_forbids(found, found.command.flags).filter(|_| manages);
-            return error.map_or_else(|| self.run_host_frame(header.kind, host, args, reply), Err);
-        }
         let flags = self.flags_of(found, args);
         self.make_room();
         if let Some(error) = self.state_forbids(found, flags) {
@@ -173,22 +169,30 @@ impl Core {
         }
         let (session, ticket, user) = (header.session, Some(header.ticket), Some(header.user));
         let runner = Runner { session, ticket, may_block, no_touch: false, user, tracks: header.tracks };
-        if let Run::Host(_) = found.command.run {
-            return self.run_script(Caller { runner, permits: Permits::default() }, found, args, reply);
+        match found.command.run {
+            Run::Host(host) if scripting::runs_script(host) => {
+                self.run_script(Caller { runner, permits: Permits::default() }, found, args, reply)
+            }
+            Run::Host(host) => self.with_stand_in(reply, runner, |core, client| match (header.kind, host) {
+                (Kind::Part, _) => admin::run_part(core, client, host, found, args),
+                (_, Host::Publish | Host::Spublish) => admin::run(core, client, host, found, args, false),
+                _ => Err(NOT_FORWARDED),
+            }),
+            _ => self.run_data(reply, found, args, Some(header.slot), runner),
         }
-        self.run_data(reply, found, args, Some(header.slot), runner)
     }
 
-    /// Runs a command of the server's own: a message published in a transaction that came here, or this core's part
-    /// of what asks for the process.
-    fn run_host_frame(&mut self, kind: Kind, host: Host, args: &Args<'_>, reply: &mut Reply) -> Outcome {
-        let receivers = match (kind, host) {
-            (Kind::Queued, Host::Publish) => self.publish(Channels::Channel, args[1], &args.to_bytes(2)),
-            (Kind::Queued, Host::Spublish) => self.publish(Channels::Shard, args[1], &args.to_bytes(2)),
-            _ => return self.host_part(host, args, reply),
-        };
-        reply.integer(receivers as i64);
-        Ok(())
+    /// Sends what this core sees for a command of a sibling's client; an error goes in its reply's place.
+    fn look_for_sibling(&mut self, header: &Header, args: &Args<'_>, reply: &mut Reply) {
+        let found = Found::by_id(header.row).expect("a sibling has the same table");
+        let Run::Host(host) = found.command.run else { return };
+        match View::look(self, Looking { host, args, client: None, of_process: true }) {
+            Ok(view) => {
+                let seen = Message::Seen(header.session, header.ticket, Box::new(view));
+                self.mesh.send(header.session.core, seen);
+            }
+            Err(error) => self.fail(reply, reply.mark(), &error),
+        }
     }
 
     /// Runs a sibling's transaction, whose commands are in the frames that follow, or passes it on as a whole.

@@ -42,7 +42,7 @@ impl Sample {
 pub fn report(glance: &Glance<'_>, scope: Scope) -> Report {
     let read = |read: &Read| match read {
         Read::Info(field) => {
-            let value = crate::admin::info::find(field).and_then(|(_, value)| value(glance).number());
+            let value = crate::admin::info::find(field).and_then(|(.., value)| value(glance).number());
             value.map(Sample::plain).into_iter().collect()
         }
         Read::One(value) => vec![Sample::plain(value(glance))],

@@ -8,14 +8,10 @@
 use base::{Slot, key_slot};
 use bytes::Bytes;
 use cluster::Owner;
-use commands::table::Host;
-use commands::{Args, Outcome};
-use resp::Reply;
 
 use super::Kind;
-use super::deliver::{Audience, count, list};
+use super::deliver::Audience;
 use crate::core::Core;
-use crate::ingress::NOT_FORWARDED;
 use crate::mesh::Message;
 
 /// What a core's clients want of its siblings, which tell it nothing else.
@@ -106,29 +102,14 @@ impl Core {
         }
     }
 
-    /// One core's part of a command that asks for the whole process; NUMPAT lists its patterns, as others may have
-    /// the same.
-    pub fn pubsub_part(&mut self, host: Host, args: &Args<'_>, reply: &mut Reply) -> Outcome {
-        match host {
-            Host::Publish => {
-                let receivers = self.publish_here(Kind::Channel, args[1], &args.to_bytes(2), Audience::All);
-                reply.integer(receivers as i64);
-            }
-            Host::Spublish => {
-                let receivers = self.publish_here(Kind::Shard, args[1], &args.to_bytes(2), Audience::All);
-                if self.cluster.owner(key_slot(args[1])) == Owner::Me {
-                    self.publish_to_peers(Kind::Shard, args[1], args[2]);
-                }
-                reply.integer(receivers as i64);
-            }
-            Host::PubsubChannels => list(&self.pubsub, Kind::Channel, args, reply)?,
-            Host::PubsubShardchannels => list(&self.pubsub, Kind::Shard, args, reply)?,
-            Host::PubsubNumpat => list(&self.pubsub, Kind::Pattern, args, reply)?,
-            Host::PubsubNumsub => count(&self.pubsub, Kind::Channel, args, reply),
-            Host::PubsubShardnumsub => count(&self.pubsub, Kind::Shard, args, reply),
-            _ => return Err(NOT_FORWARDED),
+    /// One core's part of PUBLISH and SPUBLISH: its own subscribers. Of all parts one also tells the other processes: that
+    /// of the core that has the shard channel's slot; those of a classic channel are told by the core that was asked.
+    pub fn publish_part(&mut self, kind: Kind, channel: &[u8], message: &Bytes) -> usize {
+        let receivers = self.publish_here(kind, channel, message, Audience::All);
+        if kind == Kind::Shard && self.cluster.owner(key_slot(channel)) == Owner::Me {
+            self.publish_to_peers(kind, channel, message);
         }
-        Ok(())
+        receivers
     }
 
     /// A sibling has a message for this core's subscribers.

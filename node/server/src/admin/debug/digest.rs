@@ -6,8 +6,8 @@
 //! master of ours can be compared with a replica of another make.
 
 use base::key_slot;
-use commands::Outcome;
-use resp::format_digits;
+use commands::Args;
+use resp::{Reply, format_digits};
 use sha1_smol::Sha1;
 use store::types::int::IntText;
 use store::types::listpack::Item;
@@ -15,17 +15,39 @@ use store::types::stream::StreamId;
 use store::types::{Hash, List, Set, Stream, Zset};
 use store::{EntryRef, Type};
 
-use crate::admin::Call;
+use crate::core::Core;
 
 /// A hash under way.
 #[derive(Default, Clone, Copy, PartialEq, Eq, Debug)]
-struct Digest([u8; 20]);
+pub struct Digest([u8; 20]);
 
 impl Digest {
+    fn of_value(entry: EntryRef<'_>) -> Digest {
+        let mut digest = Digest::default();
+        digest.push_value(entry);
+        digest
+    }
+
+    /// Of all keys of a core, and their values.
+    fn of_keys(core: &Core) -> Digest {
+        let mut all = Digest::default();
+        for (_, entry) in core.keys.iter() {
+            let mut one = Digest::default();
+            one.push(entry.key());
+            one.push_value(entry);
+            all.add(&one.0);
+        }
+        all
+    }
+
+    /// Adds what was hashed apart, and whose place does not count.
+    fn join(&mut self, other: &Digest) {
+        self.0.iter_mut().zip(other.0).for_each(|(byte, part)| *byte ^= part);
+    }
+
     /// Adds a part whose place does not count.
     fn add(&mut self, part: &[u8]) {
-        let part = Sha1::from(part).digest().bytes();
-        self.0.iter_mut().zip(part).for_each(|(byte, part)| *byte ^= part);
+        self.join(&Digest(Sha1::from(part).digest().bytes()));
     }
 
     /// Adds a part that comes behind all before.
@@ -102,35 +124,36 @@ fn type_number(kind: Type) -> u32 {
     }
 }
 
-/// DEBUG DIGEST
-pub(super) fn digest(call: &mut Call<'_>) -> Outcome {
-    let mut all = Digest::default();
-    if !call.core.keys.is_empty() {
-        // The number of the database.
-        all.push(&0u32.to_be_bytes());
-    }
-    for (_, entry) in call.core.keys.iter() {
-        let mut one = Digest::default();
-        one.push(entry.key());
-        one.push_value(entry);
-        all.add(&one.0);
-    }
-    call.client.reply.simple(&all.hex());
-    Ok(())
+/// What DEBUG DIGEST and DEBUG DIGEST-VALUE key [key ...] find on a core: of all its keys together, or of each of those
+/// named. Zeros stand for keys that are not there, so that what the cores find is combined by exclusive or.
+pub fn digests(core: &Core, args: &Args<'_>) -> Vec<Digest> {
+    let value =
+        |key: &&[u8]| core.keys.get(key_slot(key), key).map_or_else(Digest::default, Digest::of_value);
+    if is_of_values(args) { args[2..].iter().map(value).collect() } else { vec![Digest::of_keys(core)] }
 }
 
-/// DEBUG DIGEST-VALUE key [key ...]: zeros for a key that is not there.
-pub(super) fn digest_value(call: &mut Call<'_>) -> Outcome {
-    let keys = &call.args[2..];
-    call.client.reply.array(keys.len());
-    for key in keys {
-        let mut one = Digest::default();
-        if let Some(entry) = call.core.keys.get(key_slot(key), key) {
-            one.push_value(entry);
-        }
-        call.client.reply.simple(&one.hex());
+fn is_of_values(args: &Args<'_>) -> bool {
+    args.is(1, "digest-value")
+}
+
+/// Combines them with what another core found.
+pub fn merge(own: &mut [Digest], others: &[Digest]) {
+    own.iter_mut().zip(others).for_each(|(own, other)| own.join(other));
+}
+
+/// Writes them.
+pub fn write(digests: &[Digest], args: &Args<'_>, reply: &mut Reply) {
+    if is_of_values(args) {
+        reply.array(digests.len());
+        return digests.iter().for_each(|digest| reply.simple(&digest.hex()));
     }
-    Ok(())
+    let mut all = Digest::default();
+    for digest in digests.iter().filter(|digest| **digest != Digest::default()) {
+        // The number of the database.
+        all.push(&0u32.to_be_bytes());
+        all.join(digest);
+    }
+    reply.simple(&all.hex());
 }
 
 #[cfg(test)]
@@ -144,9 +167,7 @@ mod tests {
     fn value_digest(value: Value<'_>, expire_ms: Option<u64>) -> String {
         let mut keys = Keyspace::new();
         keys.set(Slot::ZERO, b"k", value, expire_ms);
-        let mut digest = Digest::default();
-        digest.push_value(keys.get(Slot::ZERO, b"k").unwrap());
-        digest.hex()
+        Digest::of_value(keys.get(Slot::ZERO, b"k").unwrap()).hex()
     }
 
     fn list(items: &[&str]) -> Value<'static> {

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 
 use base::{Slot, key_slot};
+use cluster::Owner;
 use commands::{Args, Db, Error, Expire, Outcome, error, idle_seconds};
 use store::types::List;
 use store::types::list::NodeRef;
@@ -74,7 +75,8 @@ pub(super) fn tables(call: &mut Call<'_>) -> Outcome {
 }
 
 /// DEBUG POPULATE count [prefix] [size]: the values are `value:0`, `value:1`, ..., cut or filled with zero bytes
-/// to `size`, if one is given. Nobody is told of the keys but those who watch them.
+/// to `size`, if one is given. Nobody is told of the keys but those who watch them. Of a process, each core sets those
+/// that it owns.
 pub(super) fn populate(call: &mut Call<'_>) -> Outcome {
     let args = call.args;
     let count = not_negative(args, 2)?;
@@ -85,6 +87,9 @@ pub(super) fn populate(call: &mut Call<'_>) -> Outcome {
     }
     for number in 0..count {
         let key = [prefix, format!(":{number}").as_bytes()].concat();
+        if call.part && call.core.cluster.owner(key_slot(&key)) != Owner::Me {
+            continue;
+        }
         let mut value = format!("value:{number}").into_bytes();
         if size > 0 {
             value.resize(size as usize, 0);

@@ -3,7 +3,7 @@
 //!
 //! A subcommand is a row of [`ROWS`]; DEBUG HELP and the checks of arguments come from the rows.
 
-mod digest;
+pub mod digest;
 mod files;
 mod keys;
 mod protocol;
@@ -16,7 +16,8 @@ use commands::glob::{self, Case};
 use commands::{Args, Error, Outcome};
 use resp::parse_integer;
 
-use super::{Call, config, help};
+use super::{Call, config, help, view};
+use crate::ingress::Combine;
 use crate::log::warning;
 
 const BAD_THRESHOLD: Error =
@@ -30,6 +31,8 @@ struct Row {
     /// Those words, for HELP.
     usage: &'static str,
     summary: &'static str,
+    /// On the ingress: how what the cores answer becomes one; the core that is asked answers alone where there is none.
+    process: Option<Combine>,
     run: fn(&mut Call<'_>) -> Outcome,
 }
 
@@ -40,6 +43,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<microseconds>",
         summary: "Waits before each write to the append-only file.",
+        process: Some(Combine::Ok),
         run: files::flush_sleep,
     },
     Row {
@@ -47,6 +51,7 @@ const ROWS: &[Row] = &[
         words: 0..=0,
         usage: "",
         summary: "Gives the stream new replication IDs, so that no replica can go on with it.",
+        process: Some(Combine::Ok),
         run: change_repl_id,
     },
     Row {
@@ -54,6 +59,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<0|1>",
         summary: "Whether a bus link is closed when the packet filter drops a packet.",
+        process: Some(Combine::Ok),
         run: close_link_on_drop,
     },
     Row {
@@ -61,6 +67,7 @@ const ROWS: &[Row] = &[
         words: 3..=3,
         usage: "KILL <to|from|all> <node-id>",
         summary: "Closes the bus links with a node.",
+        process: None,
         run: kill_link,
     },
     Row {
@@ -68,6 +75,7 @@ const ROWS: &[Row] = &[
         words: 0..=0,
         usage: "",
         summary: "CONFIG REWRITE with every directive, also those at their default.",
+        process: None,
         run: config::rewrite_all,
     },
     Row {
@@ -75,6 +83,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<0|1>",
         summary: "Accepted: tables here grow in small steps and never resize as a whole.",
+        process: None,
         run: accept_flag,
     },
     Row {
@@ -82,20 +91,23 @@ const ROWS: &[Row] = &[
         words: 0..=0,
         usage: "",
         summary: "A hash of all data, the same for the same data.",
-        run: digest::digest,
+        process: None,
+        run: view::show,
     },
     Row {
         name: "digest-value",
         words: 0..=usize::MAX,
         usage: "<key> [<key> ...]",
         summary: "A hash of each of the values.",
-        run: digest::digest_value,
+        process: None,
+        run: view::show,
     },
     Row {
         name: "drop-cluster-packet-filter",
         words: 1..=1,
         usage: "<packet-type>",
         summary: "Drops bus packets of this type; -1 drops none.",
+        process: Some(Combine::Ok),
         run: drop_packets,
     },
     Row {
@@ -103,6 +115,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<text>",
         summary: "Answers with this error.",
+        process: None,
         run: protocol::error,
     },
     Row {
@@ -110,6 +123,7 @@ const ROWS: &[Row] = &[
         words: 1..=2,
         usage: "<db> [full]",
         summary: "Figures of the tables of keys.",
+        process: None,
         run: keys::tables,
     },
     Row {
@@ -117,14 +131,23 @@ const ROWS: &[Row] = &[
         words: 0..=0,
         usage: "",
         summary: "Forgets all keys and loads the append-only file.",
+        process: Some(Combine::Ok),
         run: files::load_log,
     },
-    Row { name: "log", words: 1..=1, usage: "<text>", summary: "Writes a line to the log.", run: log },
+    Row {
+        name: "log",
+        words: 1..=1,
+        usage: "<text>",
+        summary: "Writes a line to the log.",
+        process: None,
+        run: log,
+    },
     Row {
         name: "object",
         words: 1..=2,
         usage: "<key> [fast]",
         summary: "How a key's value is kept.",
+        process: Some(Combine::Any),
         run: keys::object,
     },
     Row {
@@ -132,6 +155,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<0|1>",
         summary: "Stops background work, or lets it go on.",
+        process: Some(Combine::Ok),
         run: pause_cron,
     },
     Row {
@@ -139,6 +163,7 @@ const ROWS: &[Row] = &[
         words: 1..=3,
         usage: "<count> [<prefix>] [<size>]",
         summary: "Sets keys prefix:0, prefix:1, ... that are not there yet, whoever owns their slots.",
+        process: Some(Combine::Ok),
         run: keys::populate,
     },
     Row {
@@ -146,6 +171,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<type>",
         summary: protocol::SUMMARY,
+        process: None,
         run: protocol::protocol,
     },
     Row {
@@ -153,6 +179,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<size>",
         summary: "From which size on an element of a list has a node of its own; 0 is the default.",
+        process: Some(Combine::Ok),
         run: packed_threshold,
     },
     Row {
@@ -160,6 +187,7 @@ const ROWS: &[Row] = &[
         words: 0..=3,
         usage: "[MERGE] [NOFLUSH] [NOSAVE]",
         summary: "Saves the keys, forgets them and loads the file, or does without a part of that.",
+        process: Some(Combine::Ok),
         run: files::reload,
     },
     Row {
@@ -167,6 +195,7 @@ const ROWS: &[Row] = &[
         words: 2..=2,
         usage: "<PEAK-RESET-TIME|RESIZING> <value>",
         summary: "Accepted: reply buffers here are taken for a batch and given back after it.",
+        process: None,
         run: reply_buffer,
     },
     Row {
@@ -174,6 +203,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<0|1>",
         summary: "Whether expired keys are deleted though nobody asks for them.",
+        process: Some(Combine::Ok),
         run: active_expire,
     },
     Row {
@@ -181,6 +211,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<0|1>",
         summary: "Whether scripts may call what scripts otherwise may not.",
+        process: Some(Combine::Ok),
         run: lift_denial,
     },
     Row {
@@ -188,6 +219,7 @@ const ROWS: &[Row] = &[
         words: 1..=1,
         usage: "<seconds>",
         summary: "Does nothing for so long, and keeps the whole core from doing anything.",
+        process: None,
         run: sleep,
     },
     Row {
@@ -195,6 +227,7 @@ const ROWS: &[Row] = &[
         words: 2..=2,
         usage: "<pattern> <text>",
         summary: "Whether a text matches a glob pattern.",
+        process: None,
         run: string_match,
     },
 ];
@@ -209,10 +242,24 @@ pub fn debug(call: &mut Call<'_>) -> Outcome {
         help::write(&mut call.client.reply, "debug", lines);
         return Ok(());
     }
-    match ROWS.iter().find(|row| args.is(1, row.name) && row.words.contains(&(args.len() - 2))) {
+    match find(args) {
         Some(row) => (row.run)(call),
         None => Err(unknown(args)),
     }
+}
+
+fn find(args: &Args<'_>) -> Option<&'static Row> {
+    ROWS.iter().find(|row| args.is(1, row.name) && row.words.contains(&(args.len() - 2)))
+}
+
+/// Whether all cores are to look for the answer to DEBUG.
+pub fn is_view(args: &Args<'_>) -> bool {
+    find(args).is_some_and(|row| row.name.starts_with("digest"))
+}
+
+/// How the cores' answers to DEBUG become one, where all of them are meant.
+pub fn combine(args: &Args<'_>) -> Option<Combine> {
+    find(args)?.process
 }
 
 /// No such subcommand, or not with so many words.

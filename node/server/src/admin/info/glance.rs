@@ -5,6 +5,7 @@ use std::fs;
 
 use scripting::Usage;
 
+use super::Value;
 use crate::client::Client;
 use crate::core::Core;
 
@@ -22,6 +23,8 @@ pub struct Glance<'a> {
     pub machine: Option<u64>,
     /// What scripts and functions take up.
     pub scripts: Usage,
+    /// Whether what it finds is to be combined with what the siblings' find.
+    of_process: bool,
 }
 
 /// Sums over the connections of a core.
@@ -63,7 +66,7 @@ pub struct Cpu {
 }
 
 impl<'a> Glance<'a> {
-    /// A look at `core`, while a command of `running` runs, which is not among the core's own meanwhile.
+    /// A look at `core` alone, while a command of `running` runs, which is not among the core's own meanwhile.
     pub fn of(core: &'a Core, running: Option<&Client>) -> Glance<'a> {
         let clients = Clients::of(core.clients.iter().chain(running));
         let tables = core.keys.table_bytes() as u64;
@@ -77,19 +80,38 @@ impl<'a> Glance<'a> {
         };
         let resident = kilobytes("/proc/self/status", "VmRSS:");
         let (machine, scripts) = (kilobytes("/proc/meminfo", "MemTotal:"), core.scripting.engine.usage());
-        Glance { core, clients, memory, resident, machine, scripts }
+        Glance {
+            core,
+            clients,
+            memory,
+            resident,
+            machine,
+            scripts,
+            of_process: core.process.cores.len() == 1,
+        }
     }
 
-    /// Resident bytes of the process by bytes of data. A core can tell only when it is the only one.
-    pub fn fragmentation(&self) -> Option<f64> {
-        let alone = self.core.process.cores.len() == 1;
-        self.resident.filter(|_| alone).map(|resident| resident as f64 / self.memory.used.max(1) as f64)
+    /// A look at `core` as a part of its process.
+    pub fn of_part(core: &'a Core, running: Option<&Client>) -> Glance<'a> {
+        Glance { of_process: true, ..Glance::of(core, running) }
     }
 
-    /// Resident bytes of the process beyond those of data; see [`Glance::fragmentation`].
-    pub fn fragmentation_bytes(&self) -> Option<i64> {
-        let alone = self.core.process.cores.len() == 1;
-        self.resident.filter(|_| alone).map(|resident| resident as i64 - self.memory.used as i64)
+    /// This core's share of the process's resident memory, for the sum of all. What is truly one core's, nobody knows.
+    fn resident_share(&self) -> Option<u64> {
+        self.resident
+            .filter(|_| self.of_process)
+            .map(|resident| resident / self.core.process.cores.len() as u64)
+    }
+
+    /// Resident bytes of the process by bytes of data.
+    pub fn fragmentation(&self) -> Value {
+        let ratio = |resident| Value::Ratio(resident as f64, self.memory.used as f64);
+        self.resident_share().map(ratio).into()
+    }
+
+    /// Resident bytes of the process beyond those of data.
+    pub fn fragmentation_bytes(&self) -> Value {
+        self.resident_share().map(|resident| resident as i64 - self.memory.used as i64).into()
     }
 
     /// Bytes that wait to be sent to other nodes.
@@ -117,16 +139,6 @@ impl Memory {
     /// What is not data.
     pub fn overhead(&self) -> u64 {
         self.tables + self.clients
-    }
-
-    /// Data, in percent of all.
-    pub fn dataset_percent(&self) -> f64 {
-        self.dataset as f64 * 100.0 / self.used.max(1) as f64
-    }
-
-    /// All, in percent of the peak.
-    pub fn peak_percent(&self) -> f64 {
-        self.used as f64 * 100.0 / self.peak.max(1) as f64
     }
 }
 

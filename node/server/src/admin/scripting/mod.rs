@@ -6,15 +6,12 @@
 mod function;
 mod script;
 
-use commands::table::{Host, Run};
-use commands::{Args, Outcome};
-use resp::Reply;
+use commands::Outcome;
+use commands::table::Host;
 
 use super::Call;
 use crate::client::describe;
-use crate::core::Core;
 use crate::core::script::Caller;
-use crate::ingress::Combine;
 use crate::route::Permits;
 
 /// EVAL, EVALSHA, FCALL and their read-only forms.
@@ -35,13 +32,8 @@ pub fn eval(call: &mut Call<'_>) -> Outcome {
 
 /// SCRIPT and FUNCTION subcommands.
 pub fn manage(call: &mut Call<'_>) -> Outcome {
-    let Run::Host(host) = call.found.command.run else { return Ok(()) };
-    run_part(call.core, host, call.args, &mut call.client.reply)
-}
-
-/// Runs a SCRIPT or FUNCTION subcommand on this core, for a client of this core or of a sibling.
-pub fn run_part(core: &mut Core, host: Host, args: &Args<'_>, reply: &mut Reply) -> Outcome {
-    match host {
+    let (core, args, reply) = (&mut *call.core, call.args, &mut call.client.reply);
+    match call.host {
         Host::FunctionDelete => function::delete(core, args, reply),
         Host::FunctionDump => function::dump(core, reply),
         Host::FunctionFlush => function::flush(core, args, reply),
@@ -57,19 +49,6 @@ pub fn run_part(core: &mut Core, host: Host, args: &Args<'_>, reply: &mut Reply)
         Host::ScriptLoad => script::load(core, args, reply),
         Host::ScriptShow => script::show(core, args, reply),
         _ => Ok(()),
-    }
-}
-
-/// How the replies of all cores become one, for subcommands that mean all of them on the ingress.
-pub fn combine(host: Host) -> Option<Combine> {
-    match host {
-        Host::FunctionDelete | Host::FunctionFlush | Host::FunctionRestore | Host::ScriptFlush => {
-            Some(Combine::Ok)
-        }
-        Host::FunctionLoad | Host::ScriptLoad => Some(Combine::First),
-        Host::FunctionKill | Host::ScriptKill => Some(Combine::AnyOk),
-        Host::ScriptExists => Some(Combine::All),
-        _ => None,
     }
 }
 

@@ -8,7 +8,7 @@ use commands::{Args, Error, Outcome};
 use scripting::{Call, Spread};
 
 use crate::admin;
-use crate::client::{Client, Door};
+use crate::client::{Client, Door, NOWHERE};
 use crate::clock::Moment;
 use crate::core::access::Access;
 use crate::core::{Core, Runner};
@@ -165,14 +165,26 @@ impl Core {
         args: &Args<'_>,
         runner: Runner,
     ) -> Outcome {
+        let start = Moment::now();
+        let outcome = self
+            .with_stand_in(reply, runner, |core, client| admin::run(core, client, host, found, args, false));
+        self.count(found, args, start, outcome.is_err(), false);
+        outcome
+    }
+
+    /// Runs something for a client that no connection has; what that is answered goes to `reply`.
+    pub fn with_stand_in(
+        &mut self,
+        reply: &mut resp::Reply,
+        runner: Runner,
+        run: impl FnOnce(&mut Core, &mut Client) -> Outcome,
+    ) -> Outcome {
         let mut client = self.take_stand_in(runner)?;
         std::mem::swap(&mut client.reply, reply);
-        let start = Moment::now();
-        let outcome = admin::run(self, &mut client, host, found, args, false);
-        self.count(found, args, start, outcome.is_err(), false);
+        let outcome = run(self, &mut client);
         std::mem::swap(&mut client.reply, reply);
         client.transaction = None;
-        self.scripting.stand_in = Some(client);
+        self.give_stand_in(client);
         outcome
     }
 
@@ -189,8 +201,7 @@ impl Core {
         let mut client =
             Box::new(Client::new(nowhere.into(), Door::Node, "".into(), "".into(), user, self.now_ms));
         (client.authenticated, client.access) = (true, access);
-        // No place in the table is its own.
-        client.index = u32::MAX;
+        client.index = NOWHERE;
         Ok(client)
     }
 

@@ -1,0 +1,179 @@
+//! The ingress as one server: what was told or done by the accepting core alone, where the process is meant.
+
+use kit::{Client, Process, Value, free_ports, ringmaster, wait_until};
+
+/// Keys of both cores' slots.
+const KEYS: [&str; 4] = ["a", "b", "foo", "bar"];
+
+/// A process of two cores, and its ingress port.
+fn process() -> (Process, u16) {
+    let ingress = free_ports(1);
+    let args =
+        ["--bootstrap", "yes", "--enable-debug-command", "yes", "--ingress-port", &ingress.to_string()];
+    (ringmaster(2, &args), ingress)
+}
+
+/// So many connections that both cores have accepted some.
+fn clients(port: u16) -> Vec<Client> {
+    let clients: Vec<Client> = (0..16).map(|_| Client::connect(port)).collect();
+    clients.into_iter().map(greeted).collect()
+}
+
+fn greeted(mut client: Client) -> Client {
+    client.line("PING");
+    client
+}
+
+fn ok() -> Value {
+    Value::Simple("OK".into())
+}
+
+fn info(client: &mut Client, section: &str, field: &str) -> String {
+    let text = client.line(&format!("INFO {section}")).text();
+    let value = text.lines().find_map(|line| line.strip_prefix(field)?.strip_prefix(':'));
+    value.unwrap_or_else(|| panic!("no {field} in {text}")).to_owned()
+}
+
+/// INFO showed a part of the keys, the clients and the calls.
+#[test]
+fn info_is_of_the_process() {
+    let (_server, port) = process();
+    let mut clients = clients(port);
+    for (i, client) in clients.iter_mut().enumerate() {
+        client.line(&format!("SET key:{i} x"));
+    }
+    let client = &mut clients[0];
+    client.line("EXPIRE key:1 1000");
+    let keyspace = info(client, "keyspace", "db0");
+    assert!(keyspace.starts_with("keys=16,expires=1,avg_ttl="), "{keyspace}");
+    assert_eq!(info(client, "clients", "connected_clients"), "16");
+    assert_eq!(info(client, "persistence", "rdb_changes_since_last_save"), "17");
+    assert!(info(client, "commandstats", "cmdstat_set").starts_with("calls=16,"));
+    client.line("SET key:2");
+    client.line("LPUSH key:1 x");
+    client.line("LPUSH key:3 x");
+    assert_eq!(info(client, "errorstats", "errorstat_WRONGTYPE"), "count=2");
+    assert_eq!(client.line("CONFIG RESETSTAT"), ok());
+    assert!(!client.line("INFO commandstats").text().contains("cmdstat_set"));
+    assert!(client.line("MEMORY STATS").to_string().contains("\"keys.count\", :16,"));
+    assert!(client.line("LATENCY HISTOGRAM ping").to_string().starts_with("*["));
+}
+
+/// A client that waits at a sibling was not counted, and could not be unblocked.
+#[test]
+fn waiting_clients_are_seen_and_unblocked() {
+    let (_server, port) = process();
+    let mut client = Client::connect(port);
+    for key in KEYS {
+        let mut waiting = Client::connect(port);
+        let id = waiting.line("CLIENT ID").to_string().trim_start_matches(':').to_owned();
+        waiting.send(format!("BLPOP {key} 0\r\n").as_bytes());
+        wait_until("a client waits", || info(&mut client, "clients", "blocked_clients") == "1");
+        assert_eq!(client.line(&format!("CLIENT UNBLOCK {id} ERROR")), Value::Integer(1));
+        assert!(waiting.read().expect("an answer").text().starts_with("UNBLOCKED"));
+        assert_eq!(client.line(&format!("CLIENT UNBLOCK {id}")), Value::Integer(0));
+    }
+}
+
+/// A pipeline that pushed at a sibling and popped again took what another client waited for.
+#[test]
+fn waiting_clients_come_before_the_next_command() {
+    let (_server, port) = process();
+    let (mut waiting, mut client) = (Client::connect(port), Client::connect(port));
+    for key in KEYS {
+        waiting.send(format!("BLPOP {key} 0\r\n").as_bytes());
+        wait_until("a client waits", || info(&mut client, "clients", "blocked_clients") == "1");
+        client.send(format!("RPUSH {key} x\r\nLPOP {key}\r\n").as_bytes());
+        assert_eq!(client.read(), Some(Value::Integer(1)));
+        assert_eq!(client.read(), Some(Value::Null));
+        assert_eq!(waiting.read().expect("an answer").to_string(), format!("*[\"{key}\", \"x\"]"));
+    }
+}
+
+/// CLIENT LIST and CLIENT KILL knew only the accepting core's connections.
+#[test]
+fn clients_of_all_cores_are_listed_and_killed() {
+    let (_server, port) = process();
+    let mut clients = clients(port);
+    let mut client = clients.pop().expect("there are many");
+    let list = client.line("CLIENT LIST").text();
+    assert_eq!(list.lines().count(), 16);
+    let ids = clients.iter_mut().map(|other| other.line("CLIENT ID").to_string());
+    for id in ids.collect::<Vec<_>>() {
+        assert_eq!(client.line(&format!("CLIENT KILL ID {}", &id[1..])), Value::Integer(1));
+    }
+    wait_until("they are gone", || client.line("CLIENT LIST").text().lines().count() == 1);
+    assert!(client.line("CLIENT KILL 127.0.0.1:1").text().contains("No such client"));
+    assert_eq!(client.line("CLIENT KILL TYPE normal"), Value::Integer(0));
+}
+
+/// A pause held back only the clients of the core that was asked for it.
+#[test]
+fn a_pause_is_for_all_clients() {
+    let (_server, port) = process();
+    let mut clients = clients(port);
+    let mut client = clients.pop().expect("there are many");
+    assert_eq!(client.line("CLIENT PAUSE 100000 WRITE"), ok());
+    clients.iter_mut().for_each(|client| client.send(b"SET a x\r\n"));
+    wait_until("all wait", || info(&mut client, "clients", "blocked_clients") == "15");
+    assert_eq!(client.line("CLIENT UNPAUSE"), ok());
+    clients.iter_mut().for_each(|client| assert_eq!(client.read(), Some(ok())));
+}
+
+/// DEBUG meant the accepting core: keys were not found, and half of them not reloaded.
+#[test]
+fn debug_is_of_the_process() {
+    let (server, port) = process();
+    let mut client = Client::connect(port);
+    assert_eq!(client.line("DEBUG POPULATE 100"), ok());
+    assert_eq!(client.line("DBSIZE"), Value::Integer(100));
+    for key in KEYS {
+        client.line(&format!("SET {key} x"));
+        assert!(client.line(&format!("DEBUG OBJECT {key}")).text().contains("encoding:embstr"));
+    }
+    assert!(client.line("DEBUG OBJECT nothing").text().contains("no such key"));
+    let digest = client.line("DEBUG DIGEST");
+    let values = client.line("DEBUG DIGEST-VALUE a b foo nothing");
+    let Value::Array(values) = values else { panic!("an array") };
+    assert!(values[0] == values[1] && values[1] == values[2] && values[3].text() == "0".repeat(40));
+    assert_eq!(client.line("DEBUG RELOAD"), ok());
+    assert_eq!(client.line("DEBUG DIGEST"), digest);
+    assert_eq!(client.line("DBSIZE"), Value::Integer(104));
+    for core in 0..2 {
+        // Files were written by both.
+        assert!(Client::connect(server.port + core).line("INFO persistence").text().contains("rdb_saves:1"));
+    }
+    client.line("DEBUG SET-ACTIVE-EXPIRE 0");
+    client.line("DEBUG SET-ACTIVE-EXPIRE 1");
+    KEYS.iter().for_each(|key| drop(client.line(&format!("PEXPIRE {key} 1"))));
+    wait_until("they expire", || client.line("DBSIZE") == Value::Integer(100));
+}
+
+/// The slow log and what was refused were the accepting core's alone.
+#[test]
+fn logs_are_of_the_process() {
+    let (_server, port) = process();
+    let mut clients = clients(port);
+    let client = &mut clients[0];
+    client.line("CONFIG SET slowlog-log-slower-than 0");
+    client.line("SLOWLOG RESET");
+    KEYS.iter().for_each(|key| drop(client.line(&format!("SET {key} x"))));
+    let slow = client.line("SLOWLOG GET -1").to_string();
+    for key in KEYS {
+        assert!(slow.contains(&format!("[\"SET\", \"{key}\", \"x\"]")), "{slow}");
+    }
+    assert!(matches!(client.line("SLOWLOG LEN"), Value::Integer(5..)));
+    let Value::Array(newest) = client.line("SLOWLOG GET 2") else { panic!("an array") };
+    assert_eq!(newest.len(), 2);
+    assert!(client.line("SLOWLOG GET -2").text().contains("count should be greater"));
+    assert_eq!(client.line("ACL SETUSER someone on nopass +auth"), ok());
+    for client in &mut clients[1..] {
+        client.line("AUTH someone x");
+        assert!(client.line("GET a").text().starts_with("NOPERM"));
+    }
+    let refused = clients[0].line("ACL LOG").to_string();
+    // Each core counts the same refusal in one entry.
+    assert_eq!(refused.matches("\"username\", \"someone\"").count(), 2, "{refused}");
+    assert_eq!(clients[0].line("ACL LOG RESET"), ok());
+    assert_eq!(clients[0].line("ACL LOG").to_string(), "*[]");
+}
