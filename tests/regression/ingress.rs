@@ -177,3 +177,92 @@ fn logs_are_of_the_process() {
     assert_eq!(clients[0].line("ACL LOG RESET"), ok());
     assert_eq!(clients[0].line("ACL LOG").to_string(), "*[]");
 }
+
+/// Between MULTI and EXEC what means the process was done by one core, and what is about the connection was an error
+/// when the transaction ran at a sibling.
+#[test]
+fn a_transaction_reaches_beyond_its_core() {
+    let (_server, port) = process();
+    let mut client = Client::connect(port);
+    let id = client.line("CLIENT ID");
+    for key in KEYS {
+        for other in KEYS {
+            client.line(&format!("SET {other} x"));
+        }
+        let queue = [
+            &format!("SET {key} y"),
+            "DBSIZE",
+            "PING",
+            "CLIENT ID",
+            "FLUSHALL",
+            &format!("SET {key} z"),
+            "DBSIZE",
+            &format!("GET {key}"),
+            "INFO keyspace",
+            "PUBLISH nobody hears",
+        ];
+        client.send(format!("MULTI\r\n{}\r\nEXEC\r\nECHO behind\r\n", queue.join("\r\n")).as_bytes());
+        (0..=queue.len()).for_each(|_| drop(client.read()));
+        let Some(Value::Array(replies)) = client.read() else { panic!("an array") };
+        let shown: Vec<String> = replies.iter().map(Value::to_string).collect();
+        let info = "\"# Keyspace\\r\\ndb0:keys=1,expires=0,avg_ttl=0\\r\\n\"";
+        let expect = ["+OK", ":4", "+PONG", &id.to_string(), "+OK", "+OK", ":1", "\"z\"", info, ":0"];
+        assert_eq!(shown, expect);
+        assert_eq!(client.read().expect("a reply").text(), "behind");
+        assert_eq!(client.line("DBSIZE"), Value::Integer(1));
+        // One that does not run does nothing anywhere.
+        let mut other = Client::connect(port);
+        client.line(&format!("WATCH {key}"));
+        other.line(&format!("SET {key} changed"));
+        client.send(b"MULTI\r\nPING\r\nFLUSHALL\r\nEXEC\r\n");
+        (0..3).for_each(|_| drop(client.read()));
+        assert_eq!(client.read(), Some(Value::Null));
+        assert_eq!(client.line("DBSIZE"), Value::Integer(1));
+    }
+    client.send(b"MULTI\r\nFLUSHALL\r\nDBSIZE\r\nEXEC\r\n");
+    (0..3).for_each(|_| drop(client.read()));
+    assert_eq!(client.read().expect("a reply").to_string(), "*[+OK, :0]");
+}
+
+/// WAIT told of the replicas of the accepting core, wherever the client had written.
+#[test]
+fn wait_is_for_the_replicas_of_every_core() {
+    let ingress = free_ports(1);
+    let args =
+        ["--bootstrap", "yes", "--repl-diskless-sync-delay", "0", "--ingress-port", &ingress.to_string()];
+    let (server, port) = (ringmaster(2, &args), ingress);
+    let mut replicas = Vec::new();
+    let mut follow = |core: u16| {
+        let id = Client::connect(server.port + core).line("CLUSTER MYID").text();
+        let replica = ringmaster(1, &[]);
+        let mut client = Client::connect(replica.port);
+        client.line(&format!("CLUSTER MEET 127.0.0.1 {}", server.port));
+        wait_until("it knows its master", || client.line(&format!("CLUSTER REPLICATE {id}")).text() == "OK");
+        let mut master = Client::connect(server.port + core);
+        wait_until("it follows", || master.line("INFO replication").text().contains("state=online"));
+        replicas.push(replica);
+    };
+    follow(0);
+    let mut clients = clients(port);
+    for client in &mut clients {
+        client.send(b"SET a x\r\nSET b x\r\nWAIT 1 1\r\nECHO behind\r\n");
+        let replies: Vec<String> = (0..4).map(|_| client.read().expect("a reply").to_string()).collect();
+        assert_eq!(replies[2..], [":0", "\"behind\""]);
+    }
+    follow(1);
+    for client in &mut clients[..4] {
+        client.line("SET a y");
+        assert_eq!(client.line("WAIT 1 0"), Value::Integer(1));
+        assert_eq!(client.line("WAITAOF 0 0 0").to_string(), "*[:0, :0]");
+    }
+    // Who waits for more than there are can be freed.
+    let mut waiting = Client::connect(port);
+    let id = waiting.line("CLIENT ID").to_string();
+    for (reason, answer) in [("TIMEOUT", ":1"), ("ERROR", "-UNBLOCKED client unblocked via CLIENT UNBLOCK")] {
+        waiting.send(b"WAIT 5 0\r\n");
+        wait_until("it waits", || {
+            clients[0].line(&format!("CLIENT UNBLOCK {} {reason}", &id[1..])) == Value::Integer(1)
+        });
+        assert_eq!(waiting.read().expect("an answer").to_string(), answer);
+    }
+}

@@ -82,6 +82,7 @@ fn replicate_set_slot(call: &mut Call<'_>, words: &[&str]) -> Result<bool, Error
     let timeout_ms = timeout.and_then(|at| words.get(at + 1)?.parse().ok()).unwrap_or(SET_SLOT_TIMEOUT_MS);
     let wait = Wait {
         session: core.session(call.client),
+        ticket: None,
         offset: core.replication.offset(),
         replicas,
         deadline_ms: Some(core.now_ms.saturating_add(timeout_ms)),

@@ -44,7 +44,7 @@ pub fn reset(call: &mut Call<'_>) -> Outcome {
     let is_named = |event: &str| named.iter().any(|name| name.eq_ignore_ascii_case(event.as_bytes()));
     let gone = call.core.latency.forget(|event| named.is_empty() || is_named(event));
     let reply = &mut call.client.reply;
-    if call.part {
+    if call.part.is_some() {
         reply.array(gone.len());
         gone.iter().for_each(|name| reply.bulk(name.as_bytes()));
     } else {

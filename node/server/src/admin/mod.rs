@@ -35,6 +35,7 @@ use commands::{Args, Error, Outcome};
 
 use crate::client::Client;
 use crate::core::Core;
+use crate::core::blocking::SessionId;
 use crate::pubsub::Kind;
 
 /// The version of Redis whose commands and replies this server has; clients decide by it what they may use. It is the
@@ -56,20 +57,28 @@ pub struct Call<'a> {
     pub args: &'a Args<'a>,
     /// Whether it stands alone: inside EXEC it must not wait, nor reply otherwise than once.
     pub may_block: bool,
-    /// Whether it is this core's part of what is asked of all cores of the process.
-    pub part: bool,
+    /// For this core's part of what is asked of all cores of the process: whose reply it is for, and its place there.
+    pub part: Option<(SessionId, u32)>,
 }
 
 /// Drops the transaction of `client`, whose EXEC is refused for `reason`; what EXEC answers.
 pub fn abort_exec(core: &mut Core, client: &mut Client, found: Found, reason: &Error) -> Error {
     let args = &Args::new(&[b"exec"]);
-    let call = &mut Call { core, client, host: Host::Exec, found, args, may_block: false, part: false };
+    let call = &mut Call { core, client, host: Host::Exec, found, args, may_block: false, part: None };
     transaction::abort_exec(call, reason)
 }
 
-/// Runs this core's part of a command that means all cores of the process. It must not wait.
-pub fn run_part(core: &mut Core, client: &mut Client, host: Host, found: Found, args: &Args<'_>) -> Outcome {
-    run_call(&mut Call { core, client, host, found, args, may_block: false, part: true })
+/// Runs this core's part of a command that means all cores of the process. One that waits writes nothing, and fills the
+/// `place` later.
+pub fn run_part(
+    core: &mut Core,
+    client: &mut Client,
+    host: Host,
+    found: Found,
+    args: &Args<'_>,
+    place: (SessionId, u32),
+) -> Outcome {
+    run_call(&mut Call { core, client, host, found, args, may_block: false, part: Some(place) })
 }
 
 /// Runs `host` for `client`.
@@ -81,7 +90,7 @@ pub fn run(
     args: &Args<'_>,
     may_block: bool,
 ) -> Outcome {
-    run_call(&mut Call { core, client, host, found, args, may_block, part: false })
+    run_call(&mut Call { core, client, host, found, args, may_block, part: None })
 }
 
 fn run_call(call: &mut Call<'_>) -> Outcome {

@@ -65,8 +65,8 @@ fn acknowledge(call: &mut Call<'_>, kind: Kind, word: &[u8], name: Option<&[u8]>
 pub fn publish(call: &mut Call<'_>, kind: Kind) -> Outcome {
     let (channel, message) = (call.args[1], call.args.to_bytes(2));
     let receivers = match call.part {
-        true => call.core.publish_part(kind, channel, &message),
-        false => call.core.publish(kind, channel, &message),
+        Some(_) => call.core.publish_part(kind, channel, &message),
+        None => call.core.publish(kind, channel, &message),
     };
     call.client.reply.integer(receivers as i64);
     Ok(())
@@ -85,7 +85,7 @@ pub fn numsub(call: &mut Call<'_>, kind: Kind) -> Outcome {
 
 /// PUBSUB NUMPAT; a part of it lists the patterns, as other cores may have the same.
 pub fn numpat(call: &mut Call<'_>) -> Outcome {
-    if call.part {
+    if call.part.is_some() {
         return channels(call, Kind::Pattern);
     }
     let patterns = call.core.pubsub.names(Kind::Pattern).count();

@@ -334,18 +334,24 @@ pub fn waitaof(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-/// Answers at once where enough have what the client wrote, or lets it wait.
+/// Answers at once where enough have what the client wrote, or lets it wait. What a sibling's client wrote here is not
+/// told from what others did: all of it counts.
 fn wait_for(call: &mut Call<'_>, replicas: usize, then: Then, timeout_ms: u64) {
-    let session = call.core.session(call.client);
+    let own = (call.core.session(call.client), None);
+    let (session, ticket) = call.part.map_or(own, |(session, ticket)| (session, Some(ticket)));
+    let offset = match call.client.is_stand_in() {
+        true => call.core.replication.offset(),
+        false => call.client.write_offset,
+    };
     let deadline_ms = (timeout_ms > 0).then(|| call.core.now_ms.saturating_add(timeout_ms));
-    let wait = Wait { session, offset: call.client.write_offset, replicas, deadline_ms, then };
+    let wait = Wait { session, ticket, offset, replicas, deadline_ms, then };
     let reached = call.core.reached(&wait);
     // Inside a transaction or a script nothing waits.
     if reached.satisfies(&wait) || call.core.in_unit() {
         return reached.write(&wait.then, &mut call.client.reply);
     }
     call.core.begin_wait(wait);
-    call.client.blocked = true;
+    call.client.blocked = call.part.is_none();
 }
 
 /// Argument `index` as a time to wait, 0 for ever.

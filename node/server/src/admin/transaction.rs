@@ -103,7 +103,7 @@ pub fn exec(call: &mut Call<'_>) -> Outcome {
     match place(call) {
         Place::Here => {}
         Place::Sibling(core, slot) => {
-            call.core.exec_remote(call.client, core, slot);
+            call.core.exec_on(call.client, core, slot);
             return Ok(());
         }
         Place::Held => {
@@ -124,6 +124,11 @@ pub fn exec(call: &mut Call<'_>) -> Outcome {
     let forbidden = forbidden.filter_map(|queued| call.core.state_forbids(queued.found, queued.flags)).next();
     if let Some(reason) = forbidden {
         return Err(abort_exec(call, &reason));
+    }
+    if call.core.reaches_beyond(call.client) {
+        let slot = call.client.transaction.as_ref().and_then(|t| t.slot).unwrap_or(Slot::ZERO);
+        call.core.exec_on(call.client, call.core.index, slot);
+        return Ok(());
     }
     let session = call.core.session(call.client);
     let dirty = call.core.watch.is_dirty(session) || call.core.watched_expired(session);

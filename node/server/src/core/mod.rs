@@ -196,7 +196,7 @@ pub struct Core {
     /// Clients that have replies to send or are going, by index.
     pub outbox: Vec<u32>,
     /// Messages for the client whose command runs now.
-    late: push::Late,
+    pub late: push::Late,
     /// The same for a client that waited and whose command runs again.
     woken: push::Woken,
     read_ahead: Vec<request::Ahead>,

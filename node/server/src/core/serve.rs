@@ -91,8 +91,12 @@ impl Core {
     /// Ends a session's wait, if it waits here: CLIENT UNBLOCK.
     pub fn unblock(&mut self, session: SessionId, with_error: bool) {
         let error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
-        // WAIT answers as when its time is over.
-        if with_error || !self.answer_wait(session) {
+        let waited_for_replicas = match with_error {
+            true => self.refuse_wait(session, error.clone()),
+            // It answers as when its time is over.
+            false => self.answer_wait(session),
+        };
+        if !waited_for_replicas {
             self.give_up_waiting(session, with_error.then_some(&error));
         }
     }

@@ -13,8 +13,6 @@ pub enum Combine {
     Ok,
     /// Arrays are joined, in any order.
     Join,
-    /// The least integer.
-    Min,
     /// One of those that are no null, picked by this number.
     OneOf(u64),
     /// The first that is no error.
@@ -25,8 +23,8 @@ pub enum Combine {
     CountUnion,
     /// Arrays of the same names, each with an integer: the integers are added up by name.
     SumPairs,
-    /// Arrays of zeros and ones: each is one where all say so.
-    All,
+    /// Integers, or arrays of them: the least of each.
+    Least,
 }
 
 /// A reply whose parts are coming in.
@@ -34,7 +32,6 @@ pub struct Gather {
     combine: Combine,
     missing: usize,
     sum: i64,
-    least: Option<i64>,
     /// Elements of joined arrays, as RESP.
     joined: Vec<u8>,
     elements: usize,
@@ -42,8 +39,9 @@ pub struct Gather {
     candidates: Vec<Vec<u8>>,
     names: BTreeSet<Vec<u8>>,
     pairs: Vec<(Vec<u8>, i64)>,
-    /// What all have said so far, of `All`.
-    flags: Option<Vec<bool>>,
+    /// What is the least so far, and whether it stands in an array.
+    least: Vec<i64>,
+    is_array: bool,
 }
 
 impl Gather {
@@ -53,14 +51,14 @@ impl Gather {
             combine,
             missing: parts,
             sum: 0,
-            least: None,
             joined: Vec::new(),
             elements: 0,
             error: None,
             candidates: Vec::new(),
             names: BTreeSet::new(),
             pairs: Vec::new(),
-            flags: None,
+            least: Vec::new(),
+            is_array: false,
         }
     }
 
@@ -79,27 +77,31 @@ impl Gather {
     fn add_good(&mut self, part: &[u8]) {
         match self.combine {
             Combine::Sum => self.sum += line_number(part).0,
-            Combine::Min => {
-                let number = line_number(part).0;
-                self.least = Some(self.least.map_or(number, |least| least.min(number)));
-            }
             Combine::Ok => {}
             Combine::Join => {
                 let (count, end) = line_number(part);
                 self.elements += count.max(0) as usize;
                 self.joined.extend_from_slice(&part[end..]);
             }
-            Combine::All => {
-                let said = part.split(|b| *b == b':').skip(1).map(|number| number.starts_with(b"1"));
-                match &mut self.flags {
-                    Some(flags) => flags.iter_mut().zip(said).for_each(|(flag, said)| *flag &= said),
-                    None => self.flags = Some(said.collect()),
-                }
-            }
+            Combine::Least => self.add_least(part),
             Combine::OneOf(_) if matches!(part, b"$-1\r\n" | b"_\r\n") => {}
             Combine::OneOf(_) | Combine::Any => self.candidates.push(part.to_vec()),
             Combine::Union | Combine::CountUnion => self.names.extend(elements(part).map(<[u8]>::to_vec)),
             Combine::SumPairs => self.add_pairs(part),
+        }
+    }
+
+    fn add_least(&mut self, part: &[u8]) {
+        self.is_array = part.starts_with(b"*");
+        let numbers: Vec<i64> = match array(part) {
+            Some(elements) => elements.map(|element| line_number(element).0).collect(),
+            None => vec![line_number(part).0],
+        };
+        match self.least.is_empty() {
+            true => self.least = numbers,
+            false => {
+                self.least.iter_mut().zip(numbers).for_each(|(least, number)| *least = number.min(*least))
+            }
         }
     }
 
@@ -125,16 +127,16 @@ impl Gather {
         }
         match self.combine {
             Combine::Sum => reply.integer(self.sum),
-            Combine::Min => reply.integer(self.least.unwrap_or(0)),
             Combine::Ok => reply.ok(),
             Combine::Join => {
                 reply.array(self.elements);
                 reply.raw(&self.joined);
             }
-            Combine::All => {
-                let flags = self.flags.take().unwrap_or_default();
-                reply.array(flags.len());
-                flags.iter().for_each(|flag| reply.integer(i64::from(*flag)));
+            Combine::Least => {
+                if self.is_array {
+                    reply.array(self.least.len());
+                }
+                self.least.iter().for_each(|number| reply.integer(*number));
             }
             Combine::Any => reply.raw(&self.candidates[0]),
             Combine::OneOf(pick) => match self.candidates.len() {
@@ -172,6 +174,32 @@ fn elements(resp: &[u8]) -> impl Iterator<Item = &[u8]> {
     })
 }
 
+/// The elements of an array as RESP; `None` for what is no array.
+pub fn array(resp: &[u8]) -> Option<impl Iterator<Item = &[u8]>> {
+    let (count, end) = line_number(resp);
+    let mut rest = &resp[end..];
+    let next = move || {
+        let (element, behind) = rest.split_at_checked(value_len(rest)?)?;
+        rest = behind;
+        Some(element)
+    };
+    (resp.starts_with(b"*") && count >= 0).then(|| std::iter::from_fn(next))
+}
+
+/// The length of the value that `resp` begins with.
+fn value_len(resp: &[u8]) -> Option<usize> {
+    let (number, end) = line_number(resp);
+    let parts = match resp.first()? {
+        b'$' | b'=' | b'!' if number >= 0 => return Some(end + number as usize + 2),
+        b'*' | b'~' | b'>' => number,
+        b'%' => 2 * number,
+        // An attribute goes ahead of a value.
+        b'|' => 2 * number + 1,
+        _ => 0,
+    };
+    (0..parts).try_fold(end, |len, _| Some(len + value_len(resp.get(len..)?)?))
+}
+
 /// The number on the first line (`:N`, `*N`), and where the next line begins.
 pub fn line_number(resp: &[u8]) -> (i64, usize) {
     let end = resp.iter().position(|b| *b == b'\r').unwrap_or(resp.len());
@@ -197,7 +225,27 @@ mod tests {
         let parts: [&[u8]; 2] = [b"-ERR no\r\n", b":2\r\n"];
         assert_eq!(whole(Combine::Any, &parts), ":2\r\n");
         assert_eq!(whole(Combine::Any, &parts[..1]), "-ERR no\r\n");
-        assert_eq!(whole(Combine::Min, &[b":7\r\n", b":5\r\n", b":6\r\n"]), ":5\r\n");
+        assert_eq!(whole(Combine::Least, &[b":7\r\n", b":5\r\n", b":6\r\n"]), ":5\r\n");
+        let parts: [&[u8]; 2] = [b"*2\r\n:1\r\n:0\r\n", b"*2\r\n:1\r\n:3\r\n"];
+        assert_eq!(whole(Combine::Least, &parts), "*2\r\n:1\r\n:0\r\n");
+    }
+
+    #[test]
+    fn elements_of_any_kind() {
+        let parts = [
+            "+OK\r\n",
+            "$-1\r\n",
+            "*2\r\n:1\r\n*0\r\n",
+            "$2\r\n\r\n\r\n",
+            "%1\r\n+a\r\n,1.5\r\n",
+            "*-1\r\n",
+            "-E\r\n",
+        ];
+        let whole = format!("*{}\r\n{}", parts.len(), parts.concat());
+        let found: Vec<&[u8]> = array(whole.as_bytes()).unwrap().collect();
+        assert_eq!(found, parts.map(str::as_bytes));
+        assert!(array(b"*-1\r\n").is_none() && array(b"-ERR\r\n").is_none());
+        assert_eq!(array(b"*0\r\n").unwrap().count(), 0);
     }
 
     #[test]

@@ -4,10 +4,11 @@
 //! owns goes over the mesh, runs there, and its reply is put in its place among the pipeline's replies
 //! (`pending`). Commands on keys of several slots are taken apart, one part a key, and their replies put
 //! together (`gather`); each part is atomic, the whole is not. Commands that mean the server are done by all cores
-//! (`whole`). A transaction runs on the core of its first key.
+//! (`whole`). A transaction runs on the core of its first key (`exec`).
 
 pub mod frame;
 
+mod exec;
 mod gather;
 mod pending;
 mod remote;
@@ -17,7 +18,7 @@ use base::{Slot, key_slot};
 use cluster::{NodeIndex, Owner};
 use commands::table::{self, Found, Host, Run};
 use commands::{Args, Error, Outcome};
-use resp::{IntegerText, Reply};
+use resp::Reply;
 
 use crate::admin::scripting;
 use crate::client::Client;
@@ -96,14 +97,18 @@ impl Core {
         core: u16,
         ticket: u32,
     ) {
-        let session = self.session(client);
-        let (proto, user) = (client.proto(), client.user.id());
-        let tracks = client.tracks_reads && self.tracking.remembers(client.index);
-        let header = Header { kind, proto, row: found.id, slot, session, ticket, user, tracks, hops: 0 };
+        let header = self.header(client, kind, found, slot, ticket);
         self.stats.forwarded += 1;
         if let Some(out) = self.mesh.requests(core) {
             frame::write_request(out, &header, args);
         }
+    }
+
+    fn header(&self, client: &Client, kind: Kind, found: Found, slot: Slot, ticket: u32) -> Header {
+        let session = self.session(client);
+        let (proto, user) = (client.proto(), client.user.id());
+        let tracks = client.tracks_reads && self.tracking.remembers(client.index);
+        Header { kind, proto, row: found.id, slot, session, ticket, user, tracks, hops: 0 }
     }
 
     /// Where `slot` is served: this core (`None`) or a sibling; a peer's slot is an error for the client.
@@ -180,27 +185,6 @@ impl Core {
         let ticket = client.pending.get_or_insert_default().push(Place::Open);
         self.send_frame(client, Kind::Watch, found, args, slot, core, ticket);
         Ok(())
-    }
-
-    /// Sends a whole transaction to the core that owns its slot.
-    pub fn exec_remote(&mut self, client: &mut Client, core: u16, slot: Slot) {
-        let Some(transaction) = client.transaction.take() else { return };
-        let exec = table::find(b"exec").expect("the table has EXEC");
-        let ticket = client.pending.get_or_insert_default().push(Place::Open);
-        let count = IntegerText::new(transaction.queue.len() as i64);
-        self.send_frame(client, Kind::Exec, exec, &Args::new(&[count.as_bytes()]), slot, core, ticket);
-        for queued in &transaction.queue {
-            let words: frame::Words<'_> = queued.args.iter().map(|arg| &arg[..]).collect();
-            let (found, args) = (queued.found, Args::new(&words));
-            self.tell_monitors(client, found, &args, core);
-            match self.permit_in_exec(client, found, &args) {
-                Ok(()) => self.send_frame(client, Kind::Queued, found, &args, slot, core, ticket),
-                Err(error) => {
-                    let words = [error.as_str().as_bytes()];
-                    self.send_frame(client, Kind::Refused, found, &Args::new(&words), slot, core, ticket);
-                }
-            }
-        }
     }
 
     /// Tells `core` that a session of this core is gone, or watches nothing any more.

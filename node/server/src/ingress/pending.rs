@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 
 use resp::{Proto, Reply};
 
+use super::exec::Composed;
 use super::gather::{Gather, line_number};
 use super::scan_cursor;
 use super::whole::Viewing;
@@ -30,6 +31,8 @@ pub enum Place {
     Gather(Box<Gather>),
     /// Several cores look.
     View(Box<Viewing>),
+    /// A core is at a transaction, and its reply is not all of it. Nothing is behind this place.
+    Exec(Composed),
     /// Done; waits for the places before it.
     Done(Reply),
 }
@@ -63,7 +66,9 @@ impl Pending {
                 out.raw(resp);
                 self.pop();
             }
-            Some(place @ (Place::Open | Place::View(_))) => *place = Place::Done(raw(resp, proto)),
+            Some(place @ (Place::Open | Place::View(_) | Place::Exec(_))) => {
+                *place = Place::Done(raw(resp, proto))
+            }
             Some(place @ Place::Element) => {
                 let element = if resp.starts_with(b"*1\r\n") { &resp[4..] } else { resp };
                 *place = Place::Done(raw(element, proto));
@@ -80,6 +85,23 @@ impl Pending {
             Some(Place::Done(_)) | None => {}
         }
         self.drain(out);
+    }
+
+    /// The newest place is that of a transaction whose reply is to be composed.
+    pub fn compose(&mut self, queue: Composed) {
+        if let Some(place) = self.places.back_mut() {
+            *place = Place::Exec(queue);
+        }
+    }
+
+    /// Gives the place of `ticket` up if it is that of such a transaction, for what its reply is composed of.
+    pub fn take_composed(&mut self, ticket: u32) -> Option<Composed> {
+        let at = ticket.wrapping_sub(self.first_ticket) as usize;
+        self.places.get(at).filter(|place| matches!(place, Place::Exec(_)))?;
+        match self.places.pop_back() {
+            Some(Place::Exec(queue)) => Some(queue),
+            _ => None,
+        }
     }
 
     /// Adds what a core saw to the place of `ticket`; all of it, when it was the last, and the place is open for the reply.

@@ -1,15 +1,15 @@
 //! The other end of the mesh: running siblings' commands, taking their replies.
 
 use cluster::{Asker, NodeIndex};
-use commands::table::{Found, Host, Run};
+use commands::table::{Found, Run};
 use commands::{Args, Error, Outcome};
 use resp::{IntegerText, Reply};
 
-use super::NOT_FORWARDED;
 use super::frame::{self, Answer, Header, Kind, Words};
 use crate::admin::view::{Looking, View};
 use crate::admin::{self, scripting};
 use crate::aof::Gate;
+use crate::client::Client;
 use crate::core::blocking::SessionId;
 use crate::core::script::{Caller, Rest};
 use crate::core::transaction::Queued;
@@ -33,7 +33,7 @@ impl Core {
                     self.mesh.recycle(frames);
                 }
                 Message::Replies(frames) => {
-                    self.take_replies(&frames);
+                    self.take_replies(&frames, core);
                     self.mesh.recycle(frames);
                 }
                 Message::Config(config) => self.adopt_config(*config),
@@ -106,8 +106,8 @@ impl Core {
         if session.core != self.index {
             return self.mesh.reply(session, ticket, reply);
         }
-        // The command went round and came home: its slot moved here while it was under way.
-        self.fill_place(session.index, session.generation, ticket, &super::flat(reply));
+        // The command went round and came home, its slot having moved here while it was under way; or it ran here.
+        self.fill_place(session, ticket, &super::flat(reply), self.index);
     }
 
     /// Hands a command on to the sibling that has its slot by now.
@@ -173,10 +173,8 @@ impl Core {
             Run::Host(host) if scripting::runs_script(host) => {
                 self.run_script(Caller { runner, permits: Permits::default() }, found, args, reply)
             }
-            Run::Host(host) => self.with_stand_in(reply, runner, |core, client| match (header.kind, host) {
-                (Kind::Part, _) => admin::run_part(core, client, host, found, args),
-                (_, Host::Publish | Host::Spublish) => admin::run(core, client, host, found, args, false),
-                _ => Err(NOT_FORWARDED),
+            Run::Host(host) => self.with_stand_in(reply, runner, |core, client| {
+                admin::run_part(core, client, host, found, args, (session, header.ticket))
             }),
             _ => self.run_data(reply, found, args, Some(header.slot), runner),
         }
@@ -193,6 +191,12 @@ impl Core {
             }
             Err(error) => self.fail(reply, reply.mark(), &error),
         }
+    }
+
+    /// Runs a transaction of this core's own client that is framed as a sibling's would be.
+    pub(super) fn exec_own(&mut self, mut frames: &[u8], reply: &mut Reply) {
+        let (exec, words) = frame::read_request(&mut frames);
+        self.exec_frames(&exec, queue_len(&words), &mut frames, reply);
     }
 
     /// Runs a sibling's transaction, whose commands are in the frames that follow, or passes it on as a whole.
@@ -261,33 +265,47 @@ impl Core {
         }
     }
 
-    fn take_replies(&mut self, mut frames: &[u8]) {
+    /// Takes replies, and news among them, of `core`.
+    fn take_replies(&mut self, mut frames: &[u8], core: u16) {
         while !frames.is_empty() {
             let (index, generation, answer) = frame::read_reply(&mut frames);
+            let session = SessionId { core: self.index, index, generation };
             match answer {
-                Answer::Reply(ticket, resp) => self.fill_place(index, generation, ticket, resp),
-                Answer::News(news, keys) => {
-                    self.hear_news(SessionId { core: self.index, index, generation }, news, &keys);
-                }
+                Answer::Reply(ticket, resp) => self.fill_place(session, ticket, resp, core),
+                Answer::News(news, keys) => self.hear_news(session, news, &keys),
             }
         }
     }
 
-    /// Puts a reply into its place among those its client waits for.
-    fn fill_place(&mut self, index: u32, generation: u32, ticket: u32, resp: &[u8]) {
-        let Some(client) = self.clients.get(index).filter(|c| c.generation == generation) else { return };
-        let Some(mut pending) = client.pending.take() else { return };
+    /// Puts a reply of `core` into its place among those that a client of this core waits for.
+    fn fill_place(&mut self, session: SessionId, ticket: u32, resp: &[u8], core: u16) {
+        let Some(mut client) = self.clients.take(session.index, session.generation) else { return };
         if client.reply.capacity() == 0 {
             let buffer = self.take_buffer();
-            if let Some(client) = self.clients.get(index) {
-                client.reply.adopt_buffer(buffer);
-            }
+            client.reply.adopt_buffer(buffer);
         }
-        let Some(client) = self.clients.get(index) else { return };
-        pending.fill(ticket, resp, &mut client.reply);
-        client.awaits_sibling &= !pending.is_empty();
-        client.pending = (!pending.is_empty()).then_some(pending);
-        self.mark_outgoing(index);
+        self.late.begin(&client);
+        self.fill(&mut client, ticket, resp, core);
+        if !self.late.is_empty() {
+            self.deliver_late(&mut client);
+        }
+        self.clients.put(client);
+        self.mark_outgoing(session.index);
+    }
+
+    /// As [`Core::fill_place`], for a client whose command runs.
+    pub(super) fn fill(&mut self, client: &mut Client, ticket: u32, resp: &[u8], core: u16) {
+        let Some(pending) = &mut client.pending else { return };
+        match pending.take_composed(ticket) {
+            Some(queue) => self.compose(client, queue, resp, core),
+            None => pending.fill(ticket, resp, &mut client.reply),
+        }
+        let Some(pending) = &mut client.pending else { return };
+        pending.drain(&mut client.reply);
+        if pending.is_empty() {
+            client.pending = None;
+            client.awaits_sibling = false;
+        }
     }
 }
 

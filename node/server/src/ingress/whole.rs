@@ -39,15 +39,16 @@ impl Viewing {
     }
 }
 
-/// How the cores' parts of a command become one, where it means all of them.
-fn combination(found: Found, args: &Args<'_>, random: u64) -> Option<Combine> {
+/// How the cores' parts of a command become one, where it means all of them; where one of them is to be picked, it is
+/// that of number `pick`.
+pub(super) fn combination(found: Found, args: &Args<'_>, pick: u64) -> Option<Combine> {
     match found.command.run {
         Run::Host(host) => combination_of_host(host, args),
         _ => match found.command.name {
             "dbsize" => Some(Combine::Sum),
             "flushall" | "flushdb" => Some(Combine::Ok),
             "keys" => Some(Combine::Join),
-            "randomkey" => Some(Combine::OneOf(random)),
+            "randomkey" => Some(Combine::OneOf(pick)),
             _ => None,
         },
     }
@@ -73,12 +74,12 @@ fn combination_of_host(host: Host, args: &Args<'_>) -> Option<Combine> {
         Host::ClientKill | Host::ClientUnblock | Host::Publish | Host::SlowlogLen | Host::Spublish => {
             Combine::Sum
         }
-        // All keys were saved when the last core's were.
-        Host::Lastsave => Combine::Min,
+        // All keys were saved when the last core's were, and all writes are safe when each core's are.
+        Host::Lastsave | Host::Wait | Host::Waitaof => Combine::Least,
         Host::LatencyReset | Host::PubsubNumpat => Combine::CountUnion,
         Host::PubsubChannels | Host::PubsubShardchannels => Combine::Union,
         Host::PubsubNumsub | Host::PubsubShardnumsub => Combine::SumPairs,
-        Host::ScriptExists => Combine::All,
+        Host::ScriptExists => Combine::Least,
         Host::Debug => return debug::combine(args),
         _ => return None,
     })
@@ -106,23 +107,38 @@ impl Core {
             self.count(found, args, start, outcome.is_err(), false);
             client.commands += 1;
         }
+        client.awaits_sibling |= matches!(found.command.run, Run::Host(Host::Wait | Host::Waitaof));
         self.serve_waiting();
         outcome
     }
 
     fn gather_parts(&mut self, client: &mut Client, found: Found, args: &Args<'_>) -> Outcome {
         let Some(combine) = combination(found, args, self.random.bits()) else { return Ok(()) };
-        let gather = Place::Gather(Box::new(Gather::new(combine, self.mesh.cores())));
-        let ticket = client.pending.get_or_insert_default().push(gather);
-        for core in self.mesh.siblings() {
+        let gather = Gather::new(combine, self.mesh.cores());
+        self.spread(client, found, args, gather, None);
+        Ok(())
+    }
+
+    /// Has all cores do their part of a command but `done`, which did it.
+    pub(super) fn spread(
+        &mut self,
+        client: &mut Client,
+        found: Found,
+        args: &Args<'_>,
+        gather: Gather,
+        done: Option<u16>,
+    ) {
+        let ticket = client.pending.get_or_insert_default().push(Place::Gather(Box::new(gather)));
+        for core in self.mesh.siblings().filter(|core| Some(*core) != done) {
             self.send_frame(client, Kind::Part, found, args, Slot::ZERO, core, ticket);
         }
-        self.run_part(client, found, args, None, ticket);
+        if done != Some(self.index) {
+            self.run_part(client, found, args, None, ticket);
+        }
         if matches!(found.command.run, Run::Host(Host::Publish)) {
             // Each core has told its own subscribers; the other processes are told once.
             self.publish_to_peers(pubsub::Kind::Channel, args[1], args[2]);
         }
-        Ok(())
     }
 
     /// Runs this core's part for a client of its own and fills its place.
@@ -140,7 +156,8 @@ impl Core {
         let outcome = match found.command.run {
             Run::Host(host) => {
                 std::mem::swap(&mut client.reply, &mut part);
-                let outcome = admin::run_part(self, client, host, found, args);
+                let place = (self.session(client), ticket);
+                let outcome = admin::run_part(self, client, host, found, args, place);
                 std::mem::swap(&mut client.reply, &mut part);
                 outcome
             }
@@ -149,7 +166,7 @@ impl Core {
         if let Err(error) = outcome {
             self.fail(&mut part, mark, &error);
         }
-        if let Some(pending) = &mut client.pending {
+        if let Some(pending) = client.pending.as_mut().filter(|_| !part.is_empty()) {
             pending.fill(ticket, &flat(&part), &mut client.reply);
         }
     }

@@ -1,6 +1,7 @@
 //! WAIT and WAITAOF: a client waits until enough replicas have processed what it wrote, or until it is on enough disks.
 //! SETSLOT waits likewise, to be obeyed here when it was obeyed there.
 
+use commands::Error;
 use resp::Reply;
 
 use super::NO_REPLICAS;
@@ -24,6 +25,8 @@ pub enum Then {
 pub struct Wait {
     /// Who.
     pub session: SessionId,
+    /// The place of the answer, which is then only this core's part of it.
+    pub ticket: Option<u32>,
     /// Up to where replicas must be.
     pub offset: u64,
     /// How many of them.
@@ -119,15 +122,30 @@ impl Core {
             Then::SetSlot(words) => self.set_slot(words),
             Then::Count | Then::Disks { .. } => Ok(()),
         };
-        if let Err(error) = &answer {
-            self.stats.error(error.code());
-        }
-        self.resume_waiter(session, |reply| match (answer, &wait.then) {
-            (Err(error), _) => reply.error(error.as_str()),
-            (Ok(()), Then::SetSlot(_)) => reply.ok(),
-            (Ok(()), then) => reached.write(then, reply),
-        });
+        self.end_replica_wait(&wait, answer.map(|()| reached));
         true
+    }
+
+    /// Ends a wait with an error; whether there was one.
+    pub fn refuse_wait(&mut self, session: SessionId, error: Error) -> bool {
+        let wait = self.replication.waits.remove(session);
+        wait.map(|wait| self.end_replica_wait(&wait, Err(error))).is_some()
+    }
+
+    fn end_replica_wait(&mut self, wait: &Wait, answer: Result<Reached, Error>) {
+        let mut reply = Reply::default();
+        match (answer, &wait.then) {
+            (Err(error), _) => {
+                self.stats.error(error.code());
+                reply.error(error.as_str());
+            }
+            (Ok(_), Then::SetSlot(_)) => reply.ok(),
+            (Ok(reached), then) => reached.write(then, &mut reply),
+        }
+        match wait.ticket {
+            Some(ticket) => self.answer(wait.session, ticket, &reply),
+            None => self.resume_waiter(wait.session, |client| client.append(&reply)),
+        }
     }
 
     /// Who has what `wait` is about by now.

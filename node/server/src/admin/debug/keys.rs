@@ -87,7 +87,7 @@ pub(super) fn populate(call: &mut Call<'_>) -> Outcome {
     }
     for number in 0..count {
         let key = [prefix, format!(":{number}").as_bytes()].concat();
-        if call.part && call.core.cluster.owner(key_slot(&key)) != Owner::Me {
+        if call.part.is_some() && call.core.cluster.owner(key_slot(&key)) != Owner::Me {
             continue;
         }
         let mut value = format!("value:{number}").into_bytes();
