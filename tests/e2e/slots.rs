@@ -2,6 +2,8 @@
 
 use kit::{Client, Value, ringmaster, wait_until};
 
+use crate::nodes::{Make, ask, attach, same_data};
+
 fn ok() -> Value {
     Value::Simple("OK".into())
 }
@@ -56,6 +58,36 @@ fn a_slot_is_billed_for_its_requests() {
     client.line(&format!("CLUSTER DELSLOTS {FOO}"));
     client.line(&format!("CLUSTER ADDSLOTS {FOO}"));
     assert_eq!(cost_of(&mut client, FOO)[1..], [0, 0, 0]);
+}
+
+/// The stream to replicas, shard messages and the master's commands on a replica cost nothing.
+#[test]
+fn a_slot_is_billed_for_what_it_makes_others_hear() {
+    let (server, replica) = (Make::Ours.master(), Make::Ours.empty());
+    for node in [&server, &replica] {
+        ask(node, "CONFIG SET repl-diskless-sync-delay 0 cluster-slot-stats-enabled yes");
+    }
+    attach(&replica, &server);
+    let (mut client, mut follower) = (Client::connect(server.port), Client::connect(replica.port));
+    client.call(&["SET", "foo", "value"]);
+    assert_eq!(cost_of(&mut client, FOO)[2..], [33, 5 + 33], "in, +OK and the stream");
+    client.call(&["multi"]);
+    client.call(&["SET", "bar", "value"]);
+    client.call(&["DEL", "bar"]);
+    client.call(&["exec"]);
+    same_data(&server, &replica);
+    assert_eq!(cost_of(&mut follower, FOO)[2..], [33, 0]);
+    let unit = 15 + 33 + 22 + 14;
+    assert_eq!(cost_of(&mut follower, BAR)[2..], [unit, 0]);
+
+    ask(&server, "CONFIG RESETSTAT");
+    let mut listener = Client::connect(server.port);
+    listener.line("SSUBSCRIBE foo");
+    listener.line("SSUBSCRIBE {foo}");
+    let confirmed = cost_of(&mut client, FOO)[3];
+    assert_eq!(client.line("SPUBLISH foo hello"), Value::Integer(1));
+    let message = "*3\r\n$8\r\nsmessage\r\n$3\r\nfoo\r\n$5\r\nhello\r\n".len() as i64;
+    assert_eq!(cost_of(&mut client, FOO)[3], confirmed + 4 + message);
 }
 
 #[test]

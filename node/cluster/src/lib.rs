@@ -37,6 +37,7 @@ mod migration;
 mod node;
 mod nodes;
 mod nodes_conf;
+mod open_slots;
 mod publish;
 mod queries;
 mod random;

@@ -148,17 +148,19 @@ fn route_with_care<'a>(
     {
         return Route::Here;
     }
+    // A replica that may not be read from sends everyone to its master, which knows what moved.
+    let may_serve = cluster.myself().is_master() || permits.readonly;
+    let leaves_here = may_serve && cluster.is_mine_or_my_masters(slot);
     // A shard channel is served where its slot is until the slot's move is complete.
-    let to = if command.has(table::PUBSUB) { None } else { cluster.migrating_to(slot) };
-    if let (Owner::Me, Some(to)) = (owner, to) {
-        return match presence() {
-            keys if keys.is_complete() => Route::Here,
+    let leaves_to = cluster.migrating_to(slot).filter(|_| leaves_here && !command.has(table::PUBSUB));
+    let is_asked = permits.asking || command.has(table::ASKING);
+    if let Some(to) = leaves_to {
+        let keys = presence();
+        if !keys.is_complete() {
             // Some keys are here, some gone: only when all are gone the other node can answer.
-            keys if keys.here > 0 => Route::Refuse(TRY_AGAIN),
-            _ => Route::Ask(to),
-        };
-    }
-    if cluster.importing_from(slot).is_some() && (permits.asking || command.has(table::ASKING)) {
+            return if keys.here > 0 { Route::Refuse(TRY_AGAIN) } else { Route::Ask(to) };
+        }
+    } else if cluster.importing_from(slot).is_some() && may_serve && is_asked {
         let keys = if command.has(table::PUBSUB) { Presence::default() } else { presence() };
         let alone = keys.named < 2;
         return if alone || keys.is_complete() { Route::Here } else { Route::Refuse(TRY_AGAIN) };

@@ -3,5 +3,6 @@
 
 mod failover;
 mod following;
+mod image;
 mod sync;
 pub mod writer;

@@ -55,6 +55,26 @@ fn slots_on_the_move() {
     assert_eq!(net.nodes[0].myself().config_epoch, 3, "the new owner bumped its epoch");
 }
 
+/// A replica learns from its master's image which slots move, also of a node it has yet to meet.
+#[test]
+fn a_replica_takes_what_its_master_has_open() {
+    let mut net = Net::cluster(2, 1);
+    let (other, unseen) = (net.id(1), "0123456789012345678901234567890123456789");
+    net.ok(0, &format!("setslot 5 migrating {other}"));
+    net.ok(0, &format!("setslot 9000 importing {other}"));
+    let text = net.nodes[0].open_slots_text();
+    assert_eq!(text, format!("9000<{other},5>{other},"));
+    net.with(2, |replica, now| replica.take_open_slots(&text, now).unwrap());
+    let line = format!("[5->-{other}] [9000-<-{other}]\n");
+    assert!(net.nodes[2].nodes_conf().contains(&line), "{}", net.nodes[2].nodes_conf());
+    for damaged in ["5", "5=x,", "16384>", "5>beef,"] {
+        net.with(2, |replica, now| assert!(replica.take_open_slots(damaged, now).is_err()));
+    }
+    assert_eq!(net.nodes[2].open_slots_text(), text, "a damaged text changes nothing");
+    net.with(2, |replica, now| replica.take_open_slots(&format!("7>{unseen},"), now).unwrap());
+    assert_eq!(net.nodes[2].open_slots_text(), format!("7>{unseen},"), "it is all that is open");
+}
+
 #[test]
 fn meet_refuses_what_is_no_address() {
     let mut net = Net::new(1);

@@ -169,6 +169,8 @@ impl Core {
         let parts = unit.heard(|spread| spread.replicas, &mut own);
         if !parts.is_empty() {
             self.replication.feed(&parts);
+            let bytes: usize = parts.iter().map(|part| part.len()).sum();
+            self.slot_stats.replicated(bytes * self.replication.replicas.len());
         }
         if self.aof.is_recording() {
             let mut own = Vec::new();

@@ -2,8 +2,9 @@
 //!
 //! A request is *billed* to the slot of its keys. That slot is known before it runs, except for EXEC and for scripts
 //! that name no keys: these are billed to the slot of the first key they touch, and to nobody once they touch a
-//! second slot. What a request runs inside itself is part of it; a client that waits for a key is billed when its
-//! wait ends, and whoever wakes it goes on with its own bill.
+//! second slot. What a request runs inside itself is part of it, and what it makes this core send to replicas; a client
+//! that waits for a key is billed when its wait ends, and whoever wakes it goes on with its own bill. On a replica the
+//! master's commands are the requests. What subscribers of a shard channel get is billed to the channel's slot.
 //!
 //! The counters take 512 KiB, so they exist only while somebody wants them: without them a request costs one branch.
 
@@ -18,7 +19,7 @@ pub struct SlotCost {
     pub cpu_us: u64,
     /// Bytes of requests.
     pub bytes_in: u64,
-    /// Bytes of replies.
+    /// Bytes of replies, of shard messages to subscribers, and of the stream to replicas.
     pub bytes_out: u64,
 }
 
@@ -117,6 +118,20 @@ impl SlotStats {
             cost.requests += 1;
             cost.bytes_in += bytes_in;
             cost.bytes_out += bytes_out as u64;
+        }
+    }
+
+    /// Adds bytes that the request made this core send to replicas to its bill.
+    pub fn replicated(&mut self, bytes: usize) {
+        if let Some(cost) = self.billed() {
+            cost.bytes_out += bytes as u64;
+        }
+    }
+
+    /// Adds bytes that went to subscribers of a shard channel of `slot`.
+    pub fn published(&mut self, slot: Slot, bytes: usize) {
+        if let Some(costs) = &mut self.costs {
+            costs[slot.index()].bytes_out += bytes as u64;
         }
     }
 

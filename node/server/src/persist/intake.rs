@@ -21,6 +21,9 @@ use crate::log::notice;
 /// Empty keys that the log names one by one.
 const EMPTY_KEYS_NAMED: u64 = 10;
 
+/// The field of a master's image that says which slots are on the move.
+pub const OPEN_SLOTS: &str = "cluster-slot-states";
+
 /// What becomes of keys of an image whose time is over.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Expired {
@@ -72,6 +75,8 @@ pub struct Intake {
     whole: bool,
     /// The stream that the image is a moment of: its name, and the offset.
     stream: (Option<Id>, Option<u64>),
+    /// Slots on the move, as the brain writes them.
+    pub open_slots: String,
     /// Keys taken in and left out so far.
     pub counts: Counts,
 }
@@ -86,6 +91,7 @@ impl Intake {
             expired,
             whole: false,
             stream: (None, None),
+            open_slots: String::new(),
             counts: Counts::default(),
         }
     }
@@ -157,6 +163,7 @@ impl Intake {
                 notice!("RDB memory usage when created {:.2} Mb", bytes / f64::from(1 << 20));
             }
             b"repl-id" => self.stream.0 = Id::parse(text),
+            name if name == OPEN_SLOTS.as_bytes() => self.open_slots = shown.into_owned(),
             b"repl-offset" => self.stream.1 = shown.parse().ok(),
             _ => {}
         }

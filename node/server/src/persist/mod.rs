@@ -25,7 +25,7 @@ mod saves;
 mod snapshots;
 
 pub use files::{WriteError, pause_after_key, write_image_now, write_temporary};
-pub use intake::{Expired, Intake, Present, Progress};
+pub use intake::{Expired, Intake, OPEN_SLOTS, Present, Progress};
 pub use load::load_file;
 pub use saves::{IN_PROGRESS, Saves};
 pub use snapshots::{OnFlush, Pull, SnapshotId, SnapshotOptions, Snapshots};

@@ -6,7 +6,7 @@
 //!
 //! Source: the pages "Pub/Sub" and "RESP protocol", section "Push".
 
-use base::Slot;
+use base::{Slot, key_slot};
 use bytes::Bytes;
 use commands::glob::{self, Case};
 use commands::{Args, Error, Outcome};
@@ -72,38 +72,49 @@ impl Core {
         }
         let named: Vec<u32> = self.pubsub.subscribers(kind, channel).into_iter().flatten().copied().collect();
         if kind == Kind::Shard {
-            return self.hand_out(&[b"smessage", channel], message, &named, audience);
+            let (receivers, bytes) = self.hand_out(&[b"smessage", channel], message, &named, audience);
+            self.slot_stats.published(key_slot(channel), bytes);
+            return receivers;
         }
         let matching: Vec<(Bytes, Vec<u32>)> = (self.pubsub.matching(channel))
             .map(|(pattern, clients)| (pattern.clone(), clients.iter().copied().collect()))
             .collect();
-        let mut receivers = self.hand_out(&[b"message", channel], message, &named, audience);
+        let (mut receivers, _) = self.hand_out(&[b"message", channel], message, &named, audience);
         for (pattern, clients) in matching {
-            receivers += self.hand_out(&[b"pmessage", &pattern[..], channel], message, &clients, audience);
+            receivers += self.hand_out(&[b"pmessage", &pattern[..], channel], message, &clients, audience).0;
         }
         receivers
     }
 
-    fn hand_out(&mut self, words: &[&[u8]], message: &Bytes, clients: &[u32], audience: Audience) -> usize {
+    /// How many got it, and how many bytes that are.
+    fn hand_out(
+        &mut self,
+        words: &[&[u8]],
+        message: &Bytes,
+        clients: &[u32],
+        audience: Audience,
+    ) -> (usize, usize) {
         if clients.is_empty() {
-            return 0;
+            return (0, 0);
         }
         let mut head = Reply::new(Proto::Resp2);
         words.iter().for_each(|word| head.bulk(word));
         let head = head.into_buffer();
-        let mut receivers = 0;
+        let (mut receivers, mut bytes) = (0, 0);
         for client in clients {
             if audience == Audience::Ingress && !self.pubsub.is_ingress(*client) {
                 continue;
             }
             receivers += 1;
             self.push_to_client(self.session_at(*client), |reply| {
+                let before = reply.len();
                 reply.push(words.len() + 1);
                 reply.raw(&head);
                 reply.blob(message);
+                bytes += reply.len() - before;
             });
         }
-        receivers
+        (receivers, bytes)
     }
 
     /// Ends the subscriptions to the shard channels of `slots`, which another shard serves now: those of ingress

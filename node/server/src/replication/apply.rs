@@ -91,7 +91,11 @@ impl Core {
                     let parser = std::mem::take(&mut inbound.parser);
                     let words: SmallVec<[&[u8]; 6]> = parser.args(&rest[..consumed]).collect();
                     inbound.read += consumed;
+                    self.slot_stats.begin(inbound.read - done);
                     self.obey(client, inbound, &Args::from_parser(&words, &parser));
+                    if inbound.queue.is_none() {
+                        self.slot_stats.settle(0);
+                    }
                 }
                 // An empty line says that the master lives; it is part of what it sent.
                 Ok(Parsed::Nothing { consumed }) => {

@@ -22,7 +22,7 @@ use crate::client::Closing;
 use crate::core::Core;
 use crate::executor::{self, File};
 use crate::log::{notice, warning};
-use crate::persist::{OnFlush, Pull, SnapshotId, SnapshotOptions, pause_after_key};
+use crate::persist::{OPEN_SLOTS, OnFlush, Pull, SnapshotId, SnapshotOptions, pause_after_key};
 use crate::replication::replicas::{Filter, Replica, Stage};
 
 /// Bytes of an image that wait at a replica before more is made.
@@ -169,6 +169,9 @@ impl Core {
     fn begin_replica_snapshot(&mut self, filter: Filter) -> SnapshotId {
         let mut aux = self.stream_fields();
         aux.push(("aof-base", b"0".to_vec()));
+        if self.cluster.has_open_slots() {
+            aux.push((OPEN_SLOTS, self.cluster.open_slots_text().into_bytes()));
+        }
         let libraries = self.scripting.engine.libraries().filter(|_| !filter.no_functions);
         let functions = libraries.map(|library| library.code.clone()).collect();
         self.begin_snapshot(SnapshotOptions {

@@ -12,6 +12,7 @@ use replication::Payload;
 
 use crate::channel::Channel;
 use crate::core::Core;
+use crate::core::loading::Loading;
 use crate::executor;
 use crate::log::notice;
 use crate::persist::{Expired, Intake, Present, Progress};
@@ -34,11 +35,13 @@ pub async fn take_image(
     }
     notice!("PRIMARY <-> REPLICA sync: Loading DB in memory");
     let mut intake = Intake::new(&core.borrow(), Expired::Keep);
+    let mut loading = Loading::new(core.borrow().now_ms, payload.length().unwrap_or(0));
     let (mut len, mut buffer) = (rest.len(), rest);
     loop {
         let mut image = Vec::new();
         let end = payload.take(&buffer[..len], &mut image);
-        core.borrow_mut().upstream_of(attempt)?.link = Link::Image(payload.received(), payload.length());
+        loading.loaded_bytes = payload.received();
+        core.borrow_mut().upstream_of(attempt)?.link = Link::Image(loading);
         intake.feed(&image);
         while intake.run(&core.borrow(), SLICE).map_err(failed)? == Progress::More {
             executor::yield_now().await;
@@ -65,6 +68,8 @@ impl Core {
         if !intake.is_whole() {
             return Err(End::Failed("The image of the PRIMARY ends too soon".to_owned()));
         }
+        let now = self.bus_now();
+        self.cluster.take_open_slots(&intake.open_slots, now).map_err(failed)?;
         self.disconnect_replicas();
         notice!("PRIMARY <-> REPLICA sync: Flushing old data");
         self.flush_all();

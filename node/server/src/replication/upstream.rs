@@ -16,6 +16,7 @@ use crate::channel::Channel;
 use crate::client::{Client, Door, Role};
 use crate::core::Core;
 use crate::core::access::Access;
+use crate::core::loading::Loading;
 use crate::executor::{self, Stream};
 use crate::listener;
 use crate::log::{notice, warning};
@@ -44,8 +45,8 @@ pub enum Link {
     Connecting,
     /// Hands are being shaken.
     Handshake,
-    /// An image comes in: bytes of it so far, and in all where that is known.
-    Image(u64, Option<u64>),
+    /// An image comes in.
+    Image(Loading),
     /// The stream flows, on this client: index and generation.
     Up(u32, u32),
 }
@@ -90,9 +91,10 @@ impl Upstream {
         self.link == Link::Up(client.index, client.generation)
     }
 
-    /// Whether what this node has is a part of the master's history, as far as it knows.
+    /// Whether what this node has counts as the master's data. What an image is about to replace does not: clients
+    /// are not sent to it (CLUSTER SLOTS).
     pub fn counts(&self) -> bool {
-        self.resume
+        self.resume && !matches!(self.link, Link::Image(..))
     }
 
     /// When the master was last heard as far as the age of data counts: now and then while the link is up, the
@@ -224,6 +226,14 @@ impl Core {
         }
     }
 
+    /// The master sends an image of the stream called `id`: what this node has of another counts for nothing, also
+    /// when the image never comes.
+    fn drop_foreign_history(&mut self, attempt: u64, id: Option<Id>) -> Result<(), End> {
+        let same = id == Some(self.replication.history.id);
+        self.upstream_of(attempt)?.resume &= same;
+        Ok(())
+    }
+
     /// The master continues the stream this node has, perhaps under a new name.
     fn resume_stream(&mut self, id: Option<Id>) {
         let offset = self.replication.offset();
@@ -326,6 +336,7 @@ async fn try_link(core: &Rc<RefCell<Core>>, attempt: u64) -> Result<(), End> {
             core.attach_master(attempt, stream, rest)
         }
         Answer::Full { place, payload } => {
+            core.borrow_mut().drop_foreign_history(attempt, place.map(|(id, _)| id))?;
             let rest = take_image(core, attempt, &mut stream, payload, rest).await?;
             let mut core = core.borrow_mut();
             core.upstream_of(attempt)?;

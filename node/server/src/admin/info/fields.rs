@@ -90,8 +90,10 @@ pub(super) const CLIENTS: &[Field] = &[
 
 /// Section Persistence.
 pub(super) const PERSISTENCE: &[Field] = &[
-    ("loading", Max, |g| u64::from(g.core.loading.is_some()).into()),
-    ("async_loading", Max, |_| 0.into()),
+    ("loading", Max, |g| {
+        (g.core.loading.is_some() || g.core.image().is_some() && !g.core.shows_old_data()).into()
+    }),
+    ("async_loading", Max, |g| (g.core.image().is_some() && g.core.shows_old_data()).into()),
     ("current_cow_peak", Sum, |_| 0.into()),
     ("current_cow_size", Sum, |g| g.core.snapshots.backlog().into()),
     ("current_cow_size_age", Max, |_| 0.into()),
@@ -130,9 +132,7 @@ pub(super) const PERSISTENCE: &[Field] = &[
     ("loading_total_bytes", Sum, |g| reading(g, |loading| loading.total_bytes.into())),
     ("loading_rdb_used_mem", Sum, |g| reading(g, |_| 0.into())),
     ("loading_loaded_bytes", Sum, |g| reading(g, |loading| loading.loaded_bytes.into())),
-    ("loading_loaded_perc", Sum, |g| {
-        reading(g, |loading| Value::Ratio(loading.loaded_bytes as f64 * 100.0, loading.total_bytes as f64))
-    }),
+    ("loading_loaded_perc", Sum, |g| reading(g, |loading| loading.percent())),
     ("loading_eta_seconds", Max, |g| reading(g, |loading| loading.eta_s().into())),
 ];
 
@@ -143,8 +143,8 @@ fn log(glance: &Glance<'_>, show: impl Fn(&Aof, &Writer) -> u64) -> Value {
 }
 
 /// What there is to say only while data are read.
-fn reading(glance: &Glance<'_>, show: impl Fn(&Loading) -> Value) -> Value {
-    glance.core.loading.as_ref().map_or(Value::Absent, show)
+fn reading(glance: &Glance<'_>, show: impl Fn(Loading) -> Value) -> Value {
+    glance.core.loading.or(glance.core.image()).map_or(Value::Absent, show)
 }
 
 fn aof_status(glance: &Glance<'_>) -> &'static str {

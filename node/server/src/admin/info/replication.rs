@@ -6,7 +6,8 @@ use super::glance::Glance;
 use super::lists::Lines;
 use super::value::Rule::{First, Max, Min, Sum};
 use super::value::{Field, Value};
-use crate::replication::upstream::{Link, Upstream};
+use crate::core::loading::Loading;
+use crate::replication::upstream::Upstream;
 
 /// The role and, of a replica, the master; then who follows this node.
 pub(super) const BEFORE: &[Field] = &[
@@ -17,18 +18,16 @@ pub(super) const BEFORE: &[Field] = &[
     ("master_last_io_seconds_ago", First, |g| {
         upstream(g, |u| if u.is_up() { since_s(g, u.heard_ms) } else { -1 })
     }),
-    ("master_sync_in_progress", First, |g| upstream(g, |u| matches!(u.link, Link::Image(..)))),
+    ("master_sync_in_progress", First, |g| upstream(g, |_| g.core.image().is_some())),
     ("slave_read_repl_offset", First, |g| upstream(g, |_| g.core.replication.offset_read())),
     ("slave_repl_offset", First, |g| upstream(g, |_| g.core.replication.offset())),
-    ("master_sync_total_bytes", First, |g| image(g, |_, total| total.unwrap_or(0).into())),
-    ("master_sync_read_bytes", First, |g| image(g, |read, _| read.into())),
-    ("master_sync_left_bytes", First, |g| {
-        image(g, |read, total| total.unwrap_or(0).saturating_sub(read).into())
-    }),
-    ("master_sync_perc", First, |g| image(g, percentage)),
+    ("master_sync_total_bytes", First, |g| image(g, |image| image.total_bytes.into())),
+    ("master_sync_read_bytes", First, |g| image(g, |image| image.loaded_bytes.into())),
+    ("master_sync_left_bytes", First, |g| image(g, |image| image.left_bytes().into())),
+    ("master_sync_perc", First, |g| image(g, |image| image.percent())),
     ("master_sync_last_io_seconds_ago", First, |g| {
         let heard = g.core.replication.upstream.as_ref().map_or(0, |u| u.heard_ms);
-        image(g, |_, _| since_s(g, heard).into())
+        image(g, |_| since_s(g, heard).into())
     }),
     ("master_link_down_since_seconds", First, |g| {
         let down = g.core.replication.upstream.as_ref().filter(|u| !u.is_up());
@@ -81,15 +80,8 @@ fn upstream<T: Into<Value>>(glance: &Glance<'_>, value: impl Fn(&Upstream) -> T)
 }
 
 /// A figure about the image that comes in.
-fn image(glance: &Glance<'_>, value: impl Fn(u64, Option<u64>) -> Value) -> Value {
-    match glance.core.replication.upstream.as_ref().map(|u| u.link) {
-        Some(Link::Image(read, total)) => value(read, total),
-        _ => Value::Absent,
-    }
-}
-
-fn percentage(read: u64, total: Option<u64>) -> Value {
-    Value::Ratio(total.map_or(0.0, |_| read as f64 * 100.0), total.unwrap_or(0) as f64)
+fn image(glance: &Glance<'_>, value: impl Fn(Loading) -> Value) -> Value {
+    glance.core.image().map_or(Value::Absent, value)
 }
 
 fn backlog(glance: &Glance<'_>, value: impl Fn(&Backlog) -> u64) -> Value {
