@@ -119,3 +119,29 @@ fn transactions_go_where_their_slot_goes() {
     assert_eq!(client.line("EXEC"), Value::Array(vec![ok()]));
     assert_eq!(client.line("GET bar"), Value::Error(format!("MOVED {BAR} 127.0.0.1:{here}")));
 }
+
+/// A key whose time was over counted as here, so that the client was not sent to where the slot goes.
+#[test]
+fn a_key_that_is_over_is_gone() {
+    let server = ringmaster(2, &["--bootstrap", "yes", "--enable-debug-command", "yes"]);
+    let mut client = Client::connect(server.port);
+    let there = Client::connect(server.port + 1).line("CLUSTER MYID").text();
+    client.line("DEBUG SET-ACTIVE-EXPIRE 0");
+    client.line("SET bar 1");
+    client.line(&format!("CLUSTER SETSLOT {BAR} MIGRATING {there}"));
+    client.line("PEXPIRE bar 1");
+    let ask = Value::Error(format!("ASK {BAR} 127.0.0.1:{}", server.port + 1));
+    wait_until("its time is over", || client.line("GET bar") == ask);
+    assert_eq!(client.line("DBSIZE"), Value::Integer(1), "nothing deleted it");
+}
+
+/// Who waited for a key when the cluster went down waited for ever.
+#[test]
+fn nobody_waits_while_the_cluster_is_down() {
+    let server = ringmaster(1, &["--bootstrap", "yes"]);
+    let (mut waiter, mut client) = (Client::connect(server.port), Client::connect(server.port));
+    waiter.send(b"BLPOP bar 0\r\n");
+    wait_until("it waits", || client.line("INFO clients").text().contains("blocked_clients:1"));
+    client.line(&format!("CLUSTER DELSLOTS {FOO}"));
+    assert_eq!(waiter.read(), Some(Value::Error("CLUSTERDOWN The cluster is down".into())));
+}

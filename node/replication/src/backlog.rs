@@ -7,7 +7,7 @@
 //!
 //! ```text
 //!  start                         a replica                             end
-//!    | block 16 KiB | block 16 KiB | 1 MiB, one big command | block .. | growing
+//!    | block 16 KiB | block 16 KiB | 64 KiB of a big command | block .. | growing
 //! ```
 //!
 //! A block is forgotten when `repl-backlog-size` bytes come after it and no replica still has to read it; what a
@@ -17,8 +17,11 @@ use std::collections::VecDeque;
 
 use bytes::Bytes;
 
-/// Bytes of a block; one command that is larger has a block of its own.
+/// Bytes of a block.
 const BLOCK_BYTES: usize = 16 * 1024;
+/// Bytes of a block of something larger, which makes fewer pieces to send. Not all of it is one block: that would be
+/// kept whole for the sake of its last byte.
+const MAX_BLOCK_BYTES: usize = 64 * 1024;
 
 /// The end of the stream.
 #[derive(Debug)]
@@ -87,12 +90,20 @@ impl Backlog {
 
     /// Appends `parts`, one behind the other.
     pub fn append(&mut self, parts: &[&[u8]]) {
-        let len: usize = parts.iter().map(|part| part.len()).sum();
-        if self.tail.len() + len > self.tail.capacity() {
-            self.freeze();
-            self.tail.reserve_exact(len.max(BLOCK_BYTES));
+        let mut left: usize = parts.iter().map(|part| part.len()).sum();
+        for mut part in parts.iter().copied() {
+            while !part.is_empty() {
+                if self.tail.len() == self.tail.capacity() {
+                    self.freeze();
+                    self.tail.reserve_exact(left.clamp(BLOCK_BYTES, MAX_BLOCK_BYTES));
+                }
+                let room = self.tail.capacity() - self.tail.len();
+                let (now, later) = part.split_at(part.len().min(room));
+                self.tail.extend_from_slice(now);
+                left -= now.len();
+                part = later;
+            }
         }
-        parts.iter().for_each(|part| self.tail.extend_from_slice(part));
     }
 
     /// Ends the block that grows.
@@ -170,5 +181,15 @@ mod tests {
         assert_eq!(backlog.len(), 3 * BLOCK_BYTES);
         assert_eq!(all(&backlog, backlog.start(), usize::MAX).len(), 3 * BLOCK_BYTES);
         assert!(backlog.trim(0, end) && backlog.holds(end) && backlog.end() == end);
+    }
+
+    #[test]
+    fn keeps_little_of_something_large() {
+        let mut backlog = Backlog::new(0);
+        backlog.append(&[b"small", &[b'x'; 10 * MAX_BLOCK_BYTES], b"end"]);
+        let end = backlog.end();
+        assert_eq!(all(&backlog, 0, usize::MAX).len(), end as usize);
+        assert!(backlog.trim(100, end) && backlog.len() <= 100 + MAX_BLOCK_BYTES);
+        assert!(all(&backlog, end - 100, usize::MAX).ends_with(b"xxend"));
     }
 }

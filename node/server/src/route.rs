@@ -9,8 +9,10 @@ use commands::{Args, Error};
 
 /// Keys of several slots in one command.
 pub const CROSS_SLOT: Error = Error::new("CROSSSLOT Keys in request don't hash to the same slot");
-const NOT_SERVED: Error = Error::new("CLUSTERDOWN Hash slot not served");
-const DOWN: Error = Error::new("CLUSTERDOWN The cluster is down");
+/// Nobody serves the slot.
+pub const NOT_SERVED: Error = Error::new("CLUSTERDOWN Hash slot not served");
+/// The cluster is down.
+pub const DOWN: Error = Error::new("CLUSTERDOWN The cluster is down");
 const DOWN_READ_ONLY: Error = Error::new("CLUSTERDOWN The cluster is down and only accepts read commands");
 const TRY_AGAIN: Error = Error::new("TRYAGAIN Multiple keys request during rehashing of slot");
 

@@ -2,13 +2,15 @@
 
 use base::{NodeId, Slot, key_slot};
 use cluster::{Keys, Owner};
-use commands::table::{Host, Run};
+use commands::table::{self, Host, Run};
 use commands::{Error, Outcome, error};
 use resp::{Reply, parse_integer};
 use store::Keyspace;
 
 use super::Call;
 use crate::client::Role;
+use crate::core::Core;
+use crate::core::blocking::SessionId;
 use crate::replication::wait::{Then, Wait};
 use crate::route;
 
@@ -271,7 +273,7 @@ pub fn links(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-impl crate::core::Core {
+impl Core {
     /// Obeys a SETSLOT that the replicas have obeyed.
     ///
     /// # Errors
@@ -288,10 +290,10 @@ impl crate::core::Core {
         }
     }
 
-    /// What to do after the brain was told something by a client.
+    /// What to do after the brain was told something.
     pub fn cluster_changed(&mut self) {
         self.carry_out();
-        self.end_waits_for_lost_slots();
+        self.end_vain_waits();
         let id: NodeId = self.cluster.my_id();
         let own = usize::from(self.index);
         if self.core_ids[own] != id {
@@ -303,17 +305,33 @@ impl crate::core::Core {
         }
     }
 
-    /// Sends sessions away that wait for keys of slots this core does not serve any more.
-    fn end_waits_for_lost_slots(&mut self) {
+    /// Sends sessions away that wait for what cannot come: the cluster is down, or this core does not serve the slot
+    /// any more.
+    fn end_vain_waits(&mut self) {
         let cluster = &self.cluster;
-        for (session, slot) in self.waiting.in_slots(|slot| cluster.owner(slot) != Owner::Me) {
-            let client = self.clients.get(session.index).filter(|_| session.core == self.index);
-            let asker = client.map(|client| client.asker()).unwrap_or_default();
-            let error = match self.cluster.owner(slot) {
-                Owner::Node(node) => route::redirection("MOVED", &self.cluster, slot, node, asker),
-                _ => Error::new("CLUSTERDOWN Hash slot not served"),
-            };
-            self.give_up_waiting(session, Some(&error));
+        let doubtful = |slot| !cluster.is_ok() || cluster.owner(slot) != Owner::Me;
+        for (session, slot) in self.waiting.in_slots(doubtful) {
+            if let Some(error) = self.why_in_vain(session, slot) {
+                self.give_up_waiting(session, Some(&error));
+            }
+        }
+    }
+
+    fn why_in_vain(&self, session: SessionId, slot: Slot) -> Option<Error> {
+        let Core { cluster, waiting, .. } = self;
+        if !cluster.is_ok() {
+            return Some(route::DOWN);
+        }
+        let client = self.client_of(session);
+        let reads = client.is_some_and(|client| client.readonly)
+            && waiting.get(session).is_some_and(|blocked| !blocked.found.command.has(table::WRITE));
+        let stays = cluster.importing_from(slot).is_some() || reads && cluster.is_mine_or_my_masters(slot);
+        let asker = client.map(|client| client.asker()).unwrap_or_default();
+        match cluster.owner(slot) {
+            _ if stays => None,
+            Owner::Me => None,
+            Owner::Node(node) => Some(route::redirection("MOVED", cluster, slot, node, asker)),
+            Owner::None => Some(route::NOT_SERVED),
         }
     }
 }

@@ -13,10 +13,7 @@ const IN_UNIT: Error =
 pub fn migrate(call: &mut Call<'_>) -> Outcome {
     let mut words = Words::read(call.args)?;
     let (slot, now_ms, core) = (words.slot, call.core.now_ms, &*call.core);
-    words.keys.retain(|key| {
-        let entry = core.keys.get(slot, key);
-        entry.is_some_and(|entry| entry.expire_at().is_none_or(|at_ms| at_ms > now_ms))
-    });
+    words.keys.retain(|key| core.keys.get(slot, key).is_some_and(|entry| !entry.is_over(now_ms)));
     if words.keys.is_empty() {
         call.client.reply.simple("NOKEY");
         return Ok(());

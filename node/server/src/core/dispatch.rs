@@ -201,7 +201,8 @@ impl Core {
             let mut presence = Presence::default();
             // What names no keys for its malformed count is refused when it runs.
             let _ = found.command.each_key(args, &mut |i| {
-                presence.add(args[i], self.keys.get(slot, args[i]).is_some());
+                let entry = self.keys.get(slot, args[i]);
+                presence.add(args[i], entry.is_some_and(|entry| !entry.is_over(self.now_ms)));
             });
             presence
         })

@@ -8,7 +8,7 @@ use std::time::Instant;
 use commands::Error;
 use commands::table::{self, Flags};
 
-use crate::admin::info::value::Value;
+use crate::admin::info::Value;
 use crate::config::DisklessLoad;
 use crate::core::Core;
 use crate::replication::upstream::Link;

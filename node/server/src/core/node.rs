@@ -21,7 +21,7 @@ impl Core {
         if self.cluster.next_deadline() <= now {
             self.cluster.tick(now);
         }
-        self.carry_out();
+        self.cluster_changed();
     }
 
     /// Does what the brain wants.

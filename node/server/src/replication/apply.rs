@@ -75,7 +75,7 @@ impl Core {
         if client.closing == Closing::No {
             self.replication.inbound = inbound;
         }
-        if ack_asked {
+        if ack_asked || client.closing == Closing::AfterReply {
             self.send_ack(client);
         }
         self.serve_waiting();
@@ -93,6 +93,7 @@ impl Core {
                     inbound.read += consumed;
                     self.slot_stats.begin(inbound.read - done);
                     self.obey(client, inbound, &Args::from_parser(&words, &parser));
+                    self.leave_old_master(client);
                     if inbound.queue.is_none() {
                         self.slot_stats.settle(0);
                     }
@@ -114,6 +115,14 @@ impl Core {
         }
         self.replication.feed_stream(&bytes[..done]);
         done
+    }
+
+    /// A command of the stream may make this node follow another: SETSLOT that took its master's last slot. The old
+    /// master waits to hear that it was obeyed; that is the last word on this link.
+    fn leave_old_master(&self, client: &mut Client) {
+        if self.replication.upstream.as_ref().is_none_or(|upstream| !upstream.is_client(client)) {
+            client.closing = Closing::AfterReply;
+        }
     }
 
     fn obey(&mut self, client: &mut Client, inbound: &mut Inbound, args: &Args<'_>) {

@@ -206,12 +206,17 @@ impl Core {
             replication.feed_aside(super::GET_ACK);
         }
         replication.grew = false;
-        let needed = replication.replicas.needed();
-        if let Some(backlog) = &mut replication.backlog {
+        self.trim_backlog();
+        let readers: Vec<u32> = self.replication.replicas.iter().map(|replica| replica.index).collect();
+        readers.into_iter().for_each(|index| self.mark_outgoing(index));
+    }
+
+    /// Forgets of the stream what need not be kept.
+    fn trim_backlog(&mut self) {
+        let needed = self.replication.replicas.needed();
+        if let Some(backlog) = &mut self.replication.backlog {
             backlog.trim(self.config.replication.repl_backlog_size as usize, needed);
         }
-        let readers: Vec<u32> = replication.replicas.iter().map(|replica| replica.index).collect();
-        readers.into_iter().for_each(|index| self.mark_outgoing(index));
     }
 
     /// Puts what comes next for the replica at `index` into its replies, when all before is sent.
@@ -276,6 +281,7 @@ impl Core {
         if client.role == Role::Replica {
             self.replication.alone_since_ms = self.now_ms;
             self.count_good_replicas();
+            self.trim_backlog();
         }
     }
 

@@ -392,6 +392,12 @@ impl<'a> EntryRef<'a> {
         self.raw.expiry()
     }
 
+    /// Whether its time is over at `now_ms`.
+    #[inline]
+    pub fn is_over(self, now_ms: u64) -> bool {
+        self.raw.expiry().is_some_and(|at_ms| at_ms <= now_ms)
+    }
+
     /// The 24 bits that eviction keeps: time of last use, or frequency.
     #[inline]
     pub fn clock(self) -> u32 {
