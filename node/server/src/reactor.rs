@@ -69,7 +69,7 @@ impl Reactor {
                 Round::Siblings => empty_waits,
                 Round::Nothing => empty_waits + 1,
             };
-            if empty_waits <= WAITS_BEFORE_PARKING || self.core.borrow().busy {
+            if empty_waits <= self.waits_before_parking() || self.core.borrow().busy {
                 self.enter();
             } else {
                 self.park().await;
@@ -83,6 +83,12 @@ impl Reactor {
         }
         self.listeners.shut();
         self.core.borrow_mut().finish_log();
+    }
+
+    /// The empty waits in a row after which the core parks. Keys on their way to another server are glommio's: its
+    /// answer is not seen while the core waits in its own ring, and a client waits for it.
+    fn waits_before_parking(&self) -> u32 {
+        if self.core.borrow().migrate.leaving.has_keys() { 0 } else { WAITS_BEFORE_PARKING }
     }
 
     /// Takes completions and messages, runs what they bring, queues replies.
@@ -249,7 +255,11 @@ impl Reactor {
         // completion more than the sends then means waiting for real news.
         let events = if self.slow_sends == 0 { self.sends + 1 } else { 1 };
         let core = self.core.borrow();
-        let wait = if core.busy || !core.outbox.is_empty() || !core.mesh.may_wait() {
+        let wait = if core.busy
+            || !core.outbox.is_empty()
+            || !core.mesh.may_wait()
+            || core.migrate.leaving.has_keys()
+        {
             Wait::No
         } else {
             Wait::For { events, limit: RING_WAIT }

@@ -67,6 +67,12 @@ impl Leaving {
         self.closed.remove(&slot);
     }
 
+    /// Whether keys are under way.
+    #[inline]
+    pub fn has_keys(&self) -> bool {
+        !self.keys.is_empty()
+    }
+
     /// Whether a key of `slot` is under way, or all of it.
     #[inline]
     pub fn holds_slot(&self, slot: Slot) -> bool {
