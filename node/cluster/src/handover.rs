@@ -68,12 +68,15 @@ impl Cluster {
         self.bump_epoch();
         self.log_notice(format!("{} taken over from node {from}", counted(slots)));
         self.todo.update_state = true;
-        self.save_later(true);
+        // Between siblings the disk is not waited for: a crash of the process loses nothing of what is written, and after
+        // one of the machine the two agree on an owner, whichever of their files is the older.
+        let is_sibling = self.nodes.find(from).is_some_and(|giver| self.nodes[giver].sibling);
+        self.save_later(!is_sibling);
         self.broadcast_pong(now);
         self.finish(now);
     }
 
-    /// The sibling that was given slots has claimed them, on disk too.
+    /// The sibling that was given slots has claimed them, in its file too.
     pub fn slots_were_taken(&mut self, now: u64) {
         self.save_later(false);
         self.finish(now);

@@ -153,7 +153,7 @@ impl Core {
         self.mesh.send(from, Message::HandoverTaken(name));
     }
 
-    /// The sibling serves what it was given, and its claim is on disk.
+    /// The sibling serves what it was given, and its claim is in its file.
     pub fn handover_taken(&mut self, name: NodeId) {
         let now = self.bus_now();
         self.cluster.slots_were_taken(now);
