@@ -26,6 +26,7 @@ fn look(read: &dyn Fn(&str) -> Option<String>, config: &Config, cores: usize, cp
         backlog(read, u64::from(config.network.tcp_backlog)),
         overcommit(read),
         huge_pages(read).filter(|_| !config.general.disable_thp),
+        interrupts(read, cores, cpus),
     ];
     found.into_iter().flatten().map(|text| format!("{text} ({MORE})")).collect()
 }
@@ -81,6 +82,38 @@ fn huge_pages(read: Read) -> Option<String> {
     mode.contains("[always]").then(|| text.to_owned())
 }
 
+/// More of the cards' queues interrupt one core's CPU than its share: that core takes packets in for the others.
+fn interrupts(read: Read, cores: usize, cpus: &[usize]) -> Option<String> {
+    let names = read("/proc/net/dev")?;
+    let interfaces: Vec<&str> =
+        names.lines().filter_map(|line| Some(line.split_once(':')?.0.trim())).collect();
+    let is_queue = |name: &str| {
+        let of_card = interfaces.iter().any(|interface| *interface != "lo" && name.contains(interface));
+        of_card || name.starts_with("mlx5_comp") || name.starts_with("virtio") && name.contains("-input.")
+    };
+    let table = read("/proc/interrupts")?;
+    let count = table.lines().next()?.split_whitespace().count();
+    let mut queues_on = vec![0; count];
+    for line in table.lines().skip(1) {
+        let words: Vec<&str> = line.split_whitespace().collect();
+        if words.len() <= count + 1 || !words.last().is_some_and(|name| is_queue(name)) {
+            continue;
+        }
+        let taken = words[1..=count].iter().map(|word| word.parse::<u64>().unwrap_or(0));
+        // A queue that was never used is nobody's.
+        if let Some((cpu, 1..)) = taken.enumerate().max_by_key(|(_, taken)| *taken) {
+            queues_on[cpu] += 1;
+        }
+    }
+    let all: usize = queues_on.iter().sum();
+    let homes = cpus.iter().take(cores).enumerate();
+    let (core, cpu) = homes.max_by_key(|(_, cpu)| queues_on.get(**cpu).copied().unwrap_or(0))?;
+    let most = *queues_on.get(*cpu)?;
+    (most > all.div_ceil(cores.max(1))).then(|| {
+        format!("{most} of the network cards' {all} queues interrupt CPU {cpu}, where core {core} runs")
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -92,19 +125,31 @@ mod tests {
         ("/proc/sys/net/core/somaxconn", "128\n"),
         ("/proc/sys/vm/overcommit_memory", "2\n"),
         ("/sys/kernel/mm/transparent_hugepage/enabled", "[always] madvise never\n"),
+        ("/proc/net/dev", NET_DEV),
+        (
+            "/proc/interrupts",
+            "      CPU0  CPU1\n 24:  9  0  PCI-MSI 1-edge  eth0-TxRx-0\n 25:  8  1  PCI-MSI 2-edge  eth0-TxRx-1\n \
+             26:  0  7  PCI-MSI 3-edge  nvme0q1\nLOC:  5  5  Local timer interrupts\n",
+        ),
     ];
+    const NET_DEV: &str = "Inter-|   Receive\n face |bytes\n    lo: 1 2\n  eth0: 3 4\n";
     const GOOD: &[(&str, &str)] = &[
         ("/proc/self/limits", "Max locked memory         unlimited            unlimited            bytes"),
         ("/sys/devices/system/cpu/cpu0/cpufreq/scaling_governor", "performance\n"),
         ("/proc/sys/net/core/somaxconn", "4096\n"),
         ("/proc/sys/vm/overcommit_memory", "1\n"),
         ("/sys/kernel/mm/transparent_hugepage/enabled", "always [madvise] never\n"),
+        ("/proc/net/dev", NET_DEV),
+        (
+            "/proc/interrupts",
+            "      CPU0  CPU1\n 24:  9  0  PCI-MSI 1-edge  eth0-TxRx-0\n 25:  0  8  PCI-MSI 2-edge  eth0-TxRx-1\n",
+        ),
     ];
 
     fn on(machine: &'static [(&str, &str)], config: &Config, cores: usize) -> Vec<String> {
         let read =
             |path: &str| machine.iter().find(|(file, _)| *file == path).map(|(_, text)| (*text).to_owned());
-        look(&read, config, cores, &[0])
+        look(&read, config, cores, &[0, 1])
     }
 
     #[test]
@@ -112,11 +157,17 @@ mod tests {
         let mut config = Config::default();
         assert_eq!(on(GOOD, &config, 1), Vec::<String>::new());
         assert_eq!(on(&[], &config, 1), Vec::<String>::new(), "what is not there is no fault");
-        let lines = on(BAD, &config, 2);
-        assert_eq!(lines.len(), 5, "huge pages do not matter with disable-thp: {lines:#?}");
+        let lines = on(BAD, &config, 3);
+        assert_eq!(lines.len(), 6, "huge pages do not matter with disable-thp: {lines:#?}");
         assert!(lines.iter().all(|line| line.contains("ringmaster-tune check")));
         config.general.disable_thp = false;
-        assert_eq!(on(BAD, &config, 2).len(), 6);
+        assert_eq!(on(BAD, &config, 3).len(), 7);
+        assert_eq!(on(BAD, &config, 2).len(), 6, "two cores have CPUs of their own");
+        let line = &on(BAD, &config, 2)[5];
+        assert!(
+            line.starts_with("2 of the network cards' 2 queues interrupt CPU 0, where core 0 runs"),
+            "{line}"
+        );
     }
 
     #[test]
