@@ -120,6 +120,29 @@ fn a_pause_is_for_all_clients() {
     clients.iter_mut().for_each(|client| assert_eq!(client.read(), Some(ok())));
 }
 
+/// A node that was paused, for a failover say, went on to write what came by way of the ingress.
+#[test]
+fn a_paused_core_writes_nothing_for_its_siblings() {
+    let (server, port) = process();
+    let mut clients = clients(port);
+    for core in 0..2 {
+        let mut node = Client::connect(server.port + core);
+        let Some(key) = KEYS.iter().find(|key| node.line(&format!("GET {key}")) == Value::Null) else {
+            panic!("each core has one of the keys")
+        };
+        assert_eq!(node.line("CLIENT PAUSE 100000 WRITE"), ok());
+        // What follows in the same connection waits too.
+        clients.iter_mut().for_each(|client| client.send(format!("SET {key} x\r\nGET {key}\r\n").as_bytes()));
+        wait_until("all wait", || info(&mut node, "clients", "blocked_clients") == "16");
+        assert_eq!(node.line(&format!("GET {key}")), Value::Null);
+        assert_eq!(node.line("CLIENT UNPAUSE"), ok());
+        for client in &mut clients {
+            assert_eq!(client.read(), Some(ok()));
+            assert_eq!(client.read(), Some(Value::Bulk("x".into())));
+        }
+    }
+}
+
 /// DEBUG meant the accepting core: keys were not found, and half of them not reloaded.
 #[test]
 fn debug_is_of_the_process() {
@@ -219,9 +242,10 @@ fn a_transaction_reaches_beyond_its_core() {
         assert_eq!(client.read(), Some(Value::Null));
         assert_eq!(client.line("DBSIZE"), Value::Integer(1));
     }
-    client.send(b"MULTI\r\nFLUSHALL\r\nDBSIZE\r\nEXEC\r\n");
-    (0..3).for_each(|_| drop(client.read()));
-    assert_eq!(client.read().expect("a reply").to_string(), "*[+OK, :0]");
+    client.send(b"MULTI\r\nFLUSHALL\r\nDBSIZE\r\nCONFIG SET timeout 77\r\nCONFIG GET timeout\r\nEXEC\r\n");
+    (0..5).for_each(|_| drop(client.read()));
+    let replies = client.read().expect("a reply").to_string();
+    assert_eq!(replies, "*[+OK, :0, +OK, *[\"timeout\", \"77\"]]");
 }
 
 /// WAIT told of the replicas of the accepting core, wherever the client had written.
@@ -264,5 +288,46 @@ fn wait_is_for_the_replicas_of_every_core() {
             clients[0].line(&format!("CLIENT UNBLOCK {} {reason}", &id[1..])) == Value::Integer(1)
         });
         assert_eq!(waiting.read().expect("an answer").to_string(), answer);
+    }
+}
+
+/// CONFIG SET was answered when siblings did not go by it yet; two of them, said at two cores, undid each other.
+#[test]
+fn a_directive_is_set_when_it_is_said_so() {
+    let (_server, port) = process();
+    let mut clients = clients(port);
+    for i in 1..200 {
+        let (one, other) = (i % 16, (i + 1 + i / 16) % 16);
+        assert_eq!(clients[one].line(&format!("CONFIG SET slowlog-max-len {i}")), ok());
+        assert_eq!(clients[other].line(&format!("CONFIG SET timeout {i}")), ok());
+        for client in &mut clients {
+            let shown = client.line("CONFIG GET slowlog-max-len timeout").to_string();
+            assert_eq!(shown.matches(&format!("\"{i}\"")).count(), 2, "{shown}");
+        }
+    }
+}
+
+/// EXEC at a sibling that was busy with a script took the script's place: its client got the transaction's reply, and
+/// the transaction's none.
+#[test]
+fn a_transaction_does_not_meddle_with_a_script() {
+    let (_server, port) = process();
+    let mut clients = clients(port);
+    clients[0].line("CONFIG SET busy-reply-threshold 1");
+    for key in KEYS {
+        let mut busy = Client::connect(port);
+        busy.send(&kit::encode(&["EVAL", "while true do end", "1", key]));
+        wait_until("the script is slow", || {
+            clients[0].line(&format!("GET {key}")).text().starts_with("BUSY")
+        });
+        for client in &mut clients {
+            client.send(format!("MULTI\r\nSET {key} x\r\nEXEC\r\nECHO behind\r\n").as_bytes());
+            let replies: Vec<String> = (0..4).map(|_| client.read().expect("a reply").text()).collect();
+            // MULTI and ECHO may be refused as well, on the core that is busy.
+            assert!(replies[2].contains("BUSY") || replies[2].contains("without MULTI"), "{replies:?}");
+        }
+        assert_eq!(clients[0].line("SCRIPT KILL"), ok());
+        assert!(busy.read().expect("an answer").text().contains("killed by user"));
+        assert_eq!(clients[0].line(&format!("GET {key}")), Value::Null);
     }
 }

@@ -10,7 +10,7 @@ use smallvec::SmallVec;
 use super::Call;
 use crate::client::Door;
 use crate::core::script::Rest;
-use crate::core::transaction::{EXEC_ABORT, Queued, Transaction};
+use crate::core::transaction::{EXEC_ABORT, Queued, Transaction, discarded};
 use crate::core::{Core, Runner};
 use crate::migrate::MAY_WRITE;
 use crate::route::{self, CROSS_SLOT, Permits, Presence, Route};
@@ -75,7 +75,7 @@ pub fn drop_transaction(call: &mut Call<'_>) {
 /// Drops the transaction whose EXEC is refused for `reason`; what EXEC answers.
 pub fn abort_exec(call: &mut Call<'_>, reason: &Error) -> Error {
     drop_transaction(call);
-    Error::text(format!("EXECABORT Transaction discarded because of: {reason}"))
+    discarded(reason)
 }
 
 fn forget_watches(call: &mut Call<'_>) {
@@ -213,6 +213,8 @@ fn presence<'a>(core: &Core, transaction: &'a Transaction, slot: Slot) -> Presen
 fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
     // MULTI named no slot, so EXEC's pays for it.
     call.core.slot_stats.lengthen(b"*1\r\n$5\r\nmulti\r\n".len());
+    // A script of somebody else may stand: what may run nevertheless does not wait for it.
+    let stood = call.core.scripting.is_standing();
     call.core.begin_unit();
     call.client.reply.array(transaction.queue.len());
     let mut queue: VecDeque<Queued> = transaction.queue.into();
@@ -228,7 +230,7 @@ fn run_queue(call: &mut Call<'_>, transaction: Transaction) {
         if let Err(error) = outcome {
             call.core.fail(&mut call.client.reply, mark, &error);
         }
-        if call.core.scripting.is_standing() {
+        if !stood && call.core.scripting.is_standing() {
             // The client has the replies so far; what follows comes when the script is done.
             let reply = Reply::new(call.client.proto());
             return call.core.keep_exec(Rest { queue, slot, reply });

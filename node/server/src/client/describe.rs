@@ -78,7 +78,7 @@ fn flags(client: &Client, watch_broken: bool, wishes: Option<&Wishes>) -> String
         (client.monitor, 'O'),
         (client.subscriber, 'P'),
         (client.in_multi(), 'x'),
-        (client.blocked || client.paused, 'b'),
+        (client.blocked || client.awaits_sibling || client.paused, 'b'),
         (wishes.is_some(), 't'),
         (wishes.is_some_and(|wishes| wishes.broken), 'R'),
         (wishes.is_some_and(|wishes| wishes.mode == Mode::Broadcast), 'B'),

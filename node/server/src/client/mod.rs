@@ -316,6 +316,15 @@ impl Client {
         }
     }
 
+    /// Moves what is answered, and behind no open place, to its replies.
+    pub fn hand_out(&mut self) {
+        let Some(pending) = &mut self.pending else { return };
+        pending.drain(&mut self.reply);
+        if pending.is_empty() {
+            self.pending = None;
+        }
+    }
+
     /// Bytes of replies not yet sent.
     pub fn unsent(&self) -> usize {
         self.reply.len() + self.sending.as_ref().map_or(0, |s| s.len())

@@ -182,5 +182,7 @@ impl Core {
             held.push(client.index);
         }
         held.into_iter().for_each(|index| self.mark_outgoing(index));
+        let frames = self.pause.take_frames();
+        self.run_frames(&frames);
     }
 }

@@ -51,13 +51,20 @@ pub struct Runner {
 impl Core {
     /// Runs one request of `client`, or queues, forwards, refuses or holds it back.
     pub fn run_request(&mut self, client: &mut Client, args: &Args<'_>, read: Read) {
+        self.reply_in_order(client, |core, client| core.run_answered(client, args, read));
+        if !self.late.is_empty() {
+            self.deliver_late(client);
+        }
+    }
+
+    /// Runs something that answers `client`, whose earlier requests may still be with siblings: it is answered behind them.
+    pub fn reply_in_order(&mut self, client: &mut Client, run: impl FnOnce(&mut Core, &mut Client)) {
         if client.pending.is_none() {
-            self.run_answered(client, args, read);
+            run(self, client);
         } else {
-            // Replies to earlier requests are still to come from siblings: this one's goes behind them.
             let fresh = Reply::new(client.proto());
             let earlier = std::mem::replace(&mut client.reply, fresh);
-            self.run_answered(client, args, read);
+            run(self, client);
             let own = std::mem::replace(&mut client.reply, earlier);
             client.reply.proto = own.proto;
             if let Some(pending) = client.pending.as_mut().filter(|_| !own.is_empty()) {
@@ -66,9 +73,6 @@ impl Core {
         }
         if client.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
             client.pending = None;
-        }
-        if !self.late.is_empty() {
-            self.deliver_late(client);
         }
     }
 

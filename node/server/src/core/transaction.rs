@@ -42,6 +42,11 @@ pub struct Transaction {
     pub lost: bool,
 }
 
+/// EXEC of a transaction that must not run for `reason`.
+pub fn discarded(reason: &Error) -> Error {
+    Error::text(format!("EXECABORT Transaction discarded because of: {reason}"))
+}
+
 /// EXEC after a command that could not be queued.
 pub const EXEC_ABORT: Error = Error::new("EXECABORT Transaction discarded because of previous errors.");
 

@@ -16,6 +16,7 @@ use super::gather::{Combine, Gather, array};
 use super::pending::Place;
 use super::runs_script;
 use super::whole::combination;
+use crate::admin::debug;
 use crate::client::{Client, Door};
 use crate::core::transaction::Queued;
 use crate::core::{Core, Runner};
@@ -117,7 +118,10 @@ impl Core {
             let words: Words<'_> = queued.args.iter().map(|arg| &arg[..]).collect();
             let args = Args::new(&words);
             match spot {
-                Spot::Behind => self.run_behind(client, queued.found, &args),
+                Spot::Behind => {
+                    client.hand_out();
+                    self.reply_in_order(client, |core, client| core.run_behind(client, queued.found, &args));
+                }
                 Spot::There => append(client, |reply| reply.raw(elements.next().unwrap_or_default())),
                 Spot::Everywhere(combine) => {
                     let part = elements.next().unwrap_or_default();
@@ -135,8 +139,6 @@ impl Core {
 
     /// Runs a command of a transaction behind it.
     fn run_behind(&mut self, client: &mut Client, found: Found, args: &Args<'_>) {
-        let mut reply = Reply::new(client.proto());
-        std::mem::swap(&mut client.reply, &mut reply);
         let mark = client.reply.mark();
         let outcome = match self.permit_in_exec(client, found, args) {
             Ok(()) if self.spans_process(client, found, args) => self.gather(client, found, args),
@@ -149,23 +151,24 @@ impl Core {
         if let Err(error) = outcome {
             self.fail(&mut client.reply, mark, &error);
         }
-        std::mem::swap(&mut client.reply, &mut reply);
-        client.reply.proto = reply.proto;
-        if !reply.is_empty() {
-            client.pending.get_or_insert_default().append(reply);
-        }
     }
 }
 
 fn spot(Queued { found, args, .. }: &Queued, pick: u64) -> Spot {
     let words: Words<'_> = args.iter().map(|arg| &arg[..]).collect();
-    match combination(*found, &Args::new(&words), pick) {
+    let args = &Args::new(&words);
+    let combine = combination(*found, args, pick);
+    match (found.command.run, combine) {
         // Inside a transaction nothing waits.
-        _ if matches!(found.command.run, Run::Host(Host::Wait | Host::Waitaof)) => Spot::There,
-        Some(combine) => Spot::Everywhere(combine),
-        None if runs_script(*found) => Spot::There,
-        None if matches!(found.command.run, Run::Data(_)) && found.command.name != "scan" => Spot::There,
-        None => Spot::Behind,
+        (Run::Host(Host::Wait | Host::Waitaof), _) => Spot::There,
+        // It is for the client's own core to check and to apply.
+        (Run::Host(Host::ConfigSet), _) => Spot::Behind,
+        (_, Some(combine)) => Spot::Everywhere(combine),
+        // DEBUG SLEEP is to keep the transaction from going on.
+        (Run::Host(Host::Debug), None) if !debug::is_view(args) => Spot::There,
+        (Run::Host(_), None) if runs_script(*found) => Spot::There,
+        (Run::Data(_), None) if found.command.name != "scan" => Spot::There,
+        _ => Spot::Behind,
     }
 }
 

@@ -12,9 +12,10 @@ use crate::aof::Gate;
 use crate::client::Client;
 use crate::core::blocking::SessionId;
 use crate::core::script::{Caller, Rest};
-use crate::core::transaction::Queued;
+use crate::core::transaction::{Queued, discarded};
 use crate::core::{Core, Runner};
 use crate::mesh::Message;
+use crate::migrate::MAY_WRITE;
 use crate::ring::ClientRing;
 use crate::route::{self, Permits, Route};
 
@@ -68,16 +69,22 @@ impl Core {
         self.mesh.flush(ring, gate);
     }
 
-    /// Runs commands of siblings; those on a slot that keys are leaving are held until they are gone.
+    /// Runs commands of siblings; those on a slot that keys are leaving are held until they are gone, and what a pause
+    /// holds back until it is over.
     pub fn run_frames(&mut self, mut frames: &[u8]) {
         while !frames.is_empty() {
             let (bytes, whole) = (frames.len(), frames);
             let (header, words) = frame::read_request(&mut frames);
-            if self.migrate.leaving.holds_slot(header.slot) && header.kind != Kind::Forget {
+            let leaves = self.migrate.leaving.holds_slot(header.slot) && header.kind != Kind::Forget;
+            if leaves || self.pause_holds(&header, &words) {
                 if header.kind == Kind::Exec {
                     (0..queue_len(&words)).for_each(|_| drop(frame::read_request(&mut frames)));
                 }
-                self.migrate.leaving.hold_frames(&whole[..bytes - frames.len()]);
+                let held = &whole[..bytes - frames.len()];
+                match leaves {
+                    true => self.migrate.leaving.hold_frames(held),
+                    false => self.pause.hold(header.session, held),
+                }
                 continue;
             }
             self.slot_stats.begin(bytes - frames.len());
@@ -99,6 +106,21 @@ impl Core {
             // Before the next command, which may be of the same pipeline: it must not take what others wait for.
             self.serve_waiting();
         }
+    }
+
+    /// Whether a pause of this core holds a sibling's command back. What the server itself does is held where it comes in.
+    fn pause_holds(&self, header: &Header, words: &Words<'_>) -> bool {
+        if self.pause.until_ms(self.now_ms).is_none() {
+            return false;
+        }
+        let found = Found::by_id(header.row).expect("a sibling has the same table");
+        let flags = match header.kind {
+            // What is in it is not looked at: it may write.
+            Kind::Exec => MAY_WRITE,
+            Kind::Part | Kind::Look if matches!(found.command.run, Run::Host(_)) => return false,
+            _ => self.flags_of(found, &Args::new(words)),
+        };
+        self.pause.holds_session(header.session, flags, self.now_ms)
     }
 
     /// Hands the reply of a session's forwarded command to the core that holds its connection.
@@ -216,6 +238,10 @@ impl Core {
                     .error(route::refusal(route, &self.cluster, exec.slot, Asker::default()).as_str());
             }
         }
+        if let Some(reason) = self.exec_forbidden(&queue) {
+            return self.fail(reply, reply.mark(), &discarded(&reason));
+        }
+        let stood = self.scripting.is_standing();
         self.begin_unit();
         reply.array(count);
         for (done, (header, words)) in queue.iter().enumerate() {
@@ -223,13 +249,22 @@ impl Core {
             if let Err(error) = self.check_and_run_frame(header, &Args::new(words), reply, false) {
                 self.fail(reply, mark, &error);
             }
-            if self.scripting.is_standing() {
+            if !stood && self.scripting.is_standing() {
                 let left = queue[done + 1..].iter().map(|(header, words)| queued(header, words)).collect();
                 let reply = std::mem::take(reply);
                 return self.keep_exec(Rest { queue: left, slot: Some(exec.slot), reply });
             }
         }
         self.end_unit();
+    }
+
+    /// Why the server's state does not allow a command of a transaction, and so none of it.
+    fn exec_forbidden(&self, queue: &[(Header, Words<'_>)]) -> Option<Error> {
+        let runs = queue.iter().filter(|(header, _)| header.kind != Kind::Refused);
+        runs.into_iter().find_map(|(header, words)| {
+            let found = Found::by_id(header.row).expect("a sibling has the same table");
+            self.state_forbids(found, self.flags_of(found, &Args::new(words)))
+        })
     }
 
     fn pass_on_exec(
@@ -300,12 +335,8 @@ impl Core {
             Some(queue) => self.compose(client, queue, resp, core),
             None => pending.fill(ticket, resp, &mut client.reply),
         }
-        let Some(pending) = &mut client.pending else { return };
-        pending.drain(&mut client.reply);
-        if pending.is_empty() {
-            client.pending = None;
-            client.awaits_sibling = false;
-        }
+        client.hand_out();
+        client.awaits_sibling &= client.pending.is_some();
     }
 }
 

@@ -60,6 +60,7 @@ fn combination_of_host(host: Host, args: &Args<'_>) -> Option<Combine> {
         | Host::ClientPause
         | Host::ClientUnpause
         | Host::ConfigResetstat
+        | Host::ConfigSet
         | Host::FunctionDelete
         | Host::FunctionFlush
         | Host::FunctionRestore

@@ -76,7 +76,8 @@ pub(super) const CLIENTS: &[Field] = &[
     ("client_recent_max_output_buffer", Max, |g| g.clients.longest_output.into()),
     ("blocked_clients", Sum, |g| {
         ((g.core.waiting.len() + g.core.replication.waits.len() + g.core.shutdown_waiters()) as u64
-            + g.clients.paused)
+            + g.clients.paused
+            + g.core.pause.sessions() as u64)
             .into()
     }),
     ("tracking_clients", Sum, |g| g.core.tracking.clients().into()),
