@@ -49,7 +49,12 @@ fn info_is_of_the_process() {
     assert_eq!(info(client, "clients", "connected_clients"), "16");
     assert_eq!(info(client, "persistence", "rdb_changes_since_last_save"), "17");
     assert!(info(client, "commandstats", "cmdstat_set").starts_with("calls=16,"));
-    client.line("SET key:2");
+    client.line("MGET key:1 key:2 key:3 key:4");
+    client.line("DBSIZE");
+    for call in ["cmdstat_mget", "cmdstat_dbsize"] {
+        // One call, whoever did a part of it.
+        assert!(info(client, "commandstats", call).starts_with("calls=1,"));
+    }
     client.line("LPUSH key:1 x");
     client.line("LPUSH key:3 x");
     assert_eq!(info(client, "errorstats", "errorstat_WRONGTYPE"), "count=2");
@@ -329,5 +334,18 @@ fn a_transaction_does_not_meddle_with_a_script() {
         assert_eq!(clients[0].line("SCRIPT KILL"), ok());
         assert!(busy.read().expect("an answer").text().contains("killed by user"));
         assert_eq!(clients[0].line(&format!("GET {key}")), Value::Null);
+    }
+}
+
+/// Between MULTI and EXEC a command on a sibling's keys was queued though memory was short.
+#[test]
+fn nothing_is_queued_when_memory_is_short() {
+    let (_server, port) = process();
+    let mut client = Client::connect(port);
+    assert_eq!(client.line("CONFIG SET maxmemory 1"), ok());
+    for key in KEYS {
+        client.line("MULTI");
+        assert!(client.line(&format!("SET {key} x")).text().starts_with("OOM"));
+        assert!(client.line("EXEC").text().starts_with("EXECABORT"));
     }
 }

@@ -118,5 +118,13 @@ fn run_host(core: &mut Core, found: Found, args: &Args<'_>, slot: Option<base::S
 
 fn runner(core: &Core) -> Runner {
     let session = SessionId { core: core.index, index: u32::MAX, generation: u32::MAX };
-    Runner { session, ticket: None, may_block: false, no_touch: false, user: None, tracks: false }
+    Runner {
+        session,
+        ticket: None,
+        may_block: false,
+        no_touch: false,
+        user: None,
+        tracks: false,
+        counts: true,
+    }
 }

@@ -46,6 +46,8 @@ pub struct Runner {
     pub user: Option<UserId>,
     /// Whether what it reads is remembered (CLIENT TRACKING).
     pub tracks: bool,
+    /// Whether it counts as a call: a part of one adds only its time.
+    pub counts: bool,
 }
 
 impl Core {
@@ -161,9 +163,6 @@ impl Core {
             Keys::Across => return self.refuse(found, CROSS_SLOT),
         };
         let flags = self.flags_of(found, args);
-        if self.out_of_memory && client.in_multi() && !passes_multi(found) {
-            return self.refuse(found, OUT_OF_MEMORY);
-        }
         if let Some(error) = self.state_forbids(found, flags) {
             return self.refuse_by_state(client, found, error);
         }
@@ -280,6 +279,7 @@ impl Core {
         }
     }
 
+    /// Queues a command between MULTI and EXEC.
     pub fn queue(
         &mut self,
         client: &mut Client,
@@ -288,6 +288,9 @@ impl Core {
         args: &Args<'_>,
         slot: Option<Slot>,
     ) -> Outcome {
+        if self.out_of_memory {
+            return self.refuse(found, OUT_OF_MEMORY);
+        }
         let Some(transaction) = &mut client.transaction else { return Ok(()) };
         if slot.is_some_and(|slot| *transaction.slot.get_or_insert(slot) != slot) {
             transaction.across = true;
@@ -393,7 +396,10 @@ impl Core {
         let outcome = handler(&mut ctx, args);
         // A command that waits is counted when its wait ends.
         if outcome.is_err() || self.effects.block.is_none() {
-            self.count(found, args, start, outcome.is_err(), true);
+            match runner.counts {
+                true => self.count(found, args, start, outcome.is_err(), true),
+                false => drop(self.stats.ran_in_vain(&found, start.elapsed_ns())),
+            }
         }
         self.spread_effects(found, args, slot, runner, reply.proto, start);
         if runner.tracks && found.command.has(table::READONLY) {

@@ -164,7 +164,15 @@ impl Core {
         let user = (client.access != Access::Everything).then(|| client.user.id());
         let session = self.session(client);
         let tracks = client.tracks_reads && self.tracking.remembers(client.index);
-        Runner { session, ticket: None, may_block: true, no_touch: client.no_touch, user, tracks }
+        Runner {
+            session,
+            ticket: None,
+            may_block: true,
+            no_touch: client.no_touch,
+            user,
+            tracks,
+            counts: true,
+        }
     }
 
     /// Notes a slow command.

@@ -11,7 +11,7 @@
 //! news:    index u32 | generation u32, highest bit set | kind u32 | length u32, then keys: length u32, bytes
 //! ```
 //!
-//! The second byte of a request, `proto`, also says whether what it reads is tracked. News are invalidations for a
+//! The second byte of a request, `proto`, also says whether what it reads is tracked, and whether it counts as a call. News are invalidations for a
 //! tracking client: among the replies, as they must not overtake them.
 
 use acl::UserId;
@@ -65,6 +65,8 @@ pub struct Header {
     pub user: UserId,
     /// What it reads is remembered for client-side caching.
     pub tracks: bool,
+    /// Its run is a call, not a part of one that is counted where it came in.
+    pub counts: bool,
     /// How often it was passed on, its slot having moved.
     pub hops: u8,
 }
@@ -83,6 +85,7 @@ pub enum News {
 /// The second byte of a request.
 const RESP3: u8 = 1;
 const TRACKS: u8 = 2;
+const COUNTS: u8 = 4;
 /// Generations of sessions have 24 bits.
 const IS_NEWS: u32 = 1 << 31;
 
@@ -102,7 +105,8 @@ pub type Words<'a> = SmallVec<[&'a [u8]; 12]>;
 pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
     let mut fixed = [0u8; 29];
     fixed[0] = header.kind as u8;
-    fixed[1] = if header.proto == Proto::Resp3 { RESP3 } else { 0 } | if header.tracks { TRACKS } else { 0 };
+    let flags = [(header.proto == Proto::Resp3, RESP3), (header.tracks, TRACKS), (header.counts, COUNTS)];
+    fixed[1] = flags.into_iter().map(|(is_set, flag)| u8::from(is_set) * flag).sum();
     fixed[2..4].copy_from_slice(&header.row.to_le_bytes());
     fixed[4..6].copy_from_slice(&header.slot.number().to_le_bytes());
     fixed[6..10].copy_from_slice(&(args.len() as u32).to_le_bytes());
@@ -148,7 +152,7 @@ pub fn read_request<'a>(rest: &mut &'a [u8]) -> (Header, Words<'a>) {
     };
     let [flags] = take(rest);
     let proto = if flags & RESP3 != 0 { Proto::Resp3 } else { Proto::Resp2 };
-    let tracks = flags & TRACKS != 0;
+    let (tracks, counts) = (flags & TRACKS != 0, flags & COUNTS != 0);
     let row = u16::from_le_bytes(take(rest));
     let slot = Slot::new(u16::from_le_bytes(take(rest))).expect("a sibling sends slots");
     let count = u32::from_le_bytes(take(rest));
@@ -159,7 +163,7 @@ pub fn read_request<'a>(rest: &mut &'a [u8]) -> (Header, Words<'a>) {
     let hops = take::<1>(rest)[0];
     let words = (0..count).map(|_| take_bytes(rest)).collect();
     let session = SessionId { core, index, generation };
-    (Header { kind, proto, row, slot, session, ticket, user, tracks, hops }, words)
+    (Header { kind, proto, row, slot, session, ticket, user, tracks, counts, hops }, words)
 }
 
 /// Appends a reply's header; its `len` bytes are to follow.
@@ -208,17 +212,29 @@ mod tests {
     fn round_trips() {
         let session = SessionId { core: 3, index: 7, generation: 9 };
         let (kind, proto, slot, user) = (Kind::Run, Proto::Resp3, Slot::ZERO, UserId::new(4).unwrap());
-        let header = Header { kind, proto, row: 12, slot, session, ticket: 5, user, tracks: true, hops: 2 };
+        let header = Header {
+            kind,
+            proto,
+            row: 12,
+            slot,
+            session,
+            ticket: 5,
+            user,
+            tracks: true,
+            counts: false,
+            hops: 2,
+        };
         let mut out = Vec::new();
         write_request(&mut out, &header, &Args::new(&[b"get", b""]));
         write_request(&mut out, &Header { kind: Kind::Watch, ..header }, &Args::new(&[]));
         let mut rest = &out[..];
         let (read, words) = read_request(&mut rest);
         assert_eq!(
-            (read.kind, read.proto, read.row, read.session, read.ticket, read.user, read.hops),
-            (kind, proto, 12, session, 5, user, 2)
+            (read.kind, read.proto, read.row, read.session, read.ticket, read.user, read.tracks, read.counts),
+            (kind, proto, 12, session, 5, user, true, false)
         );
         assert_eq!(&words[..], [&b"get"[..], b""]);
+        assert_eq!(read.hops, 2);
         assert_eq!(read_request(&mut rest).0.kind, Kind::Watch);
         assert!(rest.is_empty());
 

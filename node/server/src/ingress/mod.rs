@@ -98,9 +98,13 @@ impl Core {
         ticket: u32,
     ) {
         let header = self.header(client, kind, found, slot, ticket);
+        self.send(&header, args, core);
+    }
+
+    fn send(&mut self, header: &Header, args: &Args<'_>, core: u16) {
         self.stats.forwarded += 1;
         if let Some(out) = self.mesh.requests(core) {
-            frame::write_request(out, &header, args);
+            frame::write_request(out, header, args);
         }
     }
 
@@ -108,7 +112,8 @@ impl Core {
         let session = self.session(client);
         let (proto, user) = (client.proto(), client.user.id());
         let tracks = client.tracks_reads && self.tracking.remembers(client.index);
-        Header { kind, proto, row: found.id, slot, session, ticket, user, tracks, hops: 0 }
+        let counts = kind != Kind::Part;
+        Header { kind, proto, row: found.id, slot, session, ticket, user, tracks, counts, hops: 0 }
     }
 
     /// Where `slot` is served: this core (`None`) or a sibling; a peer's slot is an error for the client.
@@ -158,13 +163,18 @@ impl Core {
             let words: frame::Words<'_> = [args[0]].into_iter().chain(part.iter().copied()).collect();
             let ticket =
                 gathered.unwrap_or_else(|| client.pending.get_or_insert_default().push(Place::Element));
+            let args = &Args::new(&words);
             match core {
                 Some(core) => {
-                    self.send_frame(client, Kind::Run, found, &Args::new(&words), slot, core, ticket)
+                    let header = self.header(client, Kind::Run, found, slot, ticket);
+                    self.send(&Header { counts: false, ..header }, args, core);
                 }
-                None => self.run_part(client, found, &Args::new(&words), Some(slot), ticket),
+                None => self.run_part(client, found, args, Some(slot), ticket, false),
             }
         }
+        // All parts are one call.
+        self.stats.ran(&found, 0, false, self.config.insight.latency_tracking);
+        client.commands += 1;
         self.serve_waiting();
         Ok(())
     }

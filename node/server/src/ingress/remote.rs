@@ -190,7 +190,8 @@ impl Core {
             return Err(error);
         }
         let (session, ticket, user) = (header.session, Some(header.ticket), Some(header.user));
-        let runner = Runner { session, ticket, may_block, no_touch: false, user, tracks: header.tracks };
+        let (tracks, counts) = (header.tracks, header.counts);
+        let runner = Runner { session, ticket, may_block, no_touch: false, user, tracks, counts };
         match found.command.run {
             Run::Host(host) if scripting::runs_script(host) => {
                 self.run_script(Caller { runner, permits: Permits::default() }, found, args, reply)

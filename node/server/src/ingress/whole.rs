@@ -17,8 +17,8 @@ use crate::admin::view::{Looking, View, is_view};
 use crate::admin::{self, debug};
 use crate::client::{Client, Door};
 use crate::clock::Moment;
-use crate::core::Core;
 use crate::core::blocking::SessionId;
+use crate::core::{Core, Runner};
 use crate::pubsub;
 
 /// A view that is coming in.
@@ -106,8 +106,8 @@ impl Core {
         };
         if matches!(found.command.run, Run::Host(_)) {
             self.count(found, args, start, outcome.is_err(), false);
-            client.commands += 1;
         }
+        client.commands += 1;
         client.awaits_sibling |= matches!(found.command.run, Run::Host(Host::Wait | Host::Waitaof));
         self.serve_waiting();
         outcome
@@ -134,7 +134,7 @@ impl Core {
             self.send_frame(client, Kind::Part, found, args, Slot::ZERO, core, ticket);
         }
         if done != Some(self.index) {
-            self.run_part(client, found, args, None, ticket);
+            self.run_part(client, found, args, None, ticket, true);
         }
         if matches!(found.command.run, Run::Host(Host::Publish)) {
             // Each core has told its own subscribers; the other processes are told once.
@@ -142,7 +142,7 @@ impl Core {
         }
     }
 
-    /// Runs this core's part for a client of its own and fills its place.
+    /// Runs this core's part for a client of its own and fills its place. `counts` tells that it counts as the whole.
     pub(super) fn run_part(
         &mut self,
         client: &mut Client,
@@ -150,10 +150,11 @@ impl Core {
         args: &Args<'_>,
         slot: Option<Slot>,
         ticket: u32,
+        counts: bool,
     ) {
         let mut part = Reply::new(client.proto());
         let mark = part.mark();
-        let runner = self.runner(client);
+        let runner = Runner { counts, ..self.runner(client) };
         let outcome = match found.command.run {
             Run::Host(host) => {
                 std::mem::swap(&mut client.reply, &mut part);
@@ -189,9 +190,9 @@ impl Core {
         let next = (usize::from(core) + 1 < self.mesh.cores()).then_some(core + 1);
         let ticket = client.pending.get_or_insert_default().push(Place::Scan { core, next });
         if core == self.index {
-            self.run_part(client, found, &Args::new(&words), None, ticket);
+            self.run_part(client, found, &Args::new(&words), None, ticket, true);
         } else {
-            self.send_frame(client, Kind::Part, found, &Args::new(&words), Slot::ZERO, core, ticket);
+            self.send_frame(client, Kind::Run, found, &Args::new(&words), Slot::ZERO, core, ticket);
         }
         Ok(())
     }
