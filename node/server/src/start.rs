@@ -437,9 +437,10 @@ async fn core_main(
     Core::know(&core);
     bus::open(&core, seed.bus);
     metrics::open(&core, seed.metrics);
+    // Before the brain can name a master: what it sends must not meet what the files hold.
+    core.borrow_mut().begin_loading(0);
     core.borrow_mut().name_siblings();
     core.borrow_mut().drive_cluster();
-    core.borrow_mut().begin_loading(0);
     executor::spawn_local(cron::run(core.clone()));
     executor::spawn_local(read_data(core.clone()));
     // The main thread may be gone only when the process ends anyway.

@@ -1,6 +1,6 @@
 //! Full synchronisation under writes, and what follows a cut link.
 
-use kit::{Client, Process, wait_until};
+use kit::{Client, Process, encode, ringmaster, wait_until};
 
 use super::writer::{Writer, fill};
 use crate::nodes::{Make, ask, attach, info, same_data};
@@ -91,4 +91,26 @@ fn by_file_and_by_socket() {
             ask(&master, &format!("CLUSTER FORGET {id}"));
         }
     }
+}
+
+/// A restarted replica asked its master for the stream while it still read its own log, whose end it then applied on top
+/// of the master's image.
+#[test]
+fn a_restarted_replica_reads_its_files_before_it_follows() {
+    const WRITES: usize = 10_000;
+    let master = Make::Ours.master();
+    let mut replica = ringmaster(1, &["--enable-debug-command", "yes", "--appendonly", "yes"]);
+    ask(&master, "CONFIG SET repl-diskless-sync-delay 0");
+    attach(&replica, &master);
+    let mut writer = Client::connect(master.port);
+    writer.send(&encode(&["INCR", "counter"]).repeat(WRITES));
+    (0..WRITES).for_each(|_| drop(writer.read()));
+    same_data(&master, &replica);
+    replica.kill();
+    replica.restart(&[]).unwrap_or_else(|why| panic!("{why}"));
+    same_data(&master, &replica);
+    assert_eq!(ask(&master, "GET counter"), WRITES.to_string());
+    let log = replica.log();
+    let first = |words: &str| log.find(words).unwrap_or_else(|| panic!("{words}: {log}"));
+    assert!(first("DB loaded from append only file") < first("Connecting to PRIMARY"), "{log}");
 }
