@@ -118,3 +118,15 @@ fn a_save_that_flushall_began_gives_way() {
     assert_eq!(client.line("BGSAVE").text(), "Background saving started");
     wait_until("it is done", || client.line("INFO persistence").text().contains("rdb_saves:1"));
 }
+
+/// With less locked memory than an executor wants, the process waited for ever for a core that had ended.
+#[test]
+fn too_little_locked_memory_is_one_clear_sentence() {
+    let binary = kit::binary("ringmaster");
+    let limit = format!("--memlock={0}:{0}", 496 << 10);
+    let port = kit::free_ports(1).to_string();
+    let output = kit::run("prlimit", &[&limit, "--", &binary.display().to_string(), "--port", &port]);
+    assert_eq!(output.status.code(), Some(1));
+    let text = String::from_utf8_lossy(&output.stderr);
+    assert!(text.contains("may lock 496 KiB together, and 1 core needs 512 KiB; raise the limit"), "{text}");
+}

@@ -5,7 +5,7 @@
 //! - a loop that only yields starves glommio's timers unless the preempt timer is short;
 //! - a core parks by reading an eventfd through glommio; the client ring signals it only while armed;
 //! - its executor may go to sleep with tasks ready to run ([`Pulse`]);
-//! - ring memory counts against memlock and is released late, so starting is tried again for a while.
+//! - an executor is made on its own thread: that it cannot be is seen by its thread's end.
 
 mod file;
 
@@ -16,8 +16,9 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{RecvTimeoutError, channel};
 use std::task::{Poll, Waker};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use glommio::io::BufferedFile;
@@ -26,6 +27,7 @@ use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::log::verbose;
+use crate::ring;
 
 pub use file::{File, remove, rename};
 
@@ -34,8 +36,10 @@ const PREEMPT: Duration = Duration::from_micros(500);
 /// Memory glommio registers for files; the smallest that works.
 const IO_MEMORY: usize = 64 * 1024;
 const RING_DEPTH: usize = 128;
-/// How long a start that fails for locked memory is tried again.
-const START_RETRY: Duration = Duration::from_secs(2);
+/// The limit of locked memory below which glommio does not try, whatever is used of it and by whom.
+const MEMLOCK_LEAST: u64 = 512 << 10;
+/// How long an executor may be silent at start before it is stirred.
+const START_PULSE: Duration = Duration::from_millis(250);
 
 /// The signal that ends a core's sleep.
 const STIRRING: libc::c_int = libc::SIGURG;
@@ -62,27 +66,48 @@ impl Running {
     }
 }
 
-/// Starts a core's executor on `cpu` (anywhere when `None`) and runs `main` on it.
+/// Starts a core's executor on `cpu` (anywhere when `None`), and returns when `main` runs on it.
 ///
 /// # Errors
-/// One sentence for the operator.
-pub fn spawn<F, T>(name: &str, cpu: Option<usize>, main: F) -> Result<Running, String>
+/// Why the executor cannot be had; `ENOMEM` when the memlock limit is too small for its rings.
+pub fn spawn<F, T>(name: &str, cpu: Option<usize>, main: F) -> io::Result<Running>
 where
     F: FnOnce() -> T + Send + Clone + 'static,
     T: Future<Output = ()> + 'static,
 {
+    if ring::memlock_limit() < MEMLOCK_LEAST {
+        return Err(io::Error::from_raw_os_error(libc::ENOMEM));
+    }
     let placement = cpu.map_or(Placement::Unbound, Placement::Fixed);
-    let deadline = Instant::now() + START_RETRY;
+    ring::patiently(|| begin(name, placement.clone(), main.clone()))
+}
+
+/// Starts a thread and waits until `main` runs on it: an executor is made on its own thread, and what it lacks shows only
+/// when that has ended.
+fn begin<F, T>(name: &str, placement: Placement, main: F) -> io::Result<Running>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Future<Output = ()> + 'static,
+{
+    let builder = LocalExecutorBuilder::new(placement)
+        .name(name)
+        .preempt_timer(PREEMPT)
+        .io_memory(IO_MEMORY)
+        .ring_depth(RING_DEPTH);
+    let (begun, begins) = channel();
+    let handle = builder.spawn(move || async move {
+        // The thread that starts this one waits for it.
+        let _ = begun.send(());
+        main().await;
+    })?;
     loop {
-        let builder = LocalExecutorBuilder::new(placement.clone())
-            .name(name)
-            .preempt_timer(PREEMPT)
-            .io_memory(IO_MEMORY)
-            .ring_depth(RING_DEPTH);
-        match builder.spawn(main.clone()) {
-            Ok(handle) => return Ok(Running(handle)),
-            Err(e) if Instant::now() >= deadline => return Err(format!("cannot start {name}: {e}")),
-            Err(_) => std::thread::sleep(Duration::from_millis(50)),
+        match begins.recv_timeout(START_PULSE) {
+            Ok(()) => return Ok(Running(handle)),
+            Err(RecvTimeoutError::Timeout) => stir(),
+            Err(RecvTimeoutError::Disconnected) => {
+                handle.join()?;
+                return Err(io::Error::other("its thread ended"));
+            }
         }
     }
 }

@@ -6,9 +6,8 @@
 use std::fs;
 
 use crate::config::Config;
+use crate::ring::MEMLOCK_PER_CORE;
 
-/// Locked memory a core takes at least: its rings and their buffers (`tuning/data/memory.toml`).
-const MEMLOCK_PER_CORE: u64 = 512 << 10;
 /// Where to read on.
 const MORE: &str = "'ringmaster-tune check' says more";
 

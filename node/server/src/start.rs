@@ -11,9 +11,8 @@ use std::os::fd::OwnedFd;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::atomic::AtomicI64;
-use std::sync::mpsc::{RecvTimeoutError, Sender, channel};
+use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use base::NodeId;
 use cluster::{BUS_PORT_OFFSET, Cluster};
@@ -35,7 +34,7 @@ use crate::metrics;
 use crate::persist;
 use crate::process::{NUDGE, Place, Process, fatal};
 use crate::reactor::Reactor;
-use crate::ring::ClientRing;
+use crate::ring::{self, ClientRing};
 use crate::settings;
 use crate::shutdown::{Outcome, Wish};
 use crate::tls;
@@ -43,8 +42,6 @@ use crate::users;
 
 /// Time between two looks at the cores' pulses: longer than a beat of an idle core (`cron`).
 const PULSE_NANOSECONDS: libc::c_long = 250_000_000;
-/// How long a core may be silent at start before it is stirred.
-const START_PULSE: Duration = Duration::from_millis(250);
 
 /// Runs the process until it is told to end.
 ///
@@ -65,7 +62,8 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     std::env::set_current_dir(&config.general.dir)
         .map_err(|e| format!("Can't chdir to '{}': {e}", config.general.dir))?;
     let users = users::at_start(&config, users, names_users)?;
-    probe_ring()?;
+    // Before any executor, which would panic with a misleading text.
+    ring::patiently(ClientRing::new).map_err(|e| ring::sentence(&e, count))?;
     tls::settings(&config.tls).map_err(|e| format!("Failed to configure TLS. {e}"))?;
     if config.general.disable_thp {
         disable_huge_pages();
@@ -116,24 +114,6 @@ pub fn level(level: LogLevel) -> Level {
 fn announce(count: usize) {
     notice!("Ringmaster is starting");
     notice!("Ringmaster version={}, cores={count}, PID: {}", env!("CARGO_PKG_VERSION"), std::process::id());
-}
-
-/// Tries a client ring before any executor, which would panic with a misleading text.
-fn probe_ring() -> Result<(), String> {
-    ClientRing::new().map(drop).map_err(|e| match e.raw_os_error() {
-        Some(libc::ENOSYS) => "io_uring is missing: Ringmaster needs Linux 6.1 or newer".to_owned(),
-        Some(libc::EPERM | libc::EACCES) => "io_uring is not allowed here: set the sysctl \
-            kernel.io_uring_disabled=0 and let the container's seccomp profile pass io_uring_setup, io_uring_enter \
-            and io_uring_register"
-            .to_owned(),
-        Some(libc::ENOMEM) => "too little locked memory for io_uring: raise it with 'ulimit -l unlimited', or \
-            LimitMEMLOCK=infinity in the systemd unit"
-            .to_owned(),
-        Some(libc::EINVAL) => {
-            "this kernel's io_uring is too old: Ringmaster needs Linux 6.1 or newer".to_owned()
-        }
-        _ => format!("io_uring cannot be set up: {e}"),
-    })
 }
 
 /// Signals are taken by the main thread alone.
@@ -403,16 +383,10 @@ fn start_cores(
                 }
             }
         };
-        running.push(executor::spawn(&format!("core-{i}"), process.cores[i].cpu, main)?);
-    }
-    for _ in 0..process.cores.len() {
-        loop {
-            match reports.recv_timeout(START_PULSE) {
-                Ok(report) => break report?,
-                Err(RecvTimeoutError::Timeout) => executor::stir(),
-                Err(e) => return Err(format!("A core did not start: {e}")),
-            }
-        }
+        let core = executor::spawn(&format!("core-{i}"), process.cores[i].cpu, main);
+        running.push(core.map_err(|e| ring::sentence(&e, process.cores.len()))?);
+        // One that runs tells of itself, or ends the process.
+        reports.recv().map_err(|e| format!("core-{i} did not start: {e}"))??;
     }
     Ok(running)
 }
@@ -430,7 +404,7 @@ async fn core_main(
     let built = build(place, &seed.mesh);
     let (ring, parking) = match built {
         Ok(built) => built,
-        Err(e) => return drop(report.send(Err(format!("core-{index} cannot set up its ring: {e}")))),
+        Err(e) => return drop(report.send(Err(ring::sentence(&e, process.cores.len())))),
     };
     let core = Core::new(index, process.clone(), config, ids, seed.cluster, seed.mesh);
     let core = Rc::new(RefCell::new(core));
@@ -472,7 +446,7 @@ async fn read_data(core: Rc<RefCell<Core>>) {
 
 fn build(place: &Place, mesh: &Mesh) -> io::Result<(ClientRing, Parking)> {
     use std::os::fd::AsRawFd;
-    let ring = ClientRing::new()?;
+    let ring = ring::patiently(ClientRing::new)?;
     ring.register_event_fd(place.event_fd.as_raw_fd())?;
     mesh.open(&ring);
     Ok((ring, Parking::new(&place.event_fd)?))

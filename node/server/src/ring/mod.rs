@@ -10,6 +10,7 @@
 
 mod buffers;
 mod token;
+mod trouble;
 
 use std::io;
 use std::os::fd::{AsRawFd, RawFd};
@@ -21,6 +22,7 @@ use io_uring::{IoUring, cqueue, opcode, squeue};
 
 use buffers::{Buffers, GROUP};
 pub use token::{Op, Token};
+pub use trouble::{MEMLOCK_PER_CORE, memlock_limit, patiently, sentence};
 
 /// Submission entries: as many operations are queued without a system call between.
 const SUBMISSIONS: u32 = 512;
