@@ -16,14 +16,15 @@ use std::os::fd::{AsRawFd, BorrowedFd, FromRawFd, IntoRawFd, OwnedFd, RawFd};
 use std::rc::Rc;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::task::{Poll, Waker};
+use std::thread;
 use std::time::Duration;
 
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use glommio::io::BufferedFile;
 use glommio::net::{TcpListener, TcpStream};
-use glommio::{ExecutorJoinHandle, LocalExecutorBuilder, Placement};
+use glommio::{LocalExecutorBuilder, Placement};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
 use crate::log::verbose;
@@ -38,8 +39,8 @@ const IO_MEMORY: usize = 64 * 1024;
 const RING_DEPTH: usize = 128;
 /// The limit of locked memory below which glommio does not try, whatever is used of it and by whom.
 const MEMLOCK_LEAST: u64 = 512 << 10;
-/// How long an executor may be silent at start before it is stirred.
-const START_PULSE: Duration = Duration::from_millis(250);
+/// How long a core may be silent when it is to begin or to end before it is stirred.
+const SILENCE: Duration = Duration::from_millis(250);
 
 /// The signal that ends a core's sleep.
 const STIRRING: libc::c_int = libc::SIGURG;
@@ -57,12 +58,33 @@ pub fn allowed_cpus() -> Vec<usize> {
 }
 
 /// A running core.
-pub struct Running(ExecutorJoinHandle<()>);
+pub struct Running {
+    /// Where its thread says that it has begun, then that it has ended.
+    steps: Receiver<Step>,
+}
+
+/// What a core's thread tells of itself.
+enum Step {
+    Begun,
+    Ended,
+}
 
 impl Running {
-    /// Waits until the core has ended; whether it did so cleanly.
+    /// Waits until the core has ended; whether it did so cleanly. Nothing but this looks after its pulse then, and its own
+    /// timers are gone.
     pub fn join(self) -> bool {
-        self.0.join().is_ok()
+        matches!(self.next_step(), Some(Step::Ended))
+    }
+
+    /// The next thing its thread tells; `None` when that is gone.
+    fn next_step(&self) -> Option<Step> {
+        loop {
+            match self.steps.recv_timeout(SILENCE) {
+                Ok(step) => return Some(step),
+                Err(RecvTimeoutError::Timeout) => stir(),
+                Err(RecvTimeoutError::Disconnected) => return None,
+            }
+        }
     }
 }
 
@@ -94,21 +116,22 @@ where
         .preempt_timer(PREEMPT)
         .io_memory(IO_MEMORY)
         .ring_depth(RING_DEPTH);
-    let (begun, begins) = channel();
+    let (tell, steps) = channel();
+    // The thread that starts this one listens, or the process ends.
     let handle = builder.spawn(move || async move {
-        // The thread that starts this one waits for it.
-        let _ = begun.send(());
+        let _ = tell.send(Step::Begun);
         main().await;
-    })?;
-    loop {
-        match begins.recv_timeout(START_PULSE) {
-            Ok(()) => return Ok(Running(handle)),
-            Err(RecvTimeoutError::Timeout) => stir(),
-            Err(RecvTimeoutError::Disconnected) => {
-                handle.join()?;
-                return Err(io::Error::other("its thread ended"));
-            }
+        let _ = tell.send(Step::Ended);
+        // The process ends with its main thread. Taken down before that, the executor would abort it for an answer of
+        // its helper thread that nobody takes any more: a host name's, say.
+        loop {
+            thread::park();
         }
+    })?;
+    let running = Running { steps };
+    match running.next_step() {
+        Some(Step::Begun) => Ok(running),
+        _ => Err(handle.join().map_or_else(io::Error::from, |()| io::Error::other("its thread ended"))),
     }
 }
 
@@ -196,7 +219,7 @@ impl Pulse {
 
 /// Makes all cores look again for tasks that are ready to run. One that went to sleep in its very first pass has no task
 /// yet that could be woken (see [`Pulse`]); but a signal ends its sleep.
-pub fn stir() {
+fn stir() {
     extern "C" fn nothing(_signal: libc::c_int) {}
     // SAFETY: all zeros are a valid `sigaction`, and the handler does nothing.
     unsafe {
