@@ -8,6 +8,7 @@ mod bench;
 mod clients;
 mod cluster;
 mod dataset;
+mod doors;
 mod dump;
 mod handover;
 mod ingress;

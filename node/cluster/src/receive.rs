@@ -191,6 +191,7 @@ impl Cluster {
         match (beat.kind, via) {
             (HeartbeatKind::Ping, Via::Link(link)) => self.follow_address(sender, link, header),
             (HeartbeatKind::Pong, Via::Link(link)) => self.pong_received(sender, link, now),
+            (_, Via::Sibling) => self.follow_sibling(sender, header),
             _ => {}
         }
         let was_replica = self.nodes[sender].is_replica();

@@ -139,6 +139,16 @@ impl Cluster {
         }
     }
 
+    /// A sibling's address changes when it is told to listen elsewhere, or to announce another one.
+    pub(crate) fn follow_sibling(&mut self, node: NodeIndex, header: &Header) {
+        let before = self.nodes[node].address.clone();
+        if !header.ip.is_empty() {
+            self.nodes[node].address.ip = header.ip.into();
+        }
+        self.set_ports(node, header);
+        self.todo.save |= self.nodes[node].address != before;
+    }
+
     /// As gossip would, only sooner and to the millisecond.
     fn heard_by_sibling(&mut self, id: NodeId, at: u64, now: u64) {
         let Some(node) = self.nodes.find(id) else { return };

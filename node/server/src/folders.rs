@@ -9,32 +9,50 @@ use std::path::{Path, PathBuf};
 
 use crate::config::Config;
 use crate::log::notice;
+use crate::process::Place;
 
 /// The file of a core's cluster state when it has a folder of its own.
 const OWN_FOLDER_CONFIG: &str = "nodes.conf";
 
-/// The file of a core's cluster state.
-pub fn cluster_file(config: &Config, folder: &Path, cores: usize) -> PathBuf {
-    folder.join(if cores == 1 { config.cluster.config_file.as_str() } else { OWN_FOLDER_CONFIG })
+/// The folder of the core at `place`.
+pub fn folder(config: &Config, place: &Place) -> PathBuf {
+    let dir = PathBuf::from(&config.general.dir);
+    place.folder.as_ref().map_or(dir.clone(), |name| dir.join(name))
 }
 
-/// Makes the folders of `count` cores, the first of which is known by `port`.
+/// The file of the cluster state of the core at `place`.
+pub fn cluster_file(config: &Config, place: &Place) -> PathBuf {
+    let name = if place.folder.is_none() { config.cluster.config_file.as_str() } else { OWN_FOLDER_CONFIG };
+    folder(config, place).join(name)
+}
+
+/// The names of the folders of `count` cores, the first of which is known by `port`; they are made, and named so for as
+/// long as the process runs.
 ///
 /// # Errors
 /// One sentence: more cores have state here, or a folder cannot be made.
-pub fn prepare(config: &Config, port: u16, count: usize) -> Result<Vec<PathBuf>, String> {
-    let root = std::env::current_dir().map_err(|e| format!("The folder 'dir' cannot be read: {e}"))?;
-    refuse_fewer_cores(&root, port, count)?;
+pub fn prepare(config: &Config, port: u16, count: usize) -> Result<Vec<Option<String>>, String> {
+    let root = Path::new(&config.general.dir);
+    refuse_fewer_cores(root, port, count)?;
     if count == 1 {
-        return Ok(vec![root]);
+        return Ok(vec![None]);
     }
-    let folders: Vec<PathBuf> = (0..count).map(|i| root.join((port + i as u16).to_string())).collect();
-    for folder in &folders {
-        fs::create_dir_all(folder)
+    let names: Vec<Option<String>> = (0..count).map(|i| Some((port + i as u16).to_string())).collect();
+    make(root, names.iter().flatten())?;
+    move_only_core(config, root, &root.join(port.to_string()))?;
+    Ok(names)
+}
+
+/// Makes folders of these names in `dir`, where there are none.
+///
+/// # Errors
+/// One sentence.
+pub fn make<'a>(dir: &Path, names: impl Iterator<Item = &'a String>) -> Result<(), String> {
+    for folder in names.map(|name| dir.join(name)) {
+        fs::create_dir_all(&folder)
             .map_err(|e| format!("The folder {} cannot be made: {e}", folder.display()))?;
     }
-    move_only_core(config, &root, &folders[0])?;
-    Ok(folders)
+    Ok(())
 }
 
 fn refuse_fewer_cores(root: &Path, port: u16, count: usize) -> Result<(), String> {

@@ -16,6 +16,7 @@ mod clock;
 pub mod config;
 mod core;
 mod descriptors;
+mod doors;
 mod executor;
 mod folders;
 mod ingress;

@@ -1,15 +1,19 @@
 //! Where clients come in: the core's port, the ingress port, the unix socket.
 
+use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, TcpKeepalive, Type};
 
 use crate::client::{Client, Door, Secure};
+use crate::config::Config;
 use crate::core::Core;
+use crate::doors::{Doors, Entrance, PATIENCE};
 use crate::log::{verbose, warning};
 use crate::ring::{ClientRing, Completion, Op, Token};
 
@@ -30,9 +34,25 @@ pub struct Options<'a> {
     pub keepalive_s: u64,
     /// Whether other sockets may share the port (the ingress).
     pub share_port: bool,
+    /// How long a port that is in use is tried again. A process that was killed is gone before its ring is: the kernel
+    /// tears that down, and with it the last reference to the listener, a moment later. A restart must not fail for that.
+    pub patience: Duration,
 }
 
-/// Listens on `port` of all addresses.
+impl Options<'_> {
+    /// As the configuration says, for a port of its own.
+    pub fn new(config: &Config) -> Options<'_> {
+        Options {
+            bind: &config.network.bind,
+            backlog: config.network.tcp_backlog as i32,
+            keepalive_s: u64::from(config.network.tcp_keepalive),
+            share_port: false,
+            patience: PATIENCE,
+        }
+    }
+}
+
+/// Listens on `port` of all addresses; nowhere where there are none.
 ///
 /// # Errors
 /// One sentence: which address, and why.
@@ -51,7 +71,7 @@ pub fn listen_tcp(port: u16, options: &Options<'_>) -> Result<Vec<OwnedFd>, Stri
             }
         }
     }
-    if listeners.is_empty() {
+    if listeners.is_empty() && !options.bind.is_empty() {
         return Err(format!("Failed listening on port {port} (tcp), aborting."));
     }
     Ok(listeners)
@@ -91,21 +111,16 @@ fn listen_address(name: &str, port: u16, options: &Options<'_>) -> io::Result<So
             TcpKeepalive::new().with_time(idle).with_interval((idle / 3).max(Duration::from_secs(1)));
         socket.set_tcp_keepalive(&keepalive.with_retries(3))?;
     }
-    patiently(|| socket.bind(&SockAddr::from(address)))?;
-    patiently(|| socket.listen(options.backlog))?;
+    patiently(options.patience, || socket.bind(&SockAddr::from(address)))?;
+    patiently(options.patience, || socket.listen(options.backlog))?;
     Ok(socket)
 }
 
-/// How long a port that is in use is tried again.
-const BIND_PATIENCE: Duration = Duration::from_secs(1);
-
-/// A process that was killed is gone before its ring is: the kernel tears that down, and with it the last
-/// reference to the listener, a moment later. A restart must not fail for that.
-fn patiently(attempt: impl Fn() -> io::Result<()>) -> io::Result<()> {
+fn patiently(patience: Duration, attempt: impl Fn() -> io::Result<()>) -> io::Result<()> {
     let start = Instant::now();
     loop {
         match attempt() {
-            Err(e) if e.kind() == io::ErrorKind::AddrInUse && start.elapsed() < BIND_PATIENCE => {
+            Err(e) if e.kind() == io::ErrorKind::AddrInUse && start.elapsed() < patience => {
                 std::thread::sleep(Duration::from_millis(20));
             }
             result => return result,
@@ -132,76 +147,98 @@ pub fn listen_unix(path: &Path, permissions: u32, backlog: i32) -> Result<OwnedF
     listen().map(OwnedFd::from).map_err(|e| format!("Failed opening Unix socket {}: {e}", path.display()))
 }
 
-/// The listeners of one core.
+/// The listeners at which one core accepts.
+#[derive(Default)]
 pub struct Listeners {
-    doors: Vec<(Door, OwnedFd)>,
+    /// By the number that their operations carry; those that were shut stay until the ring has let go of them.
+    armed: HashMap<u32, Entrance>,
+    next: u32,
+    /// The version of [`Doors`] that they are of.
+    version: u64,
 }
 
 impl Listeners {
-    /// These listeners.
-    pub fn new(doors: Vec<(Door, OwnedFd)>) -> Listeners {
-        Listeners { doors }
+    /// Accepts at all doors of `core` from now on, should they have changed.
+    #[inline]
+    pub fn follow(&mut self, doors: &Doors, core: u16, ring: &mut ClientRing) {
+        if self.version != doors.version() {
+            let (entrances, version) = doors.of(core);
+            self.version = version;
+            entrances.into_iter().for_each(|entrance| self.add(entrance, ring));
+        }
     }
 
-    /// Begins to accept at all of them.
-    pub fn arm_all(&self, ring: &mut ClientRing) {
-        (0..self.doors.len()).for_each(|index| self.arm(index, ring));
+    fn add(&mut self, entrance: Entrance, ring: &mut ClientRing) {
+        if self.armed.values().any(|armed| Arc::ptr_eq(&armed.listener, &entrance.listener)) {
+            return;
+        }
+        arm(self.next, &entrance, ring);
+        self.armed.insert(self.next, entrance);
+        self.next = self.next.wrapping_add(1);
     }
 
     /// Stops accepting and frees the ports at once, whatever the ring still holds.
     pub fn shut(&self) {
-        for (_, listener) in &self.doors {
+        for entrance in self.armed.values() {
             // SAFETY: takes no pointers; the descriptor is ours.
-            unsafe { libc::shutdown(listener.as_raw_fd(), libc::SHUT_RDWR) };
+            unsafe { libc::shutdown(entrance.listener.as_raw_fd(), libc::SHUT_RDWR) };
         }
-    }
-
-    fn arm(&self, index: usize, ring: &mut ClientRing) {
-        ring.accept(Token::of(Op::Accept, index as u32), self.doors[index].1.as_raw_fd());
     }
 
     /// Takes a connection in, or turns it away.
-    pub fn accepted(&self, core: &mut Core, ring: &mut ClientRing, completion: &Completion) {
-        let index = completion.token.index as usize;
-        if completion.result >= 0 {
-            // SAFETY: the kernel just made this descriptor for us; nobody else has it.
-            let socket = unsafe { OwnedFd::from_raw_fd(completion.result) };
-            self.admit(core, ring, self.doors[index].0, socket);
-        } else {
-            let error = io::Error::from_raw_os_error(-completion.result);
-            warning!("Error accepting a client connection: {error}");
+    pub fn accepted(&mut self, core: &mut Core, ring: &mut ClientRing, completion: &Completion) {
+        let number = completion.token.index;
+        let Some(entrance) = self.armed.get(&number) else { return };
+        match completion.result {
+            socket if socket >= 0 => {
+                // SAFETY: the kernel just made this descriptor for us; nobody else has it.
+                let socket = unsafe { OwnedFd::from_raw_fd(socket) };
+                admit(core, ring, entrance.door, socket);
+            }
+            // It was shut.
+            error if error == -libc::EINVAL => {
+                self.armed.remove(&number);
+                return;
+            }
+            error => {
+                warning!("Error accepting a client connection: {}", io::Error::from_raw_os_error(-error));
+            }
         }
         if !completion.more {
-            self.arm(index, ring);
+            arm(number, entrance, ring);
         }
     }
+}
 
-    fn admit(&self, core: &mut Core, ring: &mut ClientRing, door: Door, socket: OwnedFd) {
-        let (peer, local, outside) = addresses(&socket, door);
-        if core.clients.len() >= core.config.limits.maxclients as usize {
-            core.stats.rejected_connections += 1;
-            return turn_away(&socket, TOO_MANY);
-        }
-        if outside && core.config.network.protected_mode && core.users.default_user().needs_no_password() {
-            core.stats.rejected_connections += 1;
-            return turn_away(&socket, DENIED);
-        }
-        core.stats.connections += 1;
-        verbose!("Accepted {peer}");
-        let user = core.users.default_user().clone();
-        let mut client = Client::new(socket, door, peer.into(), local.into(), user, core.now_ms);
-        if door == Door::Tls {
-            let Some(secure) = core.tls.clients.clone().and_then(|tls| Secure::accept(tls).ok()) else {
-                return;
-            };
-            client.secure = Some(Box::new(secure));
-        }
-        core.welcome(&mut client);
-        let index = core.clients.insert(Box::new(client));
-        if let Some(client) = core.clients.get(index) {
-            client.receiving = true;
-            ring.recv(client.token(Op::Recv), client.fd());
-        }
+fn arm(number: u32, entrance: &Entrance, ring: &mut ClientRing) {
+    ring.accept(Token::of(Op::Accept, number), entrance.listener.as_raw_fd());
+}
+
+fn admit(core: &mut Core, ring: &mut ClientRing, door: Door, socket: OwnedFd) {
+    let (peer, local, outside) = addresses(&socket, door);
+    if core.clients.len() >= core.config.limits.maxclients as usize {
+        core.stats.rejected_connections += 1;
+        return turn_away(&socket, TOO_MANY);
+    }
+    if outside && core.config.network.protected_mode && core.users.default_user().needs_no_password() {
+        core.stats.rejected_connections += 1;
+        return turn_away(&socket, DENIED);
+    }
+    core.stats.connections += 1;
+    verbose!("Accepted {peer}");
+    let user = core.users.default_user().clone();
+    let mut client = Client::new(socket, door, peer.into(), local.into(), user, core.now_ms);
+    if door == Door::Tls {
+        let Some(secure) = core.tls.clients.clone().and_then(|tls| Secure::accept(tls).ok()) else {
+            return;
+        };
+        client.secure = Some(Box::new(secure));
+    }
+    core.welcome(&mut client);
+    let index = core.clients.insert(Box::new(client));
+    if let Some(client) = core.clients.get(index) {
+        client.receiving = true;
+        ring.recv(client.token(Op::Recv), client.fd());
     }
 }
 

@@ -11,6 +11,7 @@ use acl::Users;
 use cluster::ProcessId;
 
 use crate::clock::SteadyClock;
+use crate::doors::Doors;
 use crate::executor::{self, Pulse};
 use crate::log::warning;
 use crate::shutdown::Shutdown;
@@ -31,6 +32,8 @@ pub struct Process {
     pub clock: SteadyClock,
     /// The ingress port; 0 when there is none.
     pub ingress_port: u16,
+    /// Where clients come in.
+    pub doors: Doors,
     /// Who may do what.
     pub users: SharedUsers,
     /// Each core's place.
@@ -44,14 +47,10 @@ pub struct Process {
 
 /// Where a core is found.
 pub struct Place {
-    /// Its client port.
-    pub port: u16,
-    /// Its client port for TLS; 0 for none.
-    pub tls_port: u16,
     /// Its bus port.
     pub bus_port: u16,
-    /// Its folder.
-    pub folder: PathBuf,
+    /// The name of its folder in `dir`; `None` where it has `dir` to itself.
+    pub folder: Option<String>,
     /// The CPU it is pinned to.
     pub cpu: Option<usize>,
     /// Wakes it when it is parked.
@@ -68,6 +67,7 @@ impl Process {
         run_id: String,
         config_file: Option<PathBuf>,
         ingress_port: u16,
+        doors: Doors,
         users: Users,
         cores: Vec<Place>,
     ) -> Process {
@@ -81,6 +81,7 @@ impl Process {
             config_file,
             clock,
             ingress_port,
+            doors,
             users,
             cores,
             shutdown,

@@ -53,13 +53,12 @@ enum Round {
 
 impl Reactor {
     /// The loop of `core`, whose ring is `ring`.
-    pub fn new(core: Rc<RefCell<Core>>, ring: ClientRing, listeners: Listeners, parking: Parking) -> Reactor {
-        Reactor { core, ring, listeners, parking, sends: 0, slow_sends: 0 }
+    pub fn new(core: Rc<RefCell<Core>>, ring: ClientRing, parking: Parking) -> Reactor {
+        Reactor { core, ring, listeners: Listeners::default(), parking, sends: 0, slow_sends: 0 }
     }
 
     /// Serves until the process shuts down.
     pub async fn run(mut self) {
-        self.listeners.arm_all(&mut self.ring);
         self.ring.arm_event_fd(false);
         let mut empty_waits = 0;
         while !self.core.borrow().process.is_stopping() {
@@ -98,6 +97,7 @@ impl Reactor {
         let (start, commands) = (Moment::now(), core.stats.commands);
         core.now_ms = clock::unix_ms();
         core.follow_users();
+        self.listeners.follow(&core.process.doors, core.index, &mut self.ring);
         let mut events = 0;
         loop {
             let batch: Batch = iter::from_fn(|| self.ring.next()).take(foresight::REQUESTS).collect();

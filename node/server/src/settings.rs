@@ -48,12 +48,17 @@ pub fn data_settings(config: &Config) -> Settings {
     }
 }
 
-/// What the cluster's brain obeys, for the core at `place`.
-pub fn cluster_config(config: &Config, place: &Place) -> cluster::Config {
+/// The port of core `core` where the first one's is `first`; 0 for none.
+pub fn nth_port(first: u16, core: usize) -> u16 {
+    if first == 0 { 0 } else { first + core as u16 }
+}
+
+/// What the cluster's brain obeys, for core `core` at `place`.
+pub fn cluster_config(config: &Config, core: usize, place: &Place) -> cluster::Config {
     let c = &config.cluster;
     cluster::Config {
-        port: place.port,
-        tls_port: place.tls_port,
+        port: nth_port(config.network.port, core),
+        tls_port: nth_port(config.tls.port, core),
         bus_port: place.bus_port,
         tls_cluster: config.tls.cluster,
         tls_replication: config.tls.replication,

@@ -8,7 +8,7 @@ use std::cell::RefCell;
 use std::fs;
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::{Sender, channel};
@@ -19,14 +19,14 @@ use cluster::{BUS_PORT_OFFSET, Cluster};
 
 use crate::aof;
 use crate::bus;
-use crate::client::Door;
 use crate::clock;
 use crate::config::{Config, Cores, Loaded, LogLevel};
 use crate::core::{Core, cron};
 use crate::descriptors;
+use crate::doors::Doors;
 use crate::executor::{self, Parking, Pulse};
 use crate::folders;
-use crate::listener::{self, Listeners};
+use crate::listener;
 use crate::log::{self, Level, notice, warning};
 use crate::machine;
 use crate::mesh::{self, Mesh};
@@ -73,11 +73,15 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     let clusters = load_clusters(&config, &places)?;
     let nodes = clusters.iter().map(|cluster| cluster.nodes().count()).max().unwrap_or(0);
     let config = descriptors::raise_limit(config, count, nodes);
+    let doors = Doors::open(&config, count)?;
     let seeds = plant(&config, &places, clusters)?;
-    let process = Arc::new(Process::new(random_id(), file, config.ringmaster.ingress_port, users, places));
+    let ingress_port = config.ringmaster.ingress_port;
+    let process = Arc::new(Process::new(random_id(), file, ingress_port, doors, users, places));
     write_pid_file(&config)?;
     notice!("Server initialized");
     let running = start_cores(&process, &config, seeds)?;
+    process.doors.begin();
+    process.wake_cores();
     wait_for_end(&process);
     process.stop();
     let clean = running.into_iter().map(executor::Running::join).fold(true, |all, one| all & one);
@@ -182,7 +186,7 @@ fn next_signal() -> Option<libc::c_int> {
 
 /// Ports, folders and CPUs of all cores.
 fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, String> {
-    let first = main_port(config);
+    let first = config.main_port();
     let last = usize::from(first.max(config.tls.port)) + count - 1;
     let first_bus = first_bus_port(config);
     let last_bus = usize::from(first_bus) + count - 1;
@@ -200,25 +204,18 @@ fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, 
             let event_fd =
                 executor::event_fd().map_err(|e| format!("No event descriptor can be had: {e}"))?;
             let bus_port = first_bus + i as u16;
-            let nth = |first: u16| if first == 0 { 0 } else { first + i as u16 };
-            let (port, tls_port) = (nth(config.network.port), nth(config.tls.port));
             // More cores than CPUs share them as the system sees fit.
             let cpu = (count <= cpus.len()).then(|| cpus[i]);
             let (pulse, held_bytes) = (Pulse::default(), AtomicI64::new(0));
-            Ok(Place { port, tls_port, bus_port, folder, cpu, event_fd, pulse, held_bytes })
+            Ok(Place { bus_port, folder, cpu, event_fd, pulse, held_bytes })
         })
         .collect()
-}
-
-/// The first core's port, by which it is known.
-fn main_port(config: &Config) -> u16 {
-    if config.network.port == 0 { config.tls.port } else { config.network.port }
 }
 
 /// The first core's bus port.
 fn first_bus_port(config: &Config) -> u16 {
     let known_by =
-        if config.tls.cluster && config.tls.port != 0 { config.tls.port } else { main_port(config) };
+        if config.tls.cluster && config.tls.port != 0 { config.tls.port } else { config.main_port() };
     match config.cluster.port {
         0 => known_by.saturating_add(BUS_PORT_OFFSET),
         first => first,
@@ -229,52 +226,27 @@ fn first_bus_port(config: &Config) -> u16 {
 struct Seed {
     cluster: Cluster,
     mesh: Mesh,
-    doors: Vec<(Door, OwnedFd)>,
     /// Where other nodes connect.
     bus: Vec<OwnedFd>,
     /// Where the figures of the process are asked for.
     metrics: Vec<OwnedFd>,
 }
 
-/// Listeners, cluster states and meshes of all cores.
+/// Cluster states, meshes, and listeners for others than clients, of all cores.
 fn plant(config: &Config, places: &[Place], clusters: Vec<Cluster>) -> Result<Vec<Seed>, String> {
     let meshes = mesh::weave(places.len());
     let mut seeds = Vec::new();
     for ((i, (place, cluster)), mesh) in places.iter().zip(clusters).enumerate().zip(meshes) {
-        let mut doors = Vec::new();
-        let options = listener::Options {
-            bind: &config.network.bind,
-            backlog: config.network.tcp_backlog as i32,
-            keepalive_s: u64::from(config.network.tcp_keepalive),
-            share_port: false,
-        };
-        let mut bus = Vec::new();
-        if place.port != 0 {
-            doors.extend(listener::listen_tcp(place.port, &options)?.into_iter().map(|fd| (Door::Node, fd)));
-        }
-        if place.tls_port != 0 {
-            let listeners = listener::listen_tcp(place.tls_port, &options)?;
-            doors.extend(listeners.into_iter().map(|fd| (Door::Tls, fd)));
-        }
-        if main_port(config) != 0 {
+        let options = listener::Options::new(config);
+        let (mut bus, mut metrics) = (Vec::new(), Vec::new());
+        if config.main_port() != 0 {
             bus = listener::listen_tcp(place.bus_port, &options)?;
         }
-        if config.ringmaster.ingress_port != 0 {
-            let options = listener::Options { share_port: true, ..options };
-            let listeners = listener::listen_tcp(config.ringmaster.ingress_port, &options)?;
-            doors.extend(listeners.into_iter().map(|fd| (Door::Ingress, fd)));
-        }
-        let mut metrics = Vec::new();
         if i == 0 && config.ringmaster.metrics_port != 0 {
             let options = listener::Options { bind: &config.ringmaster.metrics_bind, ..options };
             metrics = listener::listen_tcp(config.ringmaster.metrics_port, &options)?;
         }
-        if i == 0 && !config.network.unixsocket.is_empty() {
-            let path = Path::new(&config.network.unixsocket);
-            let listener = listener::listen_unix(path, config.network.unixsocketperm, options.backlog)?;
-            doors.push((Door::Unix, listener));
-        }
-        seeds.push(Seed { cluster, mesh, doors, bus, metrics });
+        seeds.push(Seed { cluster, mesh, bus, metrics });
     }
     Ok(seeds)
 }
@@ -283,9 +255,8 @@ fn plant(config: &Config, places: &[Place], clusters: Vec<Cluster>) -> Result<Ve
 /// folder is fresh, else nodes of their own.
 fn load_clusters(config: &Config, places: &[Place]) -> Result<Vec<Cluster>, String> {
     let now = clock::unix_ms();
-    let configs = places.iter().map(|p| settings::cluster_config(config, p));
-    let files: Vec<PathBuf> =
-        places.iter().map(|p| folders::cluster_file(config, &p.folder, places.len())).collect();
+    let configs = places.iter().enumerate().map(|(i, place)| settings::cluster_config(config, i, place));
+    let files: Vec<PathBuf> = places.iter().map(|place| folders::cluster_file(config, place)).collect();
     let fresh = |file: &PathBuf| fs::metadata(file).is_ok_and(|meta| meta.len() > 0).then_some(()).is_none();
     if config.ringmaster.bootstrap && files.iter().all(fresh) {
         let ip = config.cluster.announce_ip.clone();
@@ -419,7 +390,7 @@ async fn core_main(
     executor::spawn_local(read_data(core.clone()));
     // The main thread may be gone only when the process ends anyway.
     let _ = report.send(Ok(()));
-    Reactor::new(core, ring, Listeners::new(seed.doors), parking).run().await;
+    Reactor::new(core, ring, parking).run().await;
 }
 
 /// Reads a core's data from its files; the last core to have them says that the process is ready.

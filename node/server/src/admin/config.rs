@@ -4,12 +4,16 @@
 //! applies it, then hands it to its siblings.
 
 use std::fs;
+use std::path::Path;
 
 use commands::{Error, Outcome, error};
 
 use super::{Call, acl};
+use crate::client::Door;
 use crate::config::{self, Change, Config, Disk, Files, SetContext, SetError, write_atomically};
+use crate::core::Core;
 use crate::core::stats::Stats;
+use crate::folders;
 use crate::log::{self, notice, warning};
 use crate::mesh::Message;
 use crate::{start, tls};
@@ -19,8 +23,8 @@ pub fn get(call: &mut Call<'_>) -> Outcome {
     let mut found = call.core.config.get(&call.args[2..]);
     for (name, value) in &mut found {
         match name.as_str() {
-            "port" => *value = call.core.place().port.to_string(),
-            "tls-port" => *value = call.core.place().tls_port.to_string(),
+            "port" => *value = call.core.port().to_string(),
+            "tls-port" => *value = call.core.tls_port().to_string(),
             _ => {}
         }
     }
@@ -50,7 +54,7 @@ pub fn set(call: &mut Call<'_>) -> Outcome {
     let change = call.core.config.set(&settings, context).map_err(refused)?;
     let switches_log = change.changed.contains(&"appendonly");
     let new_password = change.changed.contains(&"requirepass");
-    let config = apply(change).map_err(refused)?;
+    let config = apply(call.core, change).map_err(refused)?;
     if switches_log {
         let failed = |why: &str| refused(SetError::Failed("appendonly".to_owned(), why.to_owned()));
         call.core.switch_log(config.persistence.appendonly).map_err(failed)?;
@@ -74,7 +78,7 @@ fn refused(error: SetError) -> Error {
 }
 
 /// Does for the whole process what the changed directives ask for.
-fn apply(change: Change) -> Result<Config, SetError> {
+fn apply(core: &Core, change: Change) -> Result<Config, SetError> {
     let Change { mut config, changed, named } = change;
     // Files are read anew whenever a directive about them is named: that is how certificates are replaced.
     if let Some(name) = named.iter().find(|name| name.starts_with("tls-")) {
@@ -84,26 +88,49 @@ fn apply(change: Change) -> Result<Config, SetError> {
             SetError::Failed((*name).to_owned(), reason.to_owned())
         })?;
     }
-    for name in changed {
-        let failed = |reason: String| SetError::Failed(name.to_owned(), reason);
-        match name {
+    for name in &changed {
+        let failed = |reason: String| SetError::Failed((*name).to_owned(), reason);
+        match *name {
             "dir" => {
-                config.general.dir =
-                    Disk.resolve_dir(&config.general.dir).map_err(|e| failed(e.to_string()))?;
-                std::env::set_current_dir(&config.general.dir).map_err(|e| failed(e.to_string()))?;
+                let dir = Disk.resolve_dir(&config.general.dir).map_err(|e| failed(e.to_string()))?;
+                let names = core.process.cores.iter().filter_map(|place| place.folder.as_ref());
+                folders::make(Path::new(&dir), names).map_err(failed)?;
+                std::env::set_current_dir(&dir).map_err(|e| failed(e.to_string()))?;
+                config.general.dir = dir;
             }
             "loglevel" | "logfile" => {
                 log::configure(start::level(config.general.loglevel), &config.general.logfile)
             }
-            "port" | "bind" | "tls-port" | "cluster-port" => {
-                return Err(failed(
-                    "Unable to listen on this port while running; restart with the new value".to_owned(),
-                ));
-            }
             _ => {}
         }
     }
+    move_doors(core, &changed, &config)?;
     Ok(config)
+}
+
+/// Opens the clients' doors as `config` says, where a directive about them has `changed`.
+fn move_doors(core: &Core, changed: &[&'static str], config: &Config) -> Result<(), SetError> {
+    let about = [(Door::Node, "port"), (Door::Tls, "tls-port"), (Door::Ingress, "bind")];
+    let Some(name) = changed.iter().find(|name| about.iter().any(|(_, other)| other == *name)) else {
+        return Ok(());
+    };
+    let why = match *name {
+        "bind" => "Failed to bind to specified addresses.",
+        _ => "Unable to listen on this port. Check server logs.",
+    };
+    let moves = |name: &str| changed.contains(&"bind") || changed.contains(&name);
+    let kinds: Vec<Door> = about.iter().filter(|(_, name)| moves(name)).map(|(door, _)| *door).collect();
+    core.process.doors.change(&kinds, &core.config, config).map_err(|e| {
+        warning!("{e}");
+        SetError::Failed((*name).to_owned(), why.to_owned())
+    })?;
+    core.process.wake_cores();
+    if changed.contains(&"port") && core.process.cores.len() > 1 {
+        warning!(
+            "The cores' folders keep the names of the old ports: rename them before a start with the new ones"
+        );
+    }
+    Ok(())
 }
 
 /// CONFIG REWRITE

@@ -30,6 +30,13 @@ impl Folder {
         Folder { home: home.to_owned(), name: name.to_owned(), prefix: prefix.to_owned() }
     }
 
+    /// Moves to the core's new folder `home`; false when it is there already.
+    pub fn move_to(&mut self, home: &Path) -> bool {
+        let moves = self.home != home;
+        self.home = home.to_owned();
+        moves
+    }
+
     /// Path of the file `name`.
     pub fn path(&self, name: &str) -> PathBuf {
         self.home.join(&self.name).join(name)

@@ -64,6 +64,8 @@ struct Running {
     id: SnapshotId,
     format: Format,
     started: Instant,
+    /// The name of the base until it is whole.
+    temporary: PathBuf,
 }
 
 impl Default for Rewrites {
@@ -102,8 +104,15 @@ impl Rewrites {
 }
 
 impl Aof {
-    /// Closes the file that grows and begins the next.
-    fn begin_next_file(&mut self, now_ms: u64) -> io::Result<()> {
+    /// Closes the file that grows and begins the next, in the folder `home`.
+    fn begin_next_file(&mut self, home: &Path, now_ms: u64) -> io::Result<()> {
+        if self.folder.move_to(home) {
+            // What was written so far stays behind: the log begins anew.
+            self.manifest = ::aof::Manifest::default();
+            if self.state == State::On {
+                self.state = State::Waiting;
+            }
+        }
         self.folder.make()?;
         if self.manifest.is_empty() {
             // A log that was turned off before may lie there: its files become history.
@@ -208,27 +217,23 @@ impl Core {
 
     fn begin_rewrite(&mut self) -> Result<(), Error> {
         self.aof.rewrites.scheduled = false;
-        let now_ms = self.now_ms;
-        if let Err(e) = self.aof.begin_next_file(now_ms) {
+        let (home, now_ms) = (self.folder(), self.now_ms);
+        if let Err(e) = self.aof.begin_next_file(&home, now_ms) {
             warning!("Can't begin to rewrite the AOF: {}", reason(&e));
             self.aof.rewrites.failed(now_ms);
             return Err(NOT_BEGUN);
         }
         let format = self.base_format();
         let id = self.begin_base(format);
-        self.aof.rewrites.running = Some(Running { id, format, started: Instant::now() });
+        let name = format!("temp-rewriteaof-bg-{}-{}.aof", std::process::id(), id.number());
+        let temporary = home.join(name);
+        let running = Running { id, format, started: Instant::now(), temporary: temporary.clone() };
+        self.aof.rewrites.running = Some(running);
         self.update_recording();
         notice!("Background append only file rewriting started by pid {}", std::process::id());
-        let temporary = self.temporary_base(id);
         let incremental = self.config.persistence.aof_rewrite_incremental_fsync;
         self.spawn(move |core| rewrite_in_background(core, id, temporary, incremental));
         Ok(())
-    }
-
-    /// The name of a base until it is whole.
-    fn temporary_base(&self, id: SnapshotId) -> PathBuf {
-        let name = format!("temp-rewriteaof-bg-{}-{}.aof", std::process::id(), id.number());
-        self.place().folder.join(name)
     }
 
     /// How a base is written.
@@ -400,7 +405,7 @@ impl Core {
             // The task that writes it finds it gone.
             self.end_snapshot(running.id);
             // It may not even have come into being.
-            let _ = fs::remove_file(self.temporary_base(running.id));
+            let _ = fs::remove_file(running.temporary);
         }
     }
 }

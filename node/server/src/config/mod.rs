@@ -117,6 +117,11 @@ impl Default for Config {
 const HZ: std::ops::RangeInclusive<u32> = 1..=500;
 
 impl Config {
+    /// The first core's port, by which it is known.
+    pub fn main_port(&self) -> u16 {
+        if self.network.port == 0 { self.tls.port } else { self.network.port }
+    }
+
     /// Moves values that are accepted but cannot hold to those that do, and says so, a line each.
     fn settle(&mut self) -> Vec<String> {
         let mut warnings = Vec::new();

@@ -36,6 +36,7 @@ use crate::core::transaction::Watch;
 use crate::core::transit::Transit;
 use crate::core::{Core, Runner};
 use crate::executor;
+use crate::folders;
 use crate::log::warning;
 use crate::mesh::Mesh;
 use crate::metrics::Questions;
@@ -79,7 +80,7 @@ impl Core {
             bus: Bus::default(),
             effects: Effects::default(),
             unit: Unit::default(),
-            aof: Aof::new(&process.cores[usize::from(index)].folder, &config),
+            aof: Aof::new(&folders::folder(&config, &process.cores[usize::from(index)]), &config),
             loading: None,
             ending: Ending::default(),
             replication: Replication::new(clock::unix_ms()),

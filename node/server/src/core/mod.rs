@@ -37,6 +37,7 @@ mod touched;
 
 use std::cell::RefCell;
 use std::future::Future;
+use std::path::PathBuf;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 
@@ -51,6 +52,7 @@ use crate::balance::Balance;
 use crate::bus::Bus;
 use crate::config::Config;
 use crate::executor;
+use crate::folders;
 use crate::mesh::Mesh;
 use crate::metrics::Questions;
 use crate::migrate::Migrate;
@@ -59,6 +61,7 @@ use crate::persist::{Saves, Snapshots};
 use crate::process::{Place, Process};
 use crate::pubsub::{PubSub, Wants};
 use crate::replication::Replication;
+use crate::settings::nth_port;
 use crate::shutdown::Ending;
 use crate::slot_migration::Exports;
 use crate::tls;
@@ -234,6 +237,21 @@ impl Core {
     /// This core's ports, folder and CPU.
     pub fn place(&self) -> &Place {
         &self.process.cores[usize::from(self.index)]
+    }
+
+    /// Its client port; 0 for none.
+    pub fn port(&self) -> u16 {
+        nth_port(self.config.network.port, usize::from(self.index))
+    }
+
+    /// Its client port for TLS; 0 for none.
+    pub fn tls_port(&self) -> u16 {
+        nth_port(self.config.tls.port, usize::from(self.index))
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> PathBuf {
+        folders::folder(&self.config, self.place())
     }
 
     /// A buffer for replies.

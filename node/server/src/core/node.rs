@@ -109,8 +109,7 @@ impl Core {
 
     /// Writes this node's `nodes.conf`, and waits for the disk where a promise hangs on it.
     fn save_nodes_conf(&mut self, fsync: bool) {
-        let place = &self.process.cores[usize::from(self.index)];
-        let file = folders::cluster_file(&self.config, &place.folder, self.process.cores.len());
+        let file = folders::cluster_file(&self.config, self.place());
         let write = if fsync { write_atomically } else { write_soon };
         if let Err(e) = write(&file, self.cluster.nodes_conf().as_bytes()) {
             warning!("Could not write {}: {e}", file.display());
@@ -127,8 +126,7 @@ impl Core {
 
     /// Obeys `config` from now on.
     pub fn adopt_config(&mut self, config: Config) {
-        let place = &self.process.cores[usize::from(self.index)];
-        let brain = settings::cluster_config(&config, place);
+        let brain = settings::cluster_config(&config, usize::from(self.index), self.place());
         let now = self.bus_now();
         self.cluster.set_config(brain, now);
         let on = config.persistence.appendonly;

@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use cluster::Node;
 
 use crate::core::Core;
+use crate::settings;
 
 use super::sample::{Report, Sample};
 use super::slots::SlotRun;
@@ -22,7 +23,7 @@ pub fn state(core: &Core, process: &Report, cores: &[Option<Report>]) -> String 
     let cores = places.map(|(index, ((place, id), report))| {
         json!({
             "core": index,
-            "port": if place.port == 0 { place.tls_port } else { place.port },
+            "port": settings::nth_port(core.config.main_port(), index),
             "cpu": place.cpu,
             "id": id.as_str(),
             "figures": report.as_ref().map(figures),

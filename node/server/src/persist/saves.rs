@@ -77,7 +77,7 @@ impl Saves {
 impl Core {
     /// The file that this core's keys are saved to.
     pub fn rdb_file(&self) -> PathBuf {
-        self.place().folder.join(&self.config.persistence.dbfilename)
+        self.folder().join(&self.config.persistence.dbfilename)
     }
 
     /// BGSAVE: begins a background save, also in the place of one that only FLUSHALL asked for.
@@ -159,7 +159,7 @@ impl Core {
     /// As [`Core::save_now`].
     pub fn save_regardless(&mut self) -> Result<(), Error> {
         let id = self.begin_save();
-        let folder = self.place().folder.clone();
+        let folder = self.folder();
         let to = self.rdb_file();
         let written = files::write_image_now(self, id, &files::temporary(&folder, id), &to);
         self.end_snapshot(id);
@@ -225,7 +225,7 @@ async fn save_in_background(core: Rc<RefCell<Core>>, id: SnapshotId) {
     let (folder, to, incremental) = {
         let core = core.borrow();
         let incremental = core.config.persistence.rdb_save_incremental_fsync;
-        (core.place().folder.clone(), core.rdb_file(), incremental)
+        (core.folder(), core.rdb_file(), incremental)
     };
     let outcome = files::write_image(&core, id, &files::temporary(&folder, id), &to, incremental).await;
     core.borrow_mut().end_background_save(id, outcome);

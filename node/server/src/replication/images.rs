@@ -161,7 +161,7 @@ impl Core {
             Source::Keys(snapshot, random_mark())
         } else {
             let name = format!("temp-repl-{}-{number}.rdb", std::process::id());
-            Source::File(snapshot, self.place().folder.join(name))
+            Source::File(snapshot, self.folder().join(name))
         };
         self.spawn(move |core| send_image(core, number, source));
     }

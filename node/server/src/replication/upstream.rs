@@ -214,7 +214,7 @@ impl Core {
         let config = &self.config.replication;
         let resume = self.replication.upstream.as_ref().is_some_and(|upstream| upstream.resume);
         let announced = config.replica_announce_port;
-        let (plain, tls) = (self.place().port, self.place().tls_port);
+        let (plain, tls) = (self.port(), self.tls_port());
         let own = if self.config.tls.replication && tls != 0 { tls } else { plain };
         Greeting {
             user: config.masteruser.clone(),

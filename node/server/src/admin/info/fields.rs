@@ -30,7 +30,7 @@ pub(super) const SERVER: &[Field] = &[
     ("process_id", First, |_| std::process::id().into()),
     ("process_supervised", First, |_| "no".into()),
     ("run_id", First, |g| g.core.process.run_id.clone().into()),
-    ("tcp_port", First, |g| g.core.place().port.into()),
+    ("tcp_port", First, |g| g.core.port().into()),
     ("server_time_usec", First, |_| clock::unix_us().into()),
     ("uptime_in_seconds", Max, |g| (g.core.process.clock.uptime_ms() / 1000).into()),
     ("uptime_in_days", Max, |g| (g.core.process.clock.uptime_ms() / 1000 / SECONDS_A_DAY).into()),
@@ -64,7 +64,7 @@ fn config_file(glance: &Glance<'_>) -> String {
 fn listener(glance: &Glance<'_>) -> String {
     let addresses = &glance.core.config.network.bind;
     let bind: String = addresses.iter().map(|address| format!(",bind={address}")).collect();
-    format!("name=tcp{bind},port={}", glance.core.place().port)
+    format!("name=tcp{bind},port={}", glance.core.port())
 }
 
 /// Section Clients.

@@ -13,7 +13,7 @@ group! {
     bind_source_addr: String = optional("bind-source-addr");
     /// TCP port for clients, of the first core; 0 is off
     port: u16 = number("port", 0, PORT_MAX, "6379");
-    /// Refuse clients from other machines while there is no password and no `bind`
+    /// Refuse clients from other machines while the default user has no password
     protected_mode: bool = yes_no("protected-mode", "yes");
     /// Connections the system may queue before they are accepted
     tcp_backlog: u32 = number("tcp-backlog", 0, INT_MAX, "511").fixed();
