@@ -99,7 +99,7 @@ fn a_reload_does_not_mind_a_background_save() {
     assert_eq!(replies, ["Background saving started", "OK", "x"]);
 }
 
-/// FLUSHALL, which has the emptied keyspace saved, made the next BGSAVE fail.
+/// FLUSHALL, which has the emptied keyspace saved, made the next BGSAVE fail, and the next SAVE.
 #[test]
 fn a_save_that_flushall_began_gives_way() {
     let server = ringmaster(1, &["--bootstrap", "yes", "--save", "3600 1"]);
@@ -117,6 +117,12 @@ fn a_save_that_flushall_began_gives_way() {
     wait_until("it is given up", || !in_progress(&mut client));
     assert_eq!(client.line("BGSAVE").text(), "Background saving started");
     wait_until("it is done", || client.line("INFO persistence").text().contains("rdb_saves:1"));
+    client.line("CONFIG SET rdb-key-save-delay 100000000");
+    client.line("FLUSHALL");
+    client.line("SET a x");
+    wait_until("what FLUSHALL asked for has begun", || in_progress(&mut client));
+    client.line("CONFIG SET rdb-key-save-delay 0");
+    assert_eq!(client.line("SAVE").text(), "OK");
 }
 
 /// With less locked memory than an executor wants, the process waited for ever for a core that had ended.

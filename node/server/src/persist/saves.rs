@@ -85,14 +85,16 @@ impl Core {
     /// # Errors
     /// Another runs.
     pub fn begin_wanted_save(&mut self) -> Result<(), Error> {
+        self.clear_way()?;
+        self.begin_background_save();
+        Ok(())
+    }
+
+    fn clear_way(&mut self) -> Result<(), Error> {
         if let Some(running) = self.saves.running.take_if(|running| running.gives_way) {
             self.end_snapshot(running.id);
         }
-        if self.saves.running.is_some() {
-            return Err(IN_PROGRESS);
-        }
-        self.begin_background_save();
-        Ok(())
+        if self.saves.running.is_some() { Err(IN_PROGRESS) } else { Ok(()) }
     }
 
     fn begin_save(&mut self) -> SnapshotId {
@@ -142,14 +144,12 @@ impl Core {
         self.saves.count += 1;
     }
 
-    /// Saves now, while everything waits.
+    /// SAVE: saves now, while everything waits; a save that only FLUSHALL asked for is given up.
     ///
     /// # Errors
     /// Redis's for a failed SAVE, which does not say why; the log does.
     pub fn save_now(&mut self) -> Result<(), Error> {
-        if self.saves.running.is_some() {
-            return Err(IN_PROGRESS);
-        }
+        self.clear_way()?;
         self.save_regardless()
     }
 

@@ -49,7 +49,7 @@ fn too_little_locked(cores: usize) -> String {
          {} KiB; raise the limit with 'ulimit -l unlimited', or LimitMEMLOCK=infinity in the systemd unit",
         memlock_limit() >> 10,
         if cores == 1 { " needs" } else { "s need" },
-        MEMLOCK_PER_CORE * cores as u64 >> 10,
+        (MEMLOCK_PER_CORE * cores as u64) >> 10,
     )
 }
 
