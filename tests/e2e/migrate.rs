@@ -172,3 +172,15 @@ fn silence_is_an_error_and_the_key_stays() {
     assert_eq!(client.line("GET foo").text(), "1");
     assert_eq!(client.line("SET foo 2"), ok());
 }
+
+#[test]
+fn keys_leave_from_the_address_that_is_named() {
+    let server = ours();
+    let mut client = Client::connect(server.port);
+    client.line("CONFIG SET bind-source-addr 127.0.0.2");
+    client.line("SET foo 1");
+    let (target, port) = Silent::new();
+    client.send(format!("MIGRATE 127.0.0.1 {port} foo 0 20000\r\n").as_bytes());
+    let (_, from) = target.0.accept().expect("a connection");
+    assert_eq!(from.ip().to_string(), "127.0.0.2");
+}

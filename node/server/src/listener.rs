@@ -17,11 +17,12 @@ use crate::doors::{Doors, Entrance, PATIENCE};
 use crate::log::{verbose, warning};
 use crate::ring::{ClientRing, Completion, Op, Token};
 
-const DENIED: &str = "-DENIED Ringmaster is running in protected mode because protected mode is enabled and no \
-    password is set for the default user. In this mode connections are only accepted from the loopback \
-    interface. To accept others: set a password with CONFIG SET requirepass, or turn the mode off with CONFIG \
-    SET protected-mode no sent from the same host, or restart with '--protected-mode no' once the port is not \
-    reachable from outside.\r\n";
+/// Its first sentences are Redis's, which people look for.
+const DENIED: &str = "-DENIED Redis is running in protected mode because protected mode is enabled and no password is \
+    set for the default user. In this mode connections are only accepted from the loopback interface. To accept \
+    others: 1) set a password for the default user, with CONFIG SET requirepass; 2) or, once the port is not reachable \
+    from outside, turn the mode off with CONFIG SET protected-mode no sent from the same host; 3) or restart with \
+    'protected-mode no' in the configuration file or as an option.\r\n";
 const TOO_MANY: &str = "-ERR max number of clients reached\r\n";
 
 /// What a listener needs to know of the configuration.

@@ -18,6 +18,7 @@ use super::{Job, io_error};
 use crate::channel::Channel;
 use crate::core::Core;
 use crate::executor;
+use crate::settings;
 
 /// Bytes encoded between two looks at what others want.
 const SLICE: usize = 32 * 1024;
@@ -88,8 +89,11 @@ async fn target(core: &Rc<RefCell<Core>>, job: &Job) -> io::Result<Target> {
         return Ok(target);
     }
     let address = executor::resolve(&words.host, words.port).await?;
-    let tls = core.borrow().tls.to_nodes.clone();
-    let stream = Channel::connect(address, None, words.timeout, tls).await?;
+    let (source, tls) = {
+        let core = core.borrow();
+        (settings::source_address(&core.config), core.tls.to_nodes.clone())
+    };
+    let stream = Channel::connect(address, source, words.timeout, tls).await?;
     Ok(Target { stream, db: None })
 }
 

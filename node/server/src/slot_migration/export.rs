@@ -16,6 +16,7 @@ use crate::core::Core;
 use crate::executor::{self, Stream};
 use crate::log::warning;
 use crate::migrate::dump_held;
+use crate::settings;
 
 /// Keys found at once.
 const KEYS: usize = 256;
@@ -105,7 +106,8 @@ impl Task {
             ((host.to_owned(), port), limit, login, core.cluster.my_id(), ranges)
         };
         let address = executor::resolve(&address.0, address.1).await?;
-        let mut link = Link::new(Stream::connect(address, None, limit).await?, limit);
+        let source = settings::source_address(&self.core.borrow().config);
+        let mut link = Link::new(Stream::connect(address, source, limit).await?, limit);
         let (user, password) = login;
         if !password.is_empty() {
             let words = [&b"AUTH"[..], user.as_bytes(), password.as_bytes()];
