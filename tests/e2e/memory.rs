@@ -119,6 +119,26 @@ fn the_greediest_client_goes_first() {
 }
 
 #[test]
+fn what_a_client_watches_hears_and_tracks_counts() {
+    let server = ringmaster(1, &["--bootstrap", "yes", "--maxmemory-clients", "200000"]);
+    let mut modest = Client::connect(server.port);
+    let ways =
+        ["WATCH {x}", "SUBSCRIBE ", "PSUBSCRIBE ", "SSUBSCRIBE {x}", "CLIENT TRACKING ON BCAST PREFIX "];
+    for (evicted, way) in ways.into_iter().enumerate() {
+        let mut greedy = Client::connect(server.port);
+        greedy.line("HELLO 3");
+        // No prefix may begin another.
+        let more = (0u32..10_000).map(|n| format!("{way}{n:05}{}\r\n", "x".repeat(80)));
+        let gone = more.into_iter().any(|line| {
+            let sent = greedy.try_send(line.as_bytes());
+            sent.is_none() || greedy.read().is_none()
+        });
+        assert!(gone, "{way}");
+        assert_eq!(info(&mut modest, "evicted_clients"), evicted as u64 + 1);
+    }
+}
+
+#[test]
 fn fields_and_their_hash_go_when_their_time_is_over() {
     let server = ringmaster(1, &["--bootstrap", "yes"]);
     let mut client = Client::connect(server.port);

@@ -54,7 +54,7 @@ pub fn describe(client: &Client, core: &Core) -> String {
     field("obl", &(client.unsent() - beyond));
     field("oll", &beyond.div_ceil(REPLY_BUFFER));
     field("omem", &beyond);
-    field("tot-mem", &client.memory());
+    field("tot-mem", &core.client_memory(client));
     field("events", &if sending > 0 { "rw" } else { "r" });
     let last = client.last_row.and_then(Found::by_id);
     field("cmd", &last.map_or_else(|| "NULL".to_owned(), |found| found.full_name()));

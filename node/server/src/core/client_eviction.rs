@@ -24,11 +24,23 @@ impl Core {
         Some(limit / self.process.cores.len() as u64)
     }
 
+    /// Memory held for a connection, in bytes, about: its own, and what it watches, hears of and tracks.
+    pub fn client_memory(&self, client: &Client) -> usize {
+        client.memory()
+            + self.watch.bytes_of(self.session(client))
+            + self.pubsub.bytes_of(client.index)
+            + self.tracking.bytes_of(client.index)
+    }
+
+    fn evictable_memory(&self, client: &Client) -> usize {
+        if client.is_evictable() { self.client_memory(client) } else { 0 }
+    }
+
     /// Counts a connection's memory anew, after it was served.
     #[inline]
     pub fn count_client(&mut self, client: &mut Client) {
         if self.config.limits.maxmemory_clients != 0 {
-            let bytes = if client.is_evictable() { client.memory() } else { 0 };
+            let bytes = self.evictable_memory(client);
             self.client_bytes = self.client_bytes - client.counted_bytes as u64 + bytes as u64;
             client.counted_bytes = bytes;
         }
@@ -36,10 +48,13 @@ impl Core {
 
     /// Counts all connections anew: what was not counted while there was no limit is now.
     pub fn count_clients(&mut self) {
-        self.client_bytes = 0;
-        for client in self.clients.iter_mut() {
-            client.counted_bytes = if client.is_evictable() { client.memory() } else { 0 };
-            self.client_bytes += client.counted_bytes as u64;
+        let counted: Vec<(u32, usize)> =
+            self.clients.iter().map(|client| (client.index, self.evictable_memory(client))).collect();
+        self.client_bytes = counted.iter().map(|(_, bytes)| *bytes as u64).sum();
+        for (index, bytes) in counted {
+            if let Some(client) = self.clients.get(index) {
+                client.counted_bytes = bytes;
+            }
         }
     }
 

@@ -81,6 +81,8 @@ pub struct Watch {
 struct Watched {
     /// Each key, its slot, and whether it was there though expired when WATCH was said.
     keys: Vec<(Bytes, Slot, bool)>,
+    /// Memory they take, about.
+    bytes: usize,
     /// One of them was changed.
     dirty: bool,
 }
@@ -101,6 +103,11 @@ impl Watch {
         self.by_session.get(&session).map_or(0, |watched| watched.keys.len())
     }
 
+    /// Memory that what `session` watches takes, in bytes, about.
+    pub fn bytes_of(&self, session: SessionId) -> usize {
+        self.by_session.get(&session).map_or(0, |watched| watched.bytes)
+    }
+
     /// Number of sessions that watch.
     pub fn sessions(&self) -> usize {
         self.by_session.len()
@@ -111,7 +118,9 @@ impl Watch {
         let watchers = self.by_key.entry(key.clone()).or_default();
         if !watchers.contains(&session) {
             watchers.push(session);
-            self.by_session.entry(session).or_default().keys.push((key, slot, expired));
+            let watched = self.by_session.entry(session).or_default();
+            watched.bytes += size_of::<(Bytes, Slot, bool)>() + size_of::<SessionId>() + key.len();
+            watched.keys.push((key, slot, expired));
         }
     }
 

@@ -58,6 +58,8 @@ pub struct Subscriptions {
     channels: HashSet<Bytes>,
     patterns: HashSet<Bytes>,
     shards: HashSet<Bytes>,
+    /// Memory they take, about.
+    bytes: usize,
     /// Whether it came in at the ingress: it then sees the whole process as one server.
     ingress: bool,
 }
@@ -93,6 +95,11 @@ impl Subscriptions {
     }
 }
 
+/// Memory of one subscription, about: the name, in the client's set and in the core's table, and the client there.
+fn bytes_of(name: &[u8]) -> usize {
+    name.len() + 2 * size_of::<Bytes>() + size_of::<u32>()
+}
+
 /// All subscriptions of a core.
 #[derive(Default)]
 pub struct PubSub {
@@ -120,6 +127,11 @@ impl PubSub {
         self.of(client).map_or(0, |subscriptions| subscriptions.count(kind))
     }
 
+    /// Memory that a client's subscriptions take, in bytes, about.
+    pub fn bytes_of(&self, client: u32) -> usize {
+        self.of(client).map_or(0, |subscriptions| subscriptions.bytes)
+    }
+
     /// Number of clients with subscriptions.
     pub fn clients(&self) -> usize {
         self.clients.len()
@@ -139,6 +151,7 @@ impl PubSub {
         let subscriptions = self.clients.entry(client).or_default();
         subscriptions.ingress = ingress;
         if subscriptions.names_mut(kind).insert(name.clone()) {
+            subscriptions.bytes += bytes_of(name);
             self.of_ingress += usize::from(ingress && kind != Kind::Shard);
             self.table(kind, name).entry(name.clone()).or_default().insert(client);
         }
@@ -148,6 +161,7 @@ impl PubSub {
     pub fn unsubscribe(&mut self, client: u32, kind: Kind, name: &[u8]) {
         let Some(subscriptions) = self.clients.get_mut(&client) else { return };
         if subscriptions.names_mut(kind).remove(name) {
+            subscriptions.bytes -= bytes_of(name);
             self.of_ingress -= usize::from(subscriptions.ingress && kind != Kind::Shard);
             if subscriptions.is_empty() {
                 self.clients.remove(&client);

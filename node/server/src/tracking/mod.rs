@@ -108,6 +108,12 @@ impl Tracking {
         self.clients.get(&client)
     }
 
+    /// Memory that a client's prefixes take, in bytes, about: each is in its own set and in that of all.
+    pub fn bytes_of(&self, client: u32) -> usize {
+        let bytes = |prefix: &Bytes| prefix.len() + 2 * size_of::<Bytes>() + size_of::<SessionId>();
+        self.of(client).map_or(0, |wishes| wishes.prefixes.iter().map(bytes).sum())
+    }
+
     /// See [`Tracking::of`].
     pub fn of_mut(&mut self, client: u32) -> Option<&mut Wishes> {
         self.clients.get_mut(&client)

@@ -68,7 +68,7 @@ pub struct Cpu {
 impl<'a> Glance<'a> {
     /// A look at `core` alone, while a command of `running` runs, which is not among the core's own meanwhile.
     pub fn of(core: &'a Core, running: Option<&Client>) -> Glance<'a> {
-        let clients = Clients::of(core.clients.iter().chain(running));
+        let clients = Clients::of(core, core.clients.iter().chain(running));
         let tables = core.keys.table_bytes() as u64;
         let used = core.used_memory();
         let memory = Memory {
@@ -121,12 +121,12 @@ impl<'a> Glance<'a> {
 }
 
 impl Clients {
-    fn of<'a>(clients: impl Iterator<Item = &'a Client>) -> Clients {
+    fn of<'a>(core: &Core, clients: impl Iterator<Item = &'a Client>) -> Clients {
         let mut sums = Clients::default();
         for client in clients {
             sums.count += 1;
             sums.paused += u64::from(client.paused);
-            sums.memory += client.memory() as u64;
+            sums.memory += core.client_memory(client) as u64;
             let input = client.input.as_ref().map_or(0, |input| input.len()) as u64;
             sums.longest_input = sums.longest_input.max(input);
             sums.longest_output = sums.longest_output.max(client.unsent() as u64);
