@@ -1,6 +1,6 @@
-//! MONITOR: what it shows, and where.
+//! MONITOR and COMMANDLOG: what they show, and where.
 
-use kit::{Client, free_ports, ringmaster};
+use kit::{Client, Value, free_ports, ringmaster};
 
 fn monitor(port: u16) -> Client {
     let mut client = Client::connect(port);
@@ -62,4 +62,47 @@ fn a_core_shows_its_own_and_the_ingress_all() {
             of_process.iter_mut().for_each(|monitor| assert_eq!(shown(monitor), line));
         }
     }
+}
+
+/// Entries of a log of COMMANDLOG: bytes, and the command's name.
+fn logged(client: &mut Client, why: &str) -> Vec<(i64, String)> {
+    let Value::Array(entries) = client.line(&format!("COMMANDLOG GET -1 {why}")) else { panic!("an array") };
+    let entry = |entry: Value| match entry {
+        Value::Array(fields) => match (&fields[2], &fields[3]) {
+            (Value::Integer(bytes), Value::Array(words)) => (*bytes, words[0].text()),
+            _ => panic!("{fields:?}"),
+        },
+        other => panic!("{other}"),
+    };
+    entries.into_iter().map(entry).collect()
+}
+
+#[test]
+fn large_requests_and_replies_are_noted() {
+    let ingress = free_ports(1);
+    let _server = ringmaster(2, &["--bootstrap", "yes", "--ingress-port", &ingress.to_string()]);
+    let mut client = Client::connect(ingress);
+    let big = "x".repeat(2000);
+    client.line("CONFIG SET commandlog-request-larger-than 1000 commandlog-reply-larger-than 1500");
+    // Keys of both cores.
+    for key in ["a", "b"] {
+        client.call(&["SET", key, &big]);
+        client.line(&format!("GET {key}"));
+        client.line(&format!("GETRANGE {key} 0 10"));
+    }
+    let script = "redis.call('get', KEYS[1]) return 1";
+    client.call(&["EVAL", script, "1", "a"]);
+    let requests = logged(&mut client, "large-request");
+    assert_eq!(requests.iter().map(|(_, name)| name.as_str()).collect::<Vec<_>>(), ["SET", "SET"]);
+    assert!(requests.iter().all(|(bytes, _)| (2000..2200).contains(bytes)), "{requests:?}");
+    let mut replies = logged(&mut client, "large-reply");
+    replies.sort();
+    let large = |name: &str| (2009, name.to_owned());
+    assert_eq!(replies, [large("GET"), large("GET"), large("get")]);
+    assert_eq!(client.line("COMMANDLOG LEN large-reply"), Value::Integer(3));
+    assert_eq!(client.line("SLOWLOG LEN"), Value::Integer(0));
+    client.line("CONFIG SET commandlog-large-reply-max-len 0");
+    assert_eq!(client.line("COMMANDLOG LEN large-reply"), Value::Integer(0));
+    client.line("COMMANDLOG RESET large-request");
+    assert_eq!(client.line("COMMANDLOG LEN large-request"), Value::Integer(0));
 }

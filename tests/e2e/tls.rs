@@ -8,6 +8,7 @@ use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use kit::{Client, Process, Value, free_ports, ringmaster, run};
+use pkcs8::{LineEnding, PrivateKeyInfoRef, SecretDocument};
 use rcgen::{BasicConstraints, Certificate, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 
 /// An authority and what it has signed, as files in a folder that goes with this value.
@@ -215,4 +216,18 @@ fn settings_that_do_not_fit_are_one_sentence() {
     assert!(start(&[&all[..], &["--tls-ciphers", "RC4-MD5"]].concat()).contains("tls-ciphers"));
     let mixed = ["--tls-cert-file", &own, "--tls-key-file", &ca, "--tls-ca-cert-file", &ca];
     assert!(start(&mixed).contains("Failed to load private key"));
+}
+
+#[test]
+fn a_key_with_a_password_is_opened_by_it() {
+    let paper = Paper::new();
+    let plain = SecretDocument::from_pem(&fs::read_to_string(paper.path("own.key")).unwrap()).unwrap().1;
+    let encrypted = PrivateKeyInfoRef::try_from(plain.as_bytes()).unwrap().encrypt("secret").unwrap();
+    paper.write("own.key", &encrypted.to_pem("ENCRYPTED PRIVATE KEY", LineEnding::LF).unwrap());
+    let (server, port) = paper.server(1, &["--tls-auth-clients", "no", "--tls-key-file-pass", "secret"]);
+    assert_eq!(paper.cli(port, &["PING"]).trim(), "PONG");
+    let mut client = Client::connect(server.port);
+    let refused = client.line("CONFIG SET tls-key-file-pass wrong").text();
+    assert!(refused.ends_with("Unable to update TLS configuration. Check server logs."), "{refused}");
+    assert!(server.log().contains("it cannot be decrypted"), "{}", server.log());
 }

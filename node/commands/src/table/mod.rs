@@ -16,6 +16,7 @@ mod host;
 mod hyperloglog;
 mod keys;
 mod list;
+mod logs;
 mod lookup;
 mod pubsub;
 mod replication;
@@ -197,6 +198,7 @@ pub const TABLE: &[&[Command]] = &[
     hash::ROWS,
     hyperloglog::ROWS,
     list::ROWS,
+    logs::ROWS,
     pubsub::ROWS,
     replication::ROWS,
     scripting::ROWS,

@@ -192,16 +192,6 @@ pub(super) const ROWS: &[Command] = &[
         ..ROW
     },
     Command {
-        name: "slowlog",
-        arity: -2,
-        group: Group::Server,
-        since: "2.2.12",
-        summary: "Commands about slow commands.",
-        run: Run::Container,
-        subcommands: SLOWLOG_SUBCOMMANDS,
-        ..ROW
-    },
-    Command {
         name: "swapdb",
         arity: 3,
         flags: WRITE | FAST,
@@ -503,52 +493,6 @@ const MEMORY_SUBCOMMANDS: &[Command] = &[
         since: "4.0.0",
         summary: "Returns the bytes a key takes.",
         run: Run::Data(generic::object::memory_usage),
-        ..ROW
-    },
-];
-
-const SLOWLOG_SUBCOMMANDS: &[Command] = &[
-    Command {
-        name: "get",
-        arity: -2,
-        flags: ADMIN | LOADING | STALE,
-        group: Group::Server,
-        since: "2.2.12",
-        summary: "Returns the newest entries of the slow log.",
-        tips: &["request_policy:all_nodes", "nondeterministic_output"],
-        run: Run::Host(Host::SlowlogGet),
-        ..ROW
-    },
-    Command {
-        name: "help",
-        arity: 2,
-        flags: LOADING | STALE,
-        group: Group::Server,
-        since: "6.2.0",
-        summary: "Lists the subcommands.",
-        run: Run::Host(Host::Help),
-        ..ROW
-    },
-    Command {
-        name: "len",
-        arity: 2,
-        flags: ADMIN | LOADING | STALE,
-        group: Group::Server,
-        since: "2.2.12",
-        summary: "Counts the entries of the slow log.",
-        tips: &["request_policy:all_nodes", "response_policy:agg_sum", "nondeterministic_output"],
-        run: Run::Host(Host::SlowlogLen),
-        ..ROW
-    },
-    Command {
-        name: "reset",
-        arity: 2,
-        flags: ADMIN | LOADING | STALE,
-        group: Group::Server,
-        since: "2.2.12",
-        summary: "Empties the slow log.",
-        tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
-        run: Run::Host(Host::SlowlogReset),
         ..ROW
     },
 ];

@@ -7,6 +7,7 @@ mod acl;
 mod client;
 mod cluster;
 mod command;
+mod commandlog;
 mod config;
 mod connection;
 pub mod debug;
@@ -16,6 +17,7 @@ mod latency;
 mod memory;
 mod migrate;
 mod migrate_slots;
+mod modules;
 mod monitor;
 mod persistence;
 mod pubsub;
@@ -23,12 +25,11 @@ mod replication;
 pub mod scripting;
 mod server;
 mod slot_stats;
-mod slowlog;
 mod tracking;
 mod transaction;
 pub mod view;
 
-pub use slowlog::without_secrets;
+pub use commandlog::without_secrets;
 
 use commands::table::{Found, Host};
 use commands::{Args, Error, Outcome};
@@ -168,6 +169,9 @@ fn run_call(call: &mut Call<'_>) -> Outcome {
         Host::CommandGetkeysandflags => command::getkeysandflags(call),
         Host::CommandInfo => command::info(call),
         Host::CommandList => command::list(call),
+        Host::CommandlogGet | Host::SlowlogGet => view::show(call),
+        Host::CommandlogLen | Host::SlowlogLen => commandlog::len(call),
+        Host::CommandlogReset | Host::SlowlogReset => commandlog::reset(call),
         Host::ConfigGet => config::get(call),
         Host::ConfigResetstat => config::resetstat(call),
         Host::ConfigRewrite => config::rewrite(call),
@@ -209,6 +213,9 @@ fn run_call(call: &mut Call<'_>) -> Outcome {
         Host::MemoryMallocStats => memory::malloc_stats(call),
         Host::MemoryPurge => memory::purge(call),
         Host::Migrate => migrate::migrate(call),
+        Host::ModuleList => modules::list(call),
+        Host::ModuleLoad => modules::load(call),
+        Host::ModuleUnload => modules::unload(call),
         Host::Monitor => monitor::monitor(call),
         Host::Multi => transaction::multi(call),
         Host::Ping => connection::ping(call),
@@ -232,9 +239,6 @@ fn run_call(call: &mut Call<'_>) -> Outcome {
         Host::Select => connection::select(call),
         Host::Shutdown => server::shutdown(call),
         Host::Slaveof => replication::replicaof(call),
-        Host::SlowlogGet => view::show(call),
-        Host::SlowlogLen => slowlog::len(call),
-        Host::SlowlogReset => slowlog::reset(call),
         Host::Spublish => pubsub::publish(call, Kind::Shard),
         Host::Ssubscribe => pubsub::ssubscribe(call),
         Host::Subscribe => pubsub::subscribe(call, Kind::Channel),

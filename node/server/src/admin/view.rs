@@ -10,11 +10,11 @@ use resp::Reply;
 
 use super::debug::digest::{self, Digest};
 use super::info::{ByCommand, Figures, Glance, Info, merge_commands};
-use super::{Call, acl, client, debug, latency, memory, slowlog};
+use super::{Call, acl, client, commandlog, debug, latency, memory};
 use crate::client::Client;
 use crate::core::Core;
+use crate::core::commandlog::Entry;
 use crate::core::latency::Latency;
-use crate::core::slowlog::Entry;
 
 /// What a look at a core found.
 pub enum View {
@@ -24,8 +24,8 @@ pub enum View {
     Memory(Figures),
     /// For CLIENT LIST: connections by number.
     Clients(Vec<(u64, String)>),
-    /// For SLOWLOG GET.
-    SlowLog(Vec<Entry>),
+    /// For COMMANDLOG GET and SLOWLOG GET.
+    Commands(Vec<Entry>),
     /// For ACL LOG.
     Refusals(Vec<::acl::Entry>),
     /// For LATENCY LATEST, HISTORY, GRAPH and DOCTOR.
@@ -55,6 +55,7 @@ pub fn is_view(host: Host, args: &Args<'_>) -> bool {
         Host::AclLog => !acl::resets_log(args),
         Host::Debug => debug::is_view(args),
         Host::ClientList
+        | Host::CommandlogGet
         | Host::Info
         | Host::LatencyDoctor
         | Host::LatencyGraph
@@ -88,7 +89,7 @@ impl View {
             Host::LatencyHistogram => View::RunTimes(latency::run_times(core, args)),
             Host::MemoryDoctor => View::Memory(memory::signs(&glance())),
             Host::MemoryStats => View::Memory(memory::stats(&glance())),
-            Host::SlowlogGet => View::SlowLog(slowlog::newest(core, args)?),
+            Host::CommandlogGet | Host::SlowlogGet => View::Commands(commandlog::newest(core, host, args)?),
             _ => View::Latency(core.latency.clone()),
         })
     }
@@ -99,7 +100,7 @@ impl View {
             (View::Info(own), View::Info(other)) => own.merge(other),
             (View::Memory(own), View::Memory(other)) => own.merge(other),
             (View::Clients(own), View::Clients(other)) => own.extend(other),
-            (View::SlowLog(own), View::SlowLog(other)) => own.extend(other),
+            (View::Commands(own), View::Commands(other)) => own.extend(other),
             (View::Refusals(own), View::Refusals(other)) => own.extend(other),
             (View::Latency(own), View::Latency(other)) => own.merge(other),
             (View::RunTimes(own), View::RunTimes(other)) => merge_commands(own, other),
@@ -116,7 +117,7 @@ impl View {
             View::Memory(figures) if host == Host::MemoryStats => memory::write_stats(figures, reply),
             View::Memory(figures) => reply.verbatim("txt", &memory::report(figures)),
             View::Clients(lines) => client::write_list(lines, reply),
-            View::SlowLog(entries) => slowlog::write(entries, args, reply)?,
+            View::Commands(entries) => commandlog::write(entries, args, reply)?,
             View::Refusals(entries) => acl::write_log(entries, args, core.now_ms, reply)?,
             View::RunTimes(commands) => latency::histogram(commands, reply),
             View::Digests(digests) => digest::write(digests, args, reply),

@@ -18,6 +18,7 @@ use crate::clock::Moment;
 use crate::core::Core;
 use crate::core::access::Access;
 use crate::core::blocking::{Blocked, SessionId};
+use crate::core::commandlog::Why;
 use crate::core::listener::listener_forbids;
 use crate::core::request::Read;
 use crate::core::transaction::Queued;
@@ -310,6 +311,11 @@ impl Core {
     ) -> Outcome {
         let runner = self.runner(client);
         let before = self.stats.commands;
+        let noted = self.commandlog.mark();
+        self.note_request(found, args);
+        if self.commandlog.mark() != noted {
+            self.commandlog.sign(noted, &client.peer, &client.name);
+        }
         let outcome = self.call_once(client, found, args, slot, runner);
         // With those of a transaction or a script, and without one that begins to wait.
         client.commands += self.stats.commands.saturating_sub(before);
@@ -330,26 +336,27 @@ impl Core {
         slot: Option<Slot>,
         runner: Runner,
     ) -> Outcome {
-        let first_slow = self.slowlog.next_id();
+        let noted = self.commandlog.mark();
         self.late.begin(client);
         let outcome = match found.command.run {
             Run::Data(_) => self.run_data(&mut client.reply, found, args, slot, runner),
             Run::Host(host) => {
-                let start = Moment::now();
+                let (start, before) = (Moment::now(), client.reply.len());
                 let stood = self.scripting.is_standing();
                 let outcome = admin::run(self, client, host, found, args, runner.may_block);
                 // A script that is left standing is counted when it is done.
                 if stood || !self.scripting.is_standing() {
                     let failed = outcome.is_err() | std::mem::take(&mut self.failed_quietly);
                     self.count(found, args, start, failed, false);
+                    self.note_reply(found, args, client.reply.len().saturating_sub(before));
                 }
                 outcome
             }
             Run::Container => Err(commands::error::wrong_arity(found.command.name)),
         };
         self.tell_monitors(client, found, args, self.index);
-        if self.slowlog.next_id() != first_slow {
-            self.slowlog.sign(first_slow, &client.peer, &client.name);
+        if self.commandlog.mark() != noted {
+            self.commandlog.sign(noted, &client.peer, &client.name);
         }
         outcome
     }
@@ -368,7 +375,7 @@ impl Core {
             return Err(commands::error::SYNTAX);
         };
         let reads_every_key = runner.user.is_none_or(|user| self.may_read_every_key(user, found, args));
-        let start = Moment::now();
+        let (start, before) = (Moment::now(), reply.len());
         if self.snapshots.is_active() {
             self.save_first(found, args, slot);
         }
@@ -401,6 +408,7 @@ impl Core {
                 false => drop(self.stats.ran_in_vain(&found, start.elapsed_ns())),
             }
         }
+        self.note_reply(found, args, reply.len() - before);
         self.spread_effects(found, args, slot, runner, reply.proto, start);
         if runner.tracks && found.command.has(table::READONLY) {
             self.remember_read(found, args, runner.session);
@@ -465,8 +473,8 @@ impl Core {
             let event = if found.command.has(table::FAST) { "fast-command" } else { "command" };
             self.latency.observe(event, Duration::from_nanos(elapsed_ns), latency_ms, self.now_ms);
         }
-        if elapsed_ns >= self.slow_threshold_ns {
-            self.note_slow(found, args, Duration::from_nanos(elapsed_ns));
+        if self.commandlog.takes(Why::Slow, elapsed_ns) {
+            self.note_command(Why::Slow, found, args, elapsed_ns / 1000);
         }
     }
 

@@ -3,16 +3,13 @@
 use std::os::fd::AsRawFd;
 use std::rc::Weak;
 use std::sync::Arc;
-use std::time::Duration;
 
 use base::{NodeId, Random, Slot};
 use bytes::Bytes;
 use cluster::{Cluster, SlotSet};
-use commands::table::Found;
-use commands::{Args, Effects};
+use commands::Effects;
 use store::{Garbage, Keyspace};
 
-use crate::admin::without_secrets;
 use crate::aof::Aof;
 use crate::balance::Balance;
 use crate::bus::Bus;
@@ -22,6 +19,7 @@ use crate::config::{Config, SlotBalance};
 use crate::core::access::Access;
 use crate::core::blocking::{SessionId, Waiting};
 use crate::core::clients::Clients;
+use crate::core::commandlog::CommandLog;
 use crate::core::eviction::Eviction;
 use crate::core::latency::Latency;
 use crate::core::migrations::Migrations;
@@ -30,7 +28,6 @@ use crate::core::propagate::Unit;
 use crate::core::push::{Late, Woken, close_full};
 use crate::core::script::Scripting;
 use crate::core::slot_stats::SlotStats;
-use crate::core::slowlog::SlowLog;
 use crate::core::stats::Stats;
 use crate::core::transaction::Watch;
 use crate::core::transit::Transit;
@@ -88,8 +85,7 @@ impl Core {
             random: Random::new(random_u64()),
             stats: Stats::default(),
             slot_stats: SlotStats::default(),
-            slowlog: SlowLog::default(),
-            slow_threshold_ns: u64::MAX,
+            commandlog: CommandLog::default(),
             latency: Latency::default(),
             watch: Watch::default(),
             waiting: Waiting::default(),
@@ -139,12 +135,10 @@ impl Core {
         self.settings = data_settings(&config);
         self.settings.limits.quicklist_packed_threshold = packed;
         self.effects.chance = self.settings.lfu.map(|_| Random::new(random_u64()));
-        let threshold = config.insight.slowlog_log_slower_than;
-        self.slow_threshold_ns = u64::try_from(threshold).map_or(u64::MAX, |us| us.saturating_mul(1000));
+        self.commandlog.obey(&config.insight);
         if config.limits.maxmemory_clients != self.config.limits.maxmemory_clients {
             self.count_clients();
         }
-        self.slowlog.trim(config.insight.slowlog_max_len as usize);
         let balances = config.ringmaster.slot_balance != SlotBalance::Off;
         self.slot_stats.switch(config.insight.cluster_slot_stats_enabled || balances);
         self.scripting.engine.set_memory_limit(config.limits.lua_memory_limit);
@@ -174,17 +168,6 @@ impl Core {
             tracks,
             counts: true,
         }
-    }
-
-    /// Notes a slow command.
-    pub fn note_slow(&mut self, found: Found, args: &Args<'_>, elapsed: Duration) {
-        let max = self.config.insight.slowlog_max_len as usize;
-        if max == 0 || found.command.has(commands::table::SKIP_SLOWLOG) {
-            return;
-        }
-        let words = without_secrets(found, args);
-        let args = &Args::new(&words);
-        self.slowlog.add(self.now_ms / 1000, elapsed.as_micros() as i64, args, max);
     }
 
     /// `session` watches `key` from now on.

@@ -6,6 +6,7 @@
 pub mod access;
 pub mod blocking;
 pub mod clients;
+pub mod commandlog;
 pub mod eviction;
 pub mod foresight;
 pub mod handover;
@@ -16,7 +17,6 @@ pub mod migrations;
 pub mod pause;
 pub mod propagate;
 pub mod script;
-pub mod slowlog;
 pub mod stats;
 pub mod transaction;
 pub mod transit;
@@ -69,6 +69,7 @@ use crate::tracking::Tracking;
 
 use blocking::Waiting;
 use clients::Clients;
+use commandlog::CommandLog;
 pub use dispatch::Runner;
 use eviction::Eviction;
 use latency::Latency;
@@ -78,7 +79,6 @@ use pause::Pause;
 use propagate::Unit;
 use script::Scripting;
 use slot_stats::SlotStats;
-use slowlog::SlowLog;
 use stats::Stats;
 use transaction::Watch;
 use transit::Transit;
@@ -136,10 +136,8 @@ pub struct Core {
     pub stats: Stats,
     /// What each slot costs.
     pub slot_stats: SlotStats,
-    /// Slow commands.
-    pub slowlog: SlowLog,
-    /// Commands that took at least so many nanoseconds go to the slow log; `u64::MAX` for none.
-    pub slow_threshold_ns: u64,
+    /// Commands that were slow or large.
+    pub commandlog: CommandLog,
     /// Latency events.
     pub latency: Latency,
     /// Watched keys.

@@ -65,7 +65,7 @@ impl Core {
         let mut reply = Reply::new(proto);
         let mark = reply.mark();
         let interrupted = self.slot_stats.begin(blocked.bytes);
-        let first_slow = self.slowlog.next_id();
+        let noted = self.commandlog.mark();
         let args = Args::new(&words);
         self.begin_woken(session);
         let (outcome, end) = match self.permit_session(session, runner.user, found, &args) {
@@ -75,11 +75,10 @@ impl Core {
         if let Err(error) = outcome {
             self.fail(&mut reply, mark, &error);
         }
-        if self.slowlog.next_id() != first_slow
-            && let Some(client) = self.client_of(session)
+        if self.commandlog.mark() != noted
+            && let Some((peer, name)) = self.client_of(session).map(|c| (c.peer.clone(), c.name.clone()))
         {
-            let (peer, name) = (client.peer.clone(), client.name.clone());
-            self.slowlog.sign(first_slow, &peer, &name);
+            self.commandlog.sign(noted, &peer, &name);
         }
         if !reply.is_empty() {
             self.end_wait(session, &reply, end);

@@ -189,6 +189,10 @@ impl Core {
         if let Some(error) = self.state_forbids(found, flags) {
             return Err(error);
         }
+        if may_block {
+            // It has a frame of its own.
+            self.note_request(found, args);
+        }
         let (session, ticket, user) = (header.session, Some(header.ticket), Some(header.user));
         let (tracks, counts) = (header.tracks, header.counts);
         let runner = Runner { session, ticket, may_block, no_touch: false, user, tracks, counts };

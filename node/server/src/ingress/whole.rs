@@ -59,6 +59,7 @@ fn combination_of_host(host: Host, args: &Args<'_>) -> Option<Combine> {
         Host::AclLog
         | Host::ClientPause
         | Host::ClientUnpause
+        | Host::CommandlogReset
         | Host::ConfigResetstat
         | Host::ConfigSet
         | Host::FunctionDelete
@@ -72,9 +73,12 @@ fn combination_of_host(host: Host, args: &Args<'_>) -> Option<Combine> {
         Host::FunctionKill | Host::ScriptKill | Host::ScriptShow => Combine::Any,
         // By address it is an error that there is no such client; by filters it is the number of those that there are.
         Host::ClientKill if args.len() == 3 => Combine::Any,
-        Host::ClientKill | Host::ClientUnblock | Host::Publish | Host::SlowlogLen | Host::Spublish => {
-            Combine::Sum
-        }
+        Host::ClientKill
+        | Host::ClientUnblock
+        | Host::CommandlogLen
+        | Host::Publish
+        | Host::SlowlogLen
+        | Host::Spublish => Combine::Sum,
         // All keys were saved when the last core's were, and all writes are safe when each core's are.
         Host::Lastsave | Host::Wait | Host::Waitaof => Combine::Least,
         Host::LatencyReset | Host::PubsubNumpat => Combine::CountUnion,

@@ -3,6 +3,7 @@
 //! Where INFO has the figure the row names INFO's field, so that the two always agree.
 
 use crate::admin::info::{Cpu, Glance};
+use crate::core::commandlog::Why;
 
 use super::sample::{Sample, Samples};
 
@@ -191,7 +192,11 @@ pub const METRICS: &[Metric] = &[
         Read::Many(durations),
     ),
     counter("errors_total", "Errors answered, by `code`", Read::Many(errors)),
-    gauge("slowlog_entries", "Entries of the slow log", Read::One(|g| g.core.slowlog.entries().len() as f64)),
+    gauge(
+        "slowlog_entries",
+        "Entries of the slow log",
+        Read::One(|g| g.core.commandlog.entries(Why::Slow).len() as f64),
+    ),
     counter("acl_denied_total", "What users were refused, by what they lacked", Read::Many(denied)),
     // Keys and memory.
     gauge("keys", "Keys", Read::One(|g| g.core.keys.len() as f64)),

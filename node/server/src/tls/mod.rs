@@ -7,6 +7,7 @@
 //! Between nodes both ends show a certificate, whatever `tls-auth-clients` says, and what counts is who signed it:
 //! nodes know each other by address, and addresses change, so names in certificates are not looked at.
 
+mod keys;
 mod suites;
 mod trust;
 
@@ -154,16 +155,9 @@ impl<'a> Identity<'a> {
         if certificate.is_empty() || key.is_empty() {
             return Err(format!("No {directives} configured!"));
         }
-        if !password.is_empty() {
-            return Err(format!(
-                "{directives}: private keys with a password cannot be read; store the key without one, readable by \
-                 this server alone"
-            ));
-        }
         let chain = certificates(Path::new(certificate))
             .map_err(|e| format!("Failed to load certificate: {certificate}: {e}"))?;
-        let key = PrivateKeyDer::from_pem_file(key)
-            .map_err(|e| format!("Failed to load private key: {key}: {e}"))?;
+        let key = keys::read(key, password).map_err(|e| format!("Failed to load private key: {key}: {e}"))?;
         Ok((chain, key))
     }
 

@@ -21,7 +21,6 @@ const SYSLOG: &str = "the log goes to logfile or stdout";
 const THREADS: &str = "every core does its own input and output; see cores";
 const TITLE: &str = "the process keeps its name";
 const CRASH: &str = "a panic is reported on stderr and ends the process";
-const TRAFFIC_LOG: &str = "only slow commands are logged";
 const LATER_TLS: &str = "it is not part of the TLS that is planned";
 
 const FACILITIES: &[&str] =
@@ -97,10 +96,6 @@ pub const ROWS: &[Row] = &[
     number("active-defrag-max-scan-fields", 1, LONG_MAX, "1000").never(ALLOCATOR),
     // Commands and modules.
     one_of("enable-module-command", &["no", "yes", "local"], "no").fixed().never(MODULES),
-    number("commandlog-large-request-max-len", 0, LONG_MAX, "128").never(TRAFFIC_LOG),
-    number("commandlog-large-reply-max-len", 0, LONG_MAX, "128").never(TRAFFIC_LOG),
-    number("commandlog-request-larger-than", -1, LONG_MAX, "1048576").never(TRAFFIC_LOG),
-    number("commandlog-reply-larger-than", -1, LONG_MAX, "1048576").never(TRAFFIC_LOG),
     // Replication, files and the cluster.
     yes_no("dual-channel-replication-enabled", "no").never("a full sync keeps no second copy of the stream"),
     one_of("rdb-version-check", &["strict", "relaxed"], "strict").never("the version is always checked"),

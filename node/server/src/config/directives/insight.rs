@@ -13,6 +13,16 @@ group! {
     /// Entries SLOWLOG keeps
     slowlog_max_len: u64 =
         number("slowlog-max-len", 0, LONG_MAX, "128").alias("commandlog-slow-execution-max-len");
+    /// Bytes from which a request goes to COMMANDLOG; -1 is none
+    commandlog_request_larger_than: i64 =
+        number("commandlog-request-larger-than", -1, LONG_MAX, "1048576");
+    /// Large requests COMMANDLOG keeps
+    commandlog_large_request_max_len: u64 =
+        number("commandlog-large-request-max-len", 0, LONG_MAX, "128");
+    /// Bytes from which a reply goes to COMMANDLOG; -1 is none
+    commandlog_reply_larger_than: i64 = number("commandlog-reply-larger-than", -1, LONG_MAX, "1048576");
+    /// Large replies COMMANDLOG keeps
+    commandlog_large_reply_max_len: u64 = number("commandlog-large-reply-max-len", 0, LONG_MAX, "128");
     /// Milliseconds from which an event goes to LATENCY; 0 is off
     latency_monitor_threshold: i64 = number("latency-monitor-threshold", 0, LONG_MAX, "0");
     /// Count each command's latency

@@ -1,28 +1,32 @@
-//! SLOWLOG, and what it must not keep.
+//! COMMANDLOG and SLOWLOG, and what they must not keep.
 //!
-//! The slow log shows command lines to whoever may read it, and a few of them hold passwords. Which words are
+//! The logs show command lines to whoever may read it, and a few of them hold passwords. Which words are
 //! secret is told here and nowhere else: [`without_secrets`] is what every list of commands shows of one.
 
 use std::cmp::Reverse;
 
-use commands::table::Found;
+use commands::table::{Found, Host};
 use commands::{Args, Error, Outcome};
 use resp::{Reply, parse_integer};
 
 use super::Call;
 use crate::config::is_secret;
 use crate::core::Core;
-use crate::core::slowlog::Entry;
+use crate::core::commandlog::{Entry, Why};
 
 /// Stands in a list of commands where a secret was.
 const REDACTED: &[u8] = b"(redacted)";
+const BAD_TYPE: Error =
+    Error::new("ERR type should be one of the following: slow, large-request, large-reply");
 const BAD_COUNT: Error = Error::new("ERR count should be greater than or equal to -1");
 /// Entries SLOWLOG GET answers when it is not told how many.
 const COUNT: usize = 10;
 
-/// The entries that SLOWLOG GET [count] asks for, newest first; -1 is all.
-pub fn newest(core: &Core, args: &Args<'_>) -> Result<Vec<Entry>, Error> {
-    Ok(core.slowlog.entries().take(count(args)?).cloned().collect())
+/// The entries that SLOWLOG GET [count] and COMMANDLOG GET count type ask for, newest first; -1 is all.
+pub fn newest(core: &Core, host: Host, args: &Args<'_>) -> Result<Vec<Entry>, Error> {
+    let count = count(args)?;
+    let why = if host == Host::SlowlogGet { Why::Slow } else { parse_type(args[3])? };
+    Ok(core.commandlog.entries(why).take(count).cloned().collect())
 }
 
 fn count(args: &Args<'_>) -> Result<usize, Error> {
@@ -33,7 +37,12 @@ fn count(args: &Args<'_>) -> Result<usize, Error> {
     }
 }
 
-/// Writes those of `entries` that SLOWLOG GET asks for; they may be of several cores.
+fn parse_type(word: &[u8]) -> Result<Why, Error> {
+    let named = Why::NAMED.iter().find(|(name, _)| word.eq_ignore_ascii_case(name.as_bytes()));
+    named.map(|(_, why)| *why).ok_or(BAD_TYPE)
+}
+
+/// Writes those of `entries` that are asked for; they may be of several cores.
 pub fn write(entries: &[Entry], args: &Args<'_>, reply: &mut Reply) -> Outcome {
     let mut entries: Vec<&Entry> = entries.iter().collect();
     entries.sort_by_key(|entry| Reverse(entry.at_s));
@@ -43,7 +52,7 @@ pub fn write(entries: &[Entry], args: &Args<'_>, reply: &mut Reply) -> Outcome {
         reply.array(6);
         reply.integer(entry.id as i64);
         reply.integer(entry.at_s as i64);
-        reply.integer(entry.micros);
+        reply.integer(entry.value as i64);
         reply.array(entry.args.len());
         entry.args.iter().for_each(|arg| reply.bulk(arg));
         reply.bulk(entry.peer.as_bytes());
@@ -52,15 +61,22 @@ pub fn write(entries: &[Entry], args: &Args<'_>, reply: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// SLOWLOG LEN
+/// The log that SLOWLOG, or COMMANDLOG with its type as the third word, is about.
+fn named(call: &Call<'_>) -> Result<Why, Error> {
+    call.args.get(2).map_or(Ok(Why::Slow), |word| parse_type(word))
+}
+
+/// SLOWLOG LEN, COMMANDLOG LEN type
 pub fn len(call: &mut Call<'_>) -> Outcome {
-    call.client.reply.integer(call.core.slowlog.entries().len() as i64);
+    let why = named(call)?;
+    call.client.reply.integer(call.core.commandlog.entries(why).len() as i64);
     Ok(())
 }
 
-/// SLOWLOG RESET
+/// SLOWLOG RESET, COMMANDLOG RESET type
 pub fn reset(call: &mut Call<'_>) -> Outcome {
-    call.core.slowlog.clear();
+    let why = named(call)?;
+    call.core.commandlog.clear(why);
     call.client.reply.ok();
     Ok(())
 }
