@@ -37,8 +37,11 @@ fn all_cores_move_to_other_ports_or_none() {
     error_of(&mut client, &["CONFIG", "SET", "port", "65535"]);
     listens_at(&server, &mut client, first);
 
-    // The first core wants the second one's.
-    assert_eq!(client.call(&["CONFIG", "SET", "port", &(first + 1).to_string()]).text(), "OK");
+    // The first core gets the second one's. Each means its own port.
+    let mut second = Client::connect(first + 1);
+    assert_eq!(second.call(&["CONFIG", "SET", "port", &(first + 1).to_string()]).text(), "OK");
+    listens_at(&server, &mut client, first);
+    assert_eq!(second.call(&["CONFIG", "SET", "port", &(first + 2).to_string()]).text(), "OK");
     listens_at(&server, &mut client, first + 1);
     assert!(!answers(first));
 }

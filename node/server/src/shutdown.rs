@@ -292,7 +292,7 @@ impl Core {
 
     fn keep_data(&mut self, flags: u32) -> bool {
         if self.aof.state() == LogState::Waiting && flags & flag::FORCE == 0 {
-            warning!("Writing initial AOF. Can't exit.");
+            warning!("Writing initial AOF, can't exit.");
             return false;
         }
         self.give_rewrite_up();
@@ -312,6 +312,14 @@ impl Core {
 
     fn tell_of_replicas(&self) {
         let (all, lagging) = (self.replication.replicas.len(), self.lagging_replicas());
+        let offset = self.replication.offset();
+        for replica in self.replication.replicas.iter().filter(|replica| !replica.has_acked(offset)) {
+            let (name, behind) = (replica.name(), offset.saturating_sub(replica.acked));
+            let (lag, state) = (replica.lag_s(self.now_ms), replica.state());
+            warning!(
+                "Lagging replica {name} reported offset {behind} behind master, lag={lag}, state={state}."
+            );
+        }
         if all > 0 {
             notice!("{} of {all} replicas are in sync when shutting down.", all - lagging);
         }

@@ -7,6 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use commands::{Error, Outcome, error};
+use resp::parse_integer;
 
 use super::{Call, acl};
 use crate::client::Door;
@@ -16,16 +17,16 @@ use crate::core::stats::Stats;
 use crate::folders;
 use crate::log::{self, notice, warning};
 use crate::mesh::Message;
+use crate::settings::nth_port;
 use crate::{start, tls};
 
 /// CONFIG GET pattern [pattern ...]
 pub fn get(call: &mut Call<'_>) -> Outcome {
     let mut found = call.core.config.get(&call.args[2..]);
-    for (name, value) in &mut found {
-        match name.as_str() {
-            "port" => *value = call.core.port().to_string(),
-            "tls-port" => *value = call.core.tls_port().to_string(),
-            _ => {}
+    let core = core_meant(call);
+    for (_, value) in found.iter_mut().filter(|(name, _)| is_own_port(name.as_bytes())) {
+        if let Ok(first) = value.parse() {
+            *value = nth_port(first, usize::from(core)).to_string();
         }
     }
     call.client.reply.map(found.len());
@@ -47,7 +48,12 @@ pub fn set(call: &mut Call<'_>) -> Outcome {
     if !words.len().is_multiple_of(2) {
         return Err(error::wrong_arity("config|set"));
     }
-    let settings: Vec<(&[u8], &[u8])> = words.chunks_exact(2).map(|pair| (pair[0], pair[1])).collect();
+    let core = core_meant(call);
+    let firsts: Vec<Option<Vec<u8>>> =
+        words.chunks_exact(2).map(|pair| first_port(pair[0], pair[1], core)).collect();
+    let pairs = words.chunks_exact(2).zip(&firsts);
+    let settings: Vec<(&[u8], &[u8])> =
+        pairs.map(|(pair, first)| (pair[0], first.as_deref().unwrap_or(pair[1]))).collect();
     let protected = call.core.config.security.enable_protected_configs;
     let protected_allowed = call.core.allows(call.client, protected);
     let context = SetContext { protected_allowed, loading: call.core.loading.is_some() };
@@ -68,6 +74,22 @@ pub fn set(call: &mut Call<'_>) -> Outcome {
     }
     call.client.reply.ok();
     Ok(())
+}
+
+/// The core whose ports a client of CONFIG means: at the ingress, where the process is one server, the first.
+fn core_meant(call: &Call<'_>) -> u16 {
+    if call.client.door == Door::Ingress { 0 } else { call.core.index }
+}
+
+/// Whether each core has its own value of the directive, and the configuration the first one's.
+fn is_own_port(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"port") || name.eq_ignore_ascii_case(b"tls-port")
+}
+
+/// The first core's port, if `core` is to have the one that is set; `None` for other directives, and for no port.
+fn first_port(name: &[u8], value: &[u8], core: u16) -> Option<Vec<u8>> {
+    let first = parse_integer(value).filter(|_| is_own_port(name))? - i64::from(core);
+    (first > 0).then(|| first.to_string().into_bytes())
 }
 
 fn refused(error: SetError) -> Error {

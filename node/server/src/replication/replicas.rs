@@ -108,6 +108,11 @@ impl Replica {
         matches!(self.stage, Stage::Online | Stage::Loading)
     }
 
+    /// Whether it has processed the stream up to `offset`.
+    pub fn has_acked(&self, offset: u64) -> bool {
+        self.is_online() && self.acked >= offset
+    }
+
     /// Seconds since it last acknowledged.
     pub fn lag_s(&self, now_ms: u64) -> u64 {
         now_ms.saturating_sub(self.heard_ms) / 1000
@@ -161,7 +166,7 @@ impl Replicas {
 
     /// How many have processed the stream up to `offset`.
     pub fn acked(&self, offset: u64) -> usize {
-        self.iter().filter(|replica| replica.is_online() && replica.acked >= offset).count()
+        self.iter().filter(|replica| replica.has_acked(offset)).count()
     }
 
     /// How many follow the stream and obey SETSLOT.
