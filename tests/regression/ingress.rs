@@ -140,6 +140,10 @@ fn a_paused_core_writes_nothing_for_its_siblings() {
         clients.iter_mut().for_each(|client| client.send(format!("SET {key} x\r\nGET {key}\r\n").as_bytes()));
         wait_until("all wait", || info(&mut node, "clients", "blocked_clients") == "16");
         assert_eq!(node.line(&format!("GET {key}")), Value::Null);
+        let mut reader = Client::connect(port);
+        reader.send(format!("MULTI\r\nGET {key}\r\nEXEC\r\n").as_bytes());
+        let replies: Vec<String> = (0..3).map(|_| reader.read().expect("a reply").to_string()).collect();
+        assert_eq!(replies, ["+OK", "+QUEUED", "*[null]"]);
         assert_eq!(node.line("CLIENT UNPAUSE"), ok());
         for client in &mut clients {
             assert_eq!(client.read(), Some(ok()));
@@ -190,6 +194,9 @@ fn logs_are_of_the_process() {
     for key in KEYS {
         assert!(slow.contains(&format!("[\"SET\", \"{key}\", \"x\"]")), "{slow}");
     }
+    // The newest first, whichever core it ran on.
+    let at = |key: &str| slow.find(&format!("[\"SET\", \"{key}\"")).expect("it was slow");
+    assert!(KEYS.windows(2).all(|pair| at(pair[0]) > at(pair[1])), "{slow}");
     assert!(matches!(client.line("SLOWLOG LEN"), Value::Integer(5..)));
     let Value::Array(newest) = client.line("SLOWLOG GET 2") else { panic!("an array") };
     assert_eq!(newest.len(), 2);
@@ -293,6 +300,22 @@ fn wait_is_for_the_replicas_of_every_core() {
             clients[0].line(&format!("CLIENT UNBLOCK {} {reason}", &id[1..])) == Value::Integer(1)
         });
         assert_eq!(waiting.read().expect("an answer").to_string(), answer);
+    }
+}
+
+/// A connection that was to be closed when it was answered was closed while siblings had the answers.
+#[test]
+fn quit_lets_siblings_answer_first() {
+    let (_server, port) = process();
+    for key in KEYS {
+        let mut client = Client::connect(port);
+        client.send(format!("SET {key} x\r\nGET {key}\r\nQUIT\r\n").as_bytes());
+        let replies: Vec<Option<String>> = (0..4).map(|_| client.read().map(|reply| reply.text())).collect();
+        assert_eq!(replies, [Some("OK".into()), Some("x".into()), Some("OK".into()), None]);
+        let mut client = Client::connect(port);
+        client.send(b"CLIENT KILL TYPE normal SKIPME no\r\n");
+        assert_eq!(client.read(), Some(Value::Integer(1)));
+        assert_eq!(client.read(), None);
     }
 }
 

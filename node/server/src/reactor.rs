@@ -233,7 +233,7 @@ impl Reactor {
                 Gate::Join | Gate::Wait => core.aof.kept.wait(client),
             }
             let Some(client) = core.clients.get(index) else { continue };
-            if client.closing == Closing::AfterReply && client.unsent() == 0 {
+            if client.closing == Closing::AfterReply && client.is_answered() {
                 client.shut();
             }
             if client.closing == Closing::Now && client.is_quiet() {

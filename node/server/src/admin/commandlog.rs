@@ -45,13 +45,13 @@ fn parse_type(word: &[u8]) -> Result<Why, Error> {
 /// Writes those of `entries` that are asked for; they may be of several cores.
 pub fn write(entries: &[Entry], args: &Args<'_>, reply: &mut Reply) -> Outcome {
     let mut entries: Vec<&Entry> = entries.iter().collect();
-    entries.sort_by_key(|entry| Reverse(entry.at_s));
+    entries.sort_by_key(|entry| Reverse(entry.at_us));
     entries.truncate(count(args)?);
     reply.array(entries.len());
     for entry in entries {
         reply.array(6);
         reply.integer(entry.id as i64);
-        reply.integer(entry.at_s as i64);
+        reply.integer((entry.at_us / 1_000_000) as i64);
         reply.integer(entry.value as i64);
         reply.array(entry.args.len());
         entry.args.iter().for_each(|arg| reply.bulk(arg));

@@ -325,6 +325,11 @@ impl Client {
         }
     }
 
+    /// Whether all its requests were answered, and the answers sent.
+    pub fn is_answered(&self) -> bool {
+        self.unsent() == 0 && self.pending.is_none()
+    }
+
     /// Bytes of replies not yet sent.
     pub fn unsent(&self) -> usize {
         self.reply.len() + self.sending.as_ref().map_or(0, |s| s.len())

@@ -9,6 +9,7 @@ use commands::Args;
 use commands::table::{Found, SKIP_SLOWLOG};
 
 use crate::admin::without_secrets;
+use crate::clock;
 use crate::config::Insight;
 use crate::core::Core;
 
@@ -40,8 +41,8 @@ pub struct Entry {
     pub id: u64,
     /// Its number in all three.
     serial: u64,
-    /// When it ran, unix seconds.
-    pub at_s: u64,
+    /// When it had run, unix microseconds: entries of several cores are put in order by it.
+    pub at_us: u64,
     /// How long it took, in microseconds, or how many bytes it had.
     pub value: u64,
     /// Its words, shortened.
@@ -95,12 +96,12 @@ impl CommandLog {
         self.next_serial
     }
 
-    fn add(&mut self, why: Why, at_s: u64, value: u64, args: &Args<'_>) {
+    fn add(&mut self, why: Why, at_us: u64, value: u64, args: &Args<'_>) {
         let log = &mut self.logs[why as usize];
         let (id, serial) = (log.next_id, self.next_serial);
         (log.next_id, self.next_serial) = (id + 1, serial + 1);
         let (peer, name) = (Box::default(), Bytes::new());
-        log.entries.push_front(Entry { id, serial, at_s, value, args: shorten(args), peer, name });
+        log.entries.push_front(Entry { id, serial, at_us, value, args: shorten(args), peer, name });
         log.entries.truncate(log.max);
     }
 
@@ -130,7 +131,7 @@ impl Core {
     pub fn note_command(&mut self, why: Why, found: Found, args: &Args<'_>, value: u64) {
         if !found.command.has(SKIP_SLOWLOG) {
             let words = without_secrets(found, args);
-            self.commandlog.add(why, self.now_ms / 1000, value, &Args::new(&words));
+            self.commandlog.add(why, clock::unix_us(), value, &Args::new(&words));
         }
     }
 

@@ -15,7 +15,6 @@ use crate::core::script::{Caller, Rest};
 use crate::core::transaction::{Queued, discarded};
 use crate::core::{Core, Runner};
 use crate::mesh::Message;
-use crate::migrate::MAY_WRITE;
 use crate::ring::ClientRing;
 use crate::route::{self, Permits, Route};
 
@@ -76,7 +75,7 @@ impl Core {
             let (bytes, whole) = (frames.len(), frames);
             let (header, words) = frame::read_request(&mut frames);
             let leaves = self.migrate.leaving.holds_slot(header.slot) && header.kind != Kind::Forget;
-            if leaves || self.pause_holds(&header, &words) {
+            if leaves || self.pause_holds(&header, &words, frames) {
                 if header.kind == Kind::Exec {
                     (0..queue_len(&words)).for_each(|_| drop(frame::read_request(&mut frames)));
                 }
@@ -108,17 +107,22 @@ impl Core {
         }
     }
 
-    /// Whether a pause of this core holds a sibling's command back. What the server itself does is held where it comes in.
-    fn pause_holds(&self, header: &Header, words: &Words<'_>) -> bool {
+    /// Whether a pause of this core holds a sibling's command back, whose followers are in `frames`. What the server itself
+    /// does is held where it comes in.
+    fn pause_holds(&self, header: &Header, words: &Words<'_>, mut frames: &[u8]) -> bool {
         if self.pause.until_ms(self.now_ms).is_none() {
             return false;
         }
-        let found = Found::by_id(header.row).expect("a sibling has the same table");
+        let found = |header: &Header| Found::by_id(header.row).expect("a sibling has the same table");
+        let flags = |header: &Header, words: &Words<'_>| self.flags_of(found(header), &Args::new(words));
+        let is_own = matches!(header.kind, Kind::Part | Kind::Look);
         let flags = match header.kind {
-            // What is in it is not looked at: it may write.
-            Kind::Exec => MAY_WRITE,
-            Kind::Part | Kind::Look if matches!(found.command.run, Run::Host(_)) => return false,
-            _ => self.flags_of(found, &Args::new(words)),
+            _ if is_own && matches!(found(header).command.run, Run::Host(_)) => return false,
+            Kind::Exec => (0..queue_len(words)).fold(0, |all, _| {
+                let (header, words) = frame::read_request(&mut frames);
+                all | flags(&header, &words)
+            }),
+            _ => flags(header, words),
         };
         self.pause.holds_session(header.session, flags, self.now_ms)
     }
