@@ -131,7 +131,9 @@ pub fn kill(call: &mut Call<'_>) -> Outcome {
     };
     let (me, now_ms) = (call.client.id, call.core.now_ms);
     let mut killed = 0;
-    for client in call.core.clients.iter_mut().filter(|client| filter.matches(client, me, now_ms)) {
+    // One that was shut is going anyway.
+    let stays = |client: &Client| client.closing != Closing::Now && filter.matches(client, me, now_ms);
+    for client in call.core.clients.iter_mut().filter(|client| stays(client)) {
         client.shut();
         killed += 1;
     }

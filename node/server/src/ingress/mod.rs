@@ -5,6 +5,10 @@
 //! (`pending`). Commands on keys of several slots are taken apart, one part a key, and their replies put
 //! together (`gather`); each part is atomic, the whole is not. Commands that mean the server are done by all cores
 //! (`whole`). A transaction runs on the core of its first key (`exec`).
+//!
+//! Some things stay a core's, and the ingress does not hide it: a script that takes too long makes its own core busy; a
+//! script without keys runs on the core that accepted the client, and so does SYNC, which follows that core's stream;
+//! MIGRATE is said to the core that has the key.
 
 pub mod frame;
 

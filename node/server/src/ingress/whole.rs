@@ -94,9 +94,14 @@ impl Core {
     /// Whether a command without a key means all cores when it comes in at the ingress.
     pub fn spans_process(&self, client: &Client, found: Found, args: &Args<'_>) -> bool {
         debug_assert_eq!(client.door, Door::Ingress);
-        let shows = matches!(found.command.run, Run::Host(host) if is_view(host, args));
-        self.mesh.cores() > 1
-            && (shows || found.command.name == "scan" || combination(found, args, 0).is_some())
+        let spans = || match found.command.run {
+            // Nearly all that is asked.
+            Run::Data(_) if !found.command.keys.is_empty() => false,
+            Run::Data(_) if found.command.name == "scan" => true,
+            Run::Host(host) if is_view(host, args) => true,
+            _ => combination(found, args, 0).is_some(),
+        };
+        self.mesh.cores() > 1 && spans()
     }
 
     /// Runs a command on all cores of the process.
