@@ -149,3 +149,24 @@ fn payloads_go_both_ways_with_valkey() {
 fn payloads_go_both_ways_with_redis() {
     both_ways("REDIS_SERVER", false);
 }
+
+/// DEBUG SET-SKIP-CHECKSUM-VALIDATION lets a damaged payload reach what reads values, which refuses it by itself.
+#[test]
+fn a_payload_is_read_whatever_its_checksum() {
+    let server = ringmaster(1, &["--bootstrap", "yes", "--enable-debug-command", "yes"]);
+    let mut client = Client::connect(server.port);
+    client.line("SADD from 1 2 300");
+    let Value::Bulk(mut payload) = client.line("DUMP from") else { panic!("a payload") };
+    let end = payload.len() - 1;
+    payload[end] ^= 1;
+    let restore =
+        |client: &mut Client, payload: &[u8]| client.call(&[&b"RESTORE"[..], b"{from}", b"0", payload]);
+    assert!(restore(&mut client, &payload).text().contains("version or checksum are wrong"));
+    client.line("DEBUG SET-SKIP-CHECKSUM-VALIDATION 1");
+    client.line("CONFIG SET maxmemory 100mb");
+    let mut damaged = payload.clone();
+    damaged[3] ^= 0xFF;
+    assert_eq!(restore(&mut client, &damaged).text(), "ERR Bad data format");
+    assert_eq!(restore(&mut client, &payload).text(), "OK");
+    assert_eq!(client.line("SCARD {from}"), Value::Integer(3));
+}

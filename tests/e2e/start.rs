@@ -44,9 +44,37 @@ fn the_cluster_is_the_same_after_a_restart() {
         assert!(again.try_wait().unwrap().is_none(), "it ended: {}", log());
         answers(server.port)
     });
-    assert_eq!(Client::connect(server.port).line("CLUSTER MYID"), id);
+    let mut client = Client::connect(server.port);
+    assert_eq!(client.line("CLUSTER MYID"), id);
+    // Nobody else can have taken its slots over: it need not wait for news of them.
+    assert!(client.line("CLUSTER INFO").text().starts_with("cluster_state:ok"));
     again.kill().unwrap();
     again.wait().unwrap();
+}
+
+/// A damaged `nodes.conf` is refused in one sentence with the line at fault, and stays as it is.
+#[test]
+fn a_damaged_nodes_conf_is_refused() {
+    let mut server = ringmaster(1, &["--bootstrap", "yes"]);
+    assert!(server.end());
+    let file = server.folder.join("nodes.conf");
+    let good = fs::read_to_string(&file).unwrap();
+    let damages: [(&str, &str, &str); 4] = [
+        ("myself,master", "myself,monarch", "line 1: unknown flag 'monarch'"),
+        ("0-16383", "0-16384", "line 1: '16384' is not a slot"),
+        ("lastVoteEpoch 0", "lastVoteEpoch x", "line 2: lastVoteEpoch 'x' is not a number in range"),
+        ("myself,", "", "no node is called myself"),
+    ];
+    for (right, wrong, why) in damages {
+        let bad = good.replacen(right, wrong, 1);
+        fs::write(&file, &bad).unwrap();
+        let log = server.restart(&[]).expect_err("it must not start");
+        let sentence = format!("corrupted cluster config file {}: {why}\n", file.display());
+        assert!(log.contains(&sentence), "{sentence} is not in {log}");
+        assert_eq!(fs::read_to_string(&file).unwrap(), bad);
+    }
+    fs::write(&file, &good).unwrap();
+    server.restart(&[]).expect("it starts");
 }
 
 /// From one core, whose files are where Redis has them, to two and to three.

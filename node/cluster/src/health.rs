@@ -14,7 +14,8 @@ use crate::state::Cluster;
 const MAX_REJOIN_DELAY_MS: u64 = 5000;
 /// Shortest such delay, ms.
 const MIN_REJOIN_DELAY_MS: u64 = 500;
-/// How long a master that just started stays closed, ms: others may have replaced it while it was away.
+/// How long a master that just started stays closed, ms: others may have replaced it while it was away. One whose
+/// cluster is its own process need not wait: there is nobody else.
 const WRITABLE_DELAY_MS: u64 = 2000;
 
 /// Why a node does not serve.
@@ -110,7 +111,8 @@ impl Cluster {
     pub(crate) fn update_state(&mut self, now: u64) {
         let master = self.myself().is_master();
         let first = *self.health.first_update.get_or_insert(now);
-        if master && !self.is_ok() && now.saturating_sub(first) < WRITABLE_DELAY_MS {
+        let delay = if self.knows_others() { WRITABLE_DELAY_MS } else { 0 };
+        if master && !self.is_ok() && now.saturating_sub(first) < delay {
             return;
         }
         let mut state = State::Ok;
@@ -134,6 +136,11 @@ impl Cluster {
             (true, State::Fail(_)) => self.log_warning("Cluster state changed: fail".into()),
             _ => {}
         }
+    }
+
+    /// Whether any node lives outside this process.
+    fn knows_others(&self) -> bool {
+        self.nodes().any(|node| !node.is_myself() && !node.sibling)
     }
 
     fn all_slots_covered(&self) -> bool {

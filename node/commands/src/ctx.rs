@@ -25,6 +25,8 @@ pub struct Settings {
     pub lazy_server_del: bool,
     /// `rdbcompression`: DUMP compresses strings.
     pub compress_dumps: bool,
+    /// DEBUG SET-SKIP-CHECKSUM-VALIDATION: RESTORE takes payloads whatever their checksum.
+    pub skip_checksums: bool,
 }
 
 /// What becomes of a key whose time is over when a command comes upon it.
@@ -58,6 +60,7 @@ impl Default for Settings {
             lazy_user_del: false,
             lazy_server_del: false,
             compress_dumps: true,
+            skip_checksums: false,
         }
     }
 }

@@ -88,14 +88,17 @@ pub(crate) fn finish(mut payload: Vec<u8>, version: u16) -> Vec<u8> {
 /// # Errors
 /// [`Refused::Footer`].
 pub fn check_footer(payload: &[u8]) -> Result<u16, Refused> {
+    let (version, covered, checksum) = footer(payload)?;
+    if checksum == crc64::update(0, covered) { Ok(version) } else { Err(Refused::Footer) }
+}
+
+/// The version, all before the checksum, and the checksum.
+fn footer(payload: &[u8]) -> Result<(u16, &[u8], u64), Refused> {
     let (covered, checksum) = payload.split_last_chunk().ok_or(Refused::Footer)?;
     let (_, version) = covered.split_last_chunk().ok_or(Refused::Footer)?;
-    let (version, checksum) = (u16::from_le_bytes(*version), u64::from_le_bytes(*checksum));
-    if is_version_known(version) && checksum == crc64::update(0, covered) {
-        Ok(version)
-    } else {
-        Err(Refused::Footer)
-    }
+    let version = u16::from_le_bytes(*version);
+    let known = is_version_known(version).then_some((version, covered, u64::from_le_bytes(*checksum)));
+    known.ok_or(Refused::Footer)
 }
 
 /// The value in a payload.
@@ -103,7 +106,18 @@ pub fn check_footer(payload: &[u8]) -> Result<u16, Refused> {
 /// # Errors
 /// [`Refused`].
 pub fn restore(payload: &[u8], limits: &Limits) -> Result<Value<'static>, Refused> {
-    let version = check_footer(payload)?;
+    read(payload, check_footer(payload)?, limits)
+}
+
+/// As [`restore`], whatever the checksum is: for tests of what is damaged elsewhere.
+///
+/// # Errors
+/// [`Refused`].
+pub fn restore_unchecked(payload: &[u8], limits: &Limits) -> Result<Value<'static>, Refused> {
+    read(payload, footer(payload)?.0, limits)
+}
+
+fn read(payload: &[u8], version: u16, limits: &Limits) -> Result<Value<'static>, Refused> {
     let mut reader = Reader::new(&payload[..payload.len() - FOOTER]);
     let kind = reader.byte().map_err(|_| Refused::Value)?;
     let decoded = Decoder::new(kind, version).and_then(|mut decoder| decoder.read(&mut reader, limits));

@@ -45,6 +45,7 @@ pub fn data_settings(config: &Config) -> Settings {
         lazy_user_del: config.keyspace.lazyfree_lazy_user_del,
         lazy_server_del: config.keyspace.lazyfree_lazy_server_del,
         compress_dumps: config.persistence.rdbcompression,
+        skip_checksums: false,
     }
 }
 

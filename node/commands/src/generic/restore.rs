@@ -70,7 +70,8 @@ pub(crate) fn restore(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         return Err(BUSY_KEY);
     }
     let ttl = u64::try_from(args.integer(2)?).map_err(|_| BAD_TTL)?;
-    let value = rdb::dump::restore(args[3], &ctx.settings.limits).map_err(|refused| match refused {
+    let restore = if ctx.settings.skip_checksums { rdb::dump::restore_unchecked } else { rdb::dump::restore };
+    let value = restore(args[3], &ctx.settings.limits).map_err(|refused| match refused {
         Refused::Footer => BAD_FOOTER,
         Refused::Value => BAD_VALUE,
     })?;

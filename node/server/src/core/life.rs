@@ -130,10 +130,11 @@ impl Core {
 
     /// Takes over a configuration: what is derived from it is derived anew.
     pub fn apply_config(&mut self, config: Config) {
-        // Set by DEBUG alone, so no configuration changes it.
-        let packed = self.settings.limits.quicklist_packed_threshold;
+        // Set by DEBUG alone, so no configuration changes them.
+        let (packed, skip) = (self.settings.limits.quicklist_packed_threshold, self.settings.skip_checksums);
         self.settings = data_settings(&config);
         self.settings.limits.quicklist_packed_threshold = packed;
+        self.settings.skip_checksums = skip;
         self.effects.chance = self.settings.lfu.map(|_| Random::new(random_u64()));
         self.commandlog.obey(&config.insight);
         if config.limits.maxmemory_clients != self.config.limits.maxmemory_clients {

@@ -215,6 +215,14 @@ const ROWS: &[Row] = &[
         run: lift_denial,
     },
     Row {
+        name: "set-skip-checksum-validation",
+        words: 1..=1,
+        usage: "<0|1>",
+        summary: "Whether RESTORE takes payloads whatever their checksum.",
+        process: Some(Combine::Ok),
+        run: skip_checksums,
+    },
+    Row {
         name: "sleep",
         words: 1..=1,
         usage: "<seconds>",
@@ -353,6 +361,12 @@ fn packed_threshold(call: &mut Call<'_>) -> Outcome {
     let bytes = std::str::from_utf8(call.args[2]).ok().and_then(parse_memory);
     let bytes = bytes.filter(|bytes| *bytes <= THRESHOLD_MAX).ok_or(BAD_THRESHOLD)?;
     call.core.settings.limits.quicklist_packed_threshold = bytes as usize;
+    call.client.reply.ok();
+    Ok(())
+}
+
+fn skip_checksums(call: &mut Call<'_>) -> Outcome {
+    call.core.settings.skip_checksums = flag(call);
     call.client.reply.ok();
     Ok(())
 }
