@@ -26,6 +26,7 @@ fn a_replica_reads_and_refuses_writes() {
     assert!(ask(&master, "CLIENT LIST TYPE replica").contains("flags=S"));
     assert!(ask(&replica, "CLIENT LIST TYPE master").contains("flags=M"));
     assert!(info(&master, "slave0").contains("state=online"));
+    assert_eq!(info(&master, "connected_clients"), "1", "who asks, and not the replica");
 }
 
 /// A key whose time is over is hidden on the replica and deleted when the master says so.
@@ -74,8 +75,29 @@ fn writes_need_good_replicas() {
     assert!(ask(&master, "SET k v").starts_with("NOREPLICAS"));
     attach(&replica, &master);
     wait_until("the replica counts", || ask(&master, "SET k v") == "OK");
+    // One that is silent counts no more; what counts as silent is decided anew with the configuration.
+    ask(&master, "CONFIG SET min-replicas-max-lag 1");
+    kit::run("kill", &["-STOP", &replica.pid().to_string()]);
+    wait_until("it is late", || ask(&master, "SET k v").starts_with("NOREPLICAS"));
+    let mut client = Client::connect(master.port);
+    client.send(b"CONFIG SET min-replicas-max-lag 1000\r\nSET k v\r\n");
+    assert_eq!([client.read(), client.read()].map(|reply| reply.unwrap().text()), ["OK", "OK"]);
     drop(replica);
     wait_until("it counts no more", || ask(&master, "SET k v").starts_with("NOREPLICAS"));
+}
+
+/// Who waits for a master's end reads in its log which replica it waits for.
+#[test]
+fn a_master_that_ends_names_who_lags() {
+    let (mut master, replica) = (Make::Ours.master(), Make::Ours.empty());
+    ask(&master, "CONFIG SET repl-diskless-sync-delay 0 shutdown-timeout 1");
+    attach(&replica, &master);
+    kit::run("kill", &["-STOP", &replica.pid().to_string()]);
+    ask(&master, "SET k v");
+    assert!(master.end());
+    let log = master.log();
+    let line = format!("Lagging replica 127.0.0.1:{} reported offset ", replica.port);
+    assert!(log.contains(&line) && log.contains("0 of 1 replicas are in sync"), "{log}");
 }
 
 /// A replica that reads nothing is cut by its output limit; the master and its other replicas go on.

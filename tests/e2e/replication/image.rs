@@ -35,6 +35,7 @@ fn a_replica_that_loads_is_hidden() {
     wait_until("the replica is hidden", || !is_shown(&master, &replica) && !is_shown(&replica, &replica));
     assert_eq!((info(&replica, "loading"), info(&replica, "async_loading")), ("1".into(), "0".into()));
     assert_ne!(info(&replica, "loading_start_time"), "");
+    assert_eq!(info(&master, "rdb_bgsave_in_progress"), "1");
     ask(&master, "CONFIG SET rdb-key-save-delay 0");
     wait_until("the link is up", || info(&replica, "master_link_status") == "up");
     assert_eq!(info(&replica, "loading"), "0");

@@ -153,6 +153,7 @@ impl Core {
         self.update_listening();
         self.limit_tracking();
         self.update_overdue();
+        self.count_good_replicas();
     }
 
     /// How a client's own commands run.

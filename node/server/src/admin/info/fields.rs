@@ -69,7 +69,7 @@ fn listener(glance: &Glance<'_>) -> String {
 
 /// Section Clients.
 pub(super) const CLIENTS: &[Field] = &[
-    ("connected_clients", Sum, |g| g.clients.count.into()),
+    ("connected_clients", Sum, |g| (g.clients.count - g.clients.replicas).into()),
     ("cluster_connections", Sum, |g| g.core.cluster.links_view().len().into()),
     ("maxclients", Sum, |g| g.core.config.limits.maxclients.into()),
     ("client_recent_max_input_buffer", Max, |g| g.clients.longest_input.into()),
@@ -102,7 +102,10 @@ pub(super) const PERSISTENCE: &[Field] = &[
     ("current_save_keys_processed", Sum, |g| save_progress(g).0.into()),
     ("current_save_keys_total", Sum, |g| save_progress(g).1.into()),
     ("rdb_changes_since_last_save", Sum, |g| g.core.dirty.into()),
-    ("rdb_bgsave_in_progress", Max, |g| u64::from(g.core.saves.running().is_some()).into()),
+    // An image for replicas is one, too.
+    ("rdb_bgsave_in_progress", Max, |g| {
+        (g.core.saves.running().is_some() || g.core.replication.is_sending_image()).into()
+    }),
     ("rdb_last_save_time", Min, |g| g.core.saves.last_s.into()),
     ("rdb_last_bgsave_status", Min, |g| if g.core.saves.last_ok { "ok" } else { "err" }.into()),
     ("rdb_last_bgsave_time_sec", Max, |g| seconds(g.core.saves.last_took_s).into()),

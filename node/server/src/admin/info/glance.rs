@@ -6,7 +6,7 @@ use std::fs;
 use scripting::Usage;
 
 use super::Value;
-use crate::client::Client;
+use crate::client::{Client, Role};
 use crate::core::Core;
 
 /// One look at a core.
@@ -32,6 +32,8 @@ pub struct Glance<'a> {
 pub struct Clients {
     /// How many there are.
     pub count: u64,
+    /// How many of them are replicas.
+    pub replicas: u64,
     /// How many are held back by CLIENT PAUSE.
     pub paused: u64,
     /// Bytes they take.
@@ -125,6 +127,7 @@ impl Clients {
         let mut sums = Clients::default();
         for client in clients {
             sums.count += 1;
+            sums.replicas += u64::from(client.role == Role::Replica);
             sums.paused += u64::from(client.paused);
             sums.memory += core.client_memory(client) as u64;
             let input = client.input.as_ref().map_or(0, |input| input.len()) as u64;
