@@ -19,7 +19,7 @@ const EXPIRE_WORTH: usize = 10;
 /// Fields of one hash deleted at once.
 const FIELDS: usize = 256;
 /// Allocations freed between two looks at the clock.
-const FREE_STEP: usize = 256;
+const FREE_STEP: usize = 8;
 
 impl Core {
     /// `key`'s time was over: the sweep has deleted it.

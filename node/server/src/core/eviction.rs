@@ -22,7 +22,7 @@ const POOL: usize = 16;
 /// Keys evicted between two looks at the clock.
 const BATCH: usize = 16;
 /// Elements of removed collections freed before another key is evicted.
-const FREE_STEP: usize = 1024;
+const FREE_STEP: usize = 8;
 
 /// Whether there is room for more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

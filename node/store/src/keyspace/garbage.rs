@@ -10,6 +10,9 @@ use super::slot_table::SlotTable;
 use crate::entry::Entry;
 use crate::table::Table;
 
+/// Elements of a collection that are freed in the time of a key, or of a few: a table gives them up by the segment.
+const ELEMENTS: usize = 64;
+
 /// Tables and entries to be freed. Dropping it frees the rest at once.
 #[derive(Default)]
 pub struct Garbage {
@@ -66,17 +69,17 @@ impl Garbage {
         self.entries.append(&mut other.entries);
     }
 
-    /// Frees about `count` keys or elements of collections; true when nothing is left.
+    /// Frees about `count` keys, or as many times [`ELEMENTS`] elements of collections; true when nothing is left.
     pub fn free_some(&mut self, count: usize) -> bool {
         for _ in 0..count {
             if let Some(entry) = self.entries.front_mut() {
-                if entry.drain(1) {
+                if entry.drain(ELEMENTS) {
                     self.entries.pop_front();
                     self.pending -= 1;
                     self.freed += 1;
                 }
             } else if let Some(table) = self.tables.front_mut() {
-                self.entries.extend(table.pop());
+                self.entries.extend(table.take_some());
                 if table.is_empty() {
                     self.tables.pop_front();
                 }

@@ -105,10 +105,17 @@ impl Directory {
         Ok(self.pop())
     }
 
-    /// Some item's place, in the last segment that has any.
-    pub(super) fn last(&self) -> Option<Place> {
-        let mut backwards = (0..self.segment_count).rev();
-        backwards.find_map(|segment| Some(Place { segment, position: self.segment(segment).last()? }))
+    /// The last segment that has items, taken out with those behind it; an empty one when there is none. The items
+    /// left are no longer where their hashes say.
+    pub(super) fn take_last(&mut self) -> Segment {
+        while self.segment_count > 0 {
+            let segment = self.pop();
+            if segment.len() > 0 {
+                self.len -= segment.len();
+                return segment;
+            }
+        }
+        Segment::EMPTY
     }
 
     pub(super) fn memory_bytes(&self) -> usize {

@@ -190,21 +190,27 @@ impl<T: Item> Table<T> {
         Some(self.get_mut(key)?.remove())
     }
 
-    /// Takes some item out, the cheapest one to take.
-    pub fn pop(&mut self) -> Option<T> {
-        let place = match &self.body {
-            Body::Single(segment) => Place { segment: 0, position: segment.last()? },
-            Body::Many(directory) => directory.last()?,
+    /// Takes out a segment's items, some two hundred: none when the table is empty. Those left can no longer be found
+    /// by their keys: the table is good for nothing but more of this, and for being dropped. (To take items out one by
+    /// one, and keep the table in order in between, costs twenty times as much.)
+    pub fn take_some(&mut self) -> impl ExactSizeIterator<Item = T> + use<T> {
+        let segment = match &mut self.body {
+            Body::Single(segment) => mem::replace(segment, Segment::EMPTY),
+            Body::Many(directory) => directory.take_last(),
         };
-        Some(self.remove_at(place))
+        if self.is_empty() {
+            self.body = Body::Single(Segment::EMPTY);
+        }
+        let words: Vec<Word> = segment.words().collect();
+        // SAFETY: the words were this table's, and with the segment they are taken out of it.
+        words.into_iter().map(|word| ManuallyDrop::into_inner(unsafe { borrow::<T>(word) }))
     }
 
-    /// Drops up to `count` items; true when none is left. To free a large table in slices.
+    /// Drops about `count` items, as [`Table::take_some`] takes them; true when none is left.
     pub fn drain_some(&mut self, count: usize) -> bool {
-        for _ in 0..count {
-            if self.pop().is_none() {
-                break;
-            }
+        let mut dropped = 0;
+        while dropped < count && !self.is_empty() {
+            dropped += self.take_some().map(drop).count();
         }
         self.is_empty()
     }

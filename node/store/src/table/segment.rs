@@ -305,12 +305,6 @@ impl Segment {
         self.lines().iter().flat_map(|line| line.items().iter().copied())
     }
 
-    /// The position of some item of the last line that has any; `None` when the segment is empty.
-    pub(super) fn last(&self) -> Option<usize> {
-        let (at, line) = self.lines().iter().enumerate().rev().find(|(_, line)| line.len() > 0)?;
-        Some(at * LINE_CELLS + line.len() - 1)
-    }
-
     /// The position of the first marked item of line `line` at or after its cell `cell`.
     pub(super) fn marked_in_line(&self, line: usize, cell: usize) -> Option<usize> {
         let marked = self.lines().get(line)?.0.iter().skip(cell).position(|w| w.is_marked());

@@ -145,12 +145,18 @@ fn empties_to_nothing() {
         "{}",
         table.memory_bytes()
     );
-    let mut slices = 1;
+    let mut before = 5_000;
     while !table.drain_some(100) {
-        table.check();
-        slices += 1;
+        assert_eq!(table.len() as isize, census.0.get(), "what is taken out is dropped");
+        assert!((100..=100 + SINGLE_MAX).contains(&(before - table.len())), "{before} to {}", table.len());
+        before = table.len();
     }
-    assert_eq!((slices, census.0.get(), table.memory_bytes()), (50, 0, 0));
+    assert_eq!((census.0.get(), table.memory_bytes()), (0, 0));
+    // One that is left half drained drops the rest.
+    let mut table = filled(&census, 0..5_000);
+    assert!(!table.drain_some(1_000));
+    drop(table);
+    assert_eq!(census.0.get(), 0);
 }
 
 #[test]

@@ -131,7 +131,7 @@ impl Large {
         Some(field.name().to_vec())
     }
 
-    /// Frees up to `count` fields of a hash that is no longer needed; true when none is left.
+    /// Frees about `count` fields of a hash that is no longer needed; true when none is left.
     pub(super) fn drain(&mut self, count: usize) -> bool {
         for _ in 0..count {
             if self.order.pop_first().is_none() {

@@ -272,7 +272,7 @@ impl Hash {
         }
     }
 
-    /// Frees up to `count` fields of a hash that is no longer needed; true when none is left.
+    /// Frees about `count` fields of a hash that is no longer needed; true when none is left.
     pub fn drain(&mut self, count: usize) -> bool {
         match &mut self.0 {
             Form::Packed(_) => true,

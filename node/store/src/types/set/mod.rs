@@ -240,7 +240,7 @@ impl Set {
         }
     }
 
-    /// Frees up to `count` members of a set that is no longer needed; true when none is left.
+    /// Frees about `count` members of a set that is no longer needed; true when none is left.
     pub fn drain(&mut self, count: usize) -> bool {
         match self {
             Set::Table(table) => table.drain_some(count),

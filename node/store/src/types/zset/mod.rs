@@ -114,7 +114,7 @@ impl Zset {
         }
     }
 
-    /// Frees up to `count` members; true when nothing is left. After the first call the set is good for
+    /// Frees about `count` members; true when nothing is left. After the first call the set is good for
     /// nothing but more of them, and for being dropped.
     pub fn drain(&mut self, count: usize) -> bool {
         match self.0.get_mut() {

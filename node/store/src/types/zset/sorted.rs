@@ -110,7 +110,7 @@ impl Sorted {
         self.table.scan(cursor, &mut |member| emit(member.text(), member.score()))
     }
 
-    /// Drops up to `count` members; true when none is left. In between, the set is only good for more of it:
+    /// Drops about `count` members; true when none is left. In between, the set is only good for more of it:
     /// the tree goes first, so the members left are in no order.
     pub(super) fn drain(&mut self, count: usize) -> bool {
         let len = self.tree.len();
