@@ -17,7 +17,7 @@ pub(super) const SET: Target = target("set", "sets as lists of operations", run_
 pub(super) const ZSET: Target = target("zset", "sorted sets as lists of operations", run_zset);
 
 fn run_hash(input: &[u8]) -> u64 {
-    let mut reader = Reader(input);
+    let mut reader = Reader::new(input);
     let limits = reader.limits();
     let (mut hash, mut model) = (Hash::new(), BTreeMap::new());
     while let Some(operation) = reader.byte() {
@@ -43,7 +43,7 @@ fn run_hash(input: &[u8]) -> u64 {
 }
 
 fn run_list(input: &[u8]) -> u64 {
-    let mut reader = Reader(input);
+    let mut reader = Reader::new(input);
     let limits = reader.limits();
     let (mut list, mut model) = (List::new(), VecDeque::new());
     while let Some(operation) = reader.byte() {
@@ -91,7 +91,7 @@ fn run_list(input: &[u8]) -> u64 {
 }
 
 fn run_set(input: &[u8]) -> u64 {
-    let mut reader = Reader(input);
+    let mut reader = Reader::new(input);
     let limits = reader.limits();
     let (mut set, mut model) = (Set::new(), BTreeSet::new());
     while let Some(operation) = reader.byte() {
@@ -108,7 +108,7 @@ fn run_set(input: &[u8]) -> u64 {
 }
 
 fn run_zset(input: &[u8]) -> u64 {
-    let mut reader = Reader(input);
+    let mut reader = Reader::new(input);
     let limits = reader.limits();
     let (mut zset, mut model) = (Zset::new(), BTreeMap::new());
     while let Some(operation) = reader.byte() {

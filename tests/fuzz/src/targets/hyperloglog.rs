@@ -69,7 +69,7 @@ fn run_any(bytes: &[u8]) -> u64 {
 
 /// Sparse and dense agree after every addition.
 fn run_additions(input: &[u8]) -> u64 {
-    let mut reader = Reader(input);
+    let mut reader = Reader::new(input);
     let limits = reader.limits();
     let (mut any, mut dense) = (hll::new(), hll::new());
     hll::to_dense(&mut dense).expect("a new value is sound");

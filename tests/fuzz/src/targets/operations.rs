@@ -26,14 +26,25 @@ fn seeds() -> Vec<Vec<u8>> {
     (1..=SEEDS).map(seed).collect()
 }
 
-/// An input as it is read.
-pub(super) struct Reader<'a>(pub(super) &'a [u8]);
+/// Bytes of long words that an input may ask for: it may take memory by its own length, and they are asked for by three
+/// bytes each.
+const LONG_WORDS: usize = 1 << 20;
 
-impl Reader<'_> {
+/// An input as it is read.
+pub(super) struct Reader<'a> {
+    rest: &'a [u8],
+    room: usize,
+}
+
+impl<'a> Reader<'a> {
+    pub(super) fn new(input: &'a [u8]) -> Reader<'a> {
+        Reader { rest: input, room: LONG_WORDS }
+    }
+
     /// The next byte.
     pub(super) fn byte(&mut self) -> Option<u8> {
-        let (first, rest) = self.0.split_first()?;
-        self.0 = rest;
+        let (first, rest) = self.rest.split_first()?;
+        self.rest = rest;
         Some(*first)
     }
 
@@ -69,7 +80,11 @@ impl Reader<'_> {
             3 => number(63).to_string().into_bytes(),
             4 => format!("-{value}").into_bytes(),
             5 => vec![value; usize::from(kind)],
-            6 => vec![b'x'; 64 * usize::from(value)],
+            6 => {
+                let len = (64 * usize::from(value)).min(self.room);
+                self.room -= len;
+                vec![b'x'; len]
+            }
             _ => format!("member:{}", value % 32).into_bytes(),
         }
     }

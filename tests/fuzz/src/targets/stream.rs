@@ -15,7 +15,7 @@ pub(super) const TARGET: Target = target("stream", "streams as lists of operatio
 type Model = BTreeMap<StreamId, Vec<Vec<u8>>>;
 
 fn run(input: &[u8]) -> u64 {
-    let mut reader = Reader(input);
+    let mut reader = Reader::new(input);
     let limits = reader.limits();
     let (mut log, mut model, mut last) = (Log::default(), Model::new(), StreamId::MIN);
     while let Some(operation) = reader.byte() {
