@@ -135,8 +135,11 @@ impl Core {
         self.publish_memory();
         self.stats.peak_memory = self.stats.peak_memory.max(self.used_memory());
         if self.now_ms / 1000 != (self.now_ms - ms.min(self.now_ms)) / 1000 {
-            // Should a wake-up of the ring ever be lost, it costs a client a second, not its connection.
+            // Should a wake-up of the ring or of a client ever be lost, it costs a client a second, not its connection.
             self.wake_self();
+            if self.pause.until_ms(self.now_ms).is_none() {
+                self.resume_paused();
+            }
             self.close_idle_clients();
             self.close_idle_targets();
             self.balance_slots();
@@ -167,11 +170,10 @@ impl Core {
 
     /// Lets clients go on whose pause is over.
     fn end_pause(&mut self) {
-        if self.pause.until_ms(self.now_ms).is_some() {
-            return;
+        if self.pause.take_ended(self.now_ms) {
+            self.update_overdue();
+            self.resume_paused();
         }
-        self.update_overdue();
-        self.resume_paused();
     }
 
     /// Lets all clients go on that a pause held back.

@@ -51,6 +51,15 @@ impl Pause {
         (self.until_ms > now_ms).then_some(self.until_ms)
     }
 
+    /// Whether the pause has ended by itself since this was last asked.
+    pub fn take_ended(&mut self, now_ms: u64) -> bool {
+        let ended = self.until_ms != 0 && self.until_ms <= now_ms;
+        if ended {
+            self.until_ms = 0;
+        }
+        ended
+    }
+
     /// Whether `found`, of these traits, sent by `client`, is held back.
     #[inline]
     pub fn holds(&self, found: Found, flags: Flags, client: &Client, now_ms: u64) -> bool {
