@@ -19,6 +19,11 @@ const COPY_MAX: usize = 264;
 /// The most bytes that one byte of compressed text can stand for: a copy of 264 takes three.
 const EXPANSION_MAX: usize = COPY_MAX / 3;
 
+/// After so many bytes without a copy every second place is looked at, after twice as many every third, up to a stride:
+/// what does not compress costs a quarter of the time, and what does is found a few bytes later.
+const PATIENCE: usize = 64;
+const STRIDE_MAX: usize = 16;
+
 /// What compressing needs to remember.
 pub struct Compressor {
     /// By hash: the place behind the three bytes' first; 0 when never seen.
@@ -46,7 +51,7 @@ impl Compressor {
         let (mut at, mut literals) = (0, 0);
         while at + COPY_MIN <= text.len() {
             let Some(from) = self.last_seen(text, at) else {
-                at += 1;
+                at += (1 + (at - literals) / PATIENCE).min(STRIDE_MAX);
                 continue;
             };
             push_literals(&text[literals..at], out);
