@@ -5,7 +5,7 @@ usage: replication.py [--requests 1000000] [--pipeline 16] [--rounds 3]
 
 The master runs on CPU 0, the generator and the replicas on CPU 1. CPU time is the master process's own.
 """
-import argparse, os, subprocess
+import argparse, subprocess
 
 from servers import BENCH, OURS, Server, median, own_all_slots, peer, wait_until
 

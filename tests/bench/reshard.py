@@ -9,7 +9,7 @@ acknowledged is found, and counts errors beside redirections.
 """
 import argparse, json, os, subprocess, tempfile, time
 
-from servers import BENCH, OURS, Client, Server, peer, wait_until
+from servers import BENCH, OURS, Server, peer, wait_until
 
 
 def cluster(template):

@@ -8,9 +8,9 @@ its replication links, a manual failover, a snapshot, a rewrite of its log, DEBU
 rest: every slot served, every replica in step, master and replica with the same DEBUG DIGEST. A write that WAIT 1 confirmed must be
 found at any later time. Ends with 1 at the first thing that is not so, and shows the seed and the folders of the processes.
 """
-import argparse, os, random, signal, sys, threading, time
+import argparse, os, random, signal, threading, time
 
-from servers import OURS, RELEASE, Client, Server, wait_until
+from servers import OURS, Client, Server, wait_until
 
 CORES = 3
 KEYS = 200  # a writer's

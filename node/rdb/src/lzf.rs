@@ -20,7 +20,8 @@ const COPY_MAX: usize = 264;
 const EXPANSION_MAX: usize = COPY_MAX / 3;
 
 /// After so many bytes without a copy every second place is looked at, after twice as many every third, up to a stride:
-/// what does not compress costs a quarter of the time, and what does is found a few bytes later.
+/// what does not compress costs little (SAVE of random values of 1000 bytes became twice as fast), and what does is found
+/// a few bytes later.
 const PATIENCE: usize = 64;
 const STRIDE_MAX: usize = 16;
 

@@ -18,7 +18,7 @@ const EXPIRE_LINES: usize = 64;
 const EXPIRE_WORTH: usize = 10;
 /// Fields of one hash deleted at once.
 const FIELDS: usize = 256;
-/// Allocations freed between two looks at the clock.
+/// Keys freed between two looks at the clock, or as many segments of a collection (`Garbage::free_some`).
 const FREE_STEP: usize = 8;
 
 impl Core {

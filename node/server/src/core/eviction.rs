@@ -21,7 +21,7 @@ use crate::core::Core;
 const POOL: usize = 16;
 /// Keys evicted between two looks at the clock.
 const BATCH: usize = 16;
-/// Elements of removed collections freed before another key is evicted.
+/// Removed keys freed before another is evicted, or as many segments of a collection (`Garbage::free_some`).
 const FREE_STEP: usize = 8;
 
 /// Whether there is room for more.
