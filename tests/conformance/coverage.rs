@@ -42,7 +42,7 @@ const ELSEWHERE: &[(&str, &[&str])] = &[
     ("end or silence the connection: tests/e2e", &["quit", "client|reply", "client|capa"]),
     (
         "about the machine or the moment: unit tests of node/server",
-        &["latency", "memory", "client|list", "command|docs", "config|rewrite", "slowlog"],
+        &["latency", "hotkeys", "memory", "client|list", "command|docs", "config|rewrite", "slowlog"],
     ),
     ("their words are ours", &["help"]),
 ];

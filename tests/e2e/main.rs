@@ -11,6 +11,7 @@ mod dataset;
 mod doors;
 mod dump;
 mod handover;
+mod hotkeys;
 mod ingress;
 mod memory;
 mod metrics;

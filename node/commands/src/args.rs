@@ -48,6 +48,12 @@ impl<'a> Args<'a> {
         parse_double(self.items[index]).ok_or(NOT_FLOAT)
     }
 
+    /// Length of these arguments as a request, in bytes.
+    pub fn request_len(&self) -> usize {
+        let line = |number: usize| 1 + number.checked_ilog10().unwrap_or(0) as usize + 1 + 2;
+        line(self.len()) + self.iter().map(|arg| line(arg.len()) + arg.len() + 2).sum::<usize>()
+    }
+
     /// Whether argument `index` is there and is `word`, in any case.
     pub fn is(&self, index: usize, word: &str) -> bool {
         self.items.get(index).is_some_and(|arg| arg.eq_ignore_ascii_case(word.as_bytes()))

@@ -19,6 +19,7 @@ mod descriptors;
 mod doors;
 mod executor;
 mod folders;
+mod hotkeys;
 mod ingress;
 mod listener;
 mod log;

@@ -1,4 +1,4 @@
-//! Rows of the logs of commands, and of modules: containers that others ask about.
+//! Rows of the logs of commands, of hot keys, and of modules: containers that others ask about.
 
 use crate::table::*;
 
@@ -11,6 +11,16 @@ pub(super) const ROWS: &[Command] = &[
         summary: "Commands about slow commands, and those with large requests or replies.",
         run: Run::Container,
         subcommands: COMMANDLOG_SUBCOMMANDS,
+        ..ROW
+    },
+    Command {
+        name: "hotkeys",
+        arity: -2,
+        group: Group::Server,
+        since: "8.6.0",
+        summary: "Commands about the keys that cost most.",
+        run: Run::Container,
+        subcommands: HOTKEYS_SUBCOMMANDS,
         ..ROW
     },
     Command {
@@ -77,6 +87,63 @@ const COMMANDLOG_SUBCOMMANDS: &[Command] = &[
         summary: "Empties a log.",
         tips: &["request_policy:all_nodes", "response_policy:all_succeeded"],
         run: Run::Host(Host::CommandlogReset),
+        ..ROW
+    },
+];
+
+const HOTKEYS_SUBCOMMANDS: &[Command] = &[
+    Command {
+        name: "get",
+        arity: 2,
+        flags: ADMIN | NOSCRIPT,
+        group: Group::Server,
+        since: "8.6.0",
+        summary: "Returns the keys that cost most, and what all commands cost.",
+        tips: &["request_policy:all_shards", "nondeterministic_output"],
+        run: Run::Host(Host::HotkeysGet),
+        ..ROW
+    },
+    Command {
+        name: "help",
+        arity: 2,
+        flags: LOADING | STALE,
+        group: Group::Server,
+        since: "8.6.0",
+        summary: "Lists the subcommands.",
+        run: Run::Host(Host::Help),
+        ..ROW
+    },
+    Command {
+        name: "reset",
+        arity: 2,
+        flags: ADMIN | NOSCRIPT,
+        group: Group::Server,
+        since: "8.6.0",
+        summary: "Forgets what was tracked.",
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        run: Run::Host(Host::HotkeysReset),
+        ..ROW
+    },
+    Command {
+        name: "start",
+        arity: -2,
+        flags: ADMIN | NOSCRIPT,
+        group: Group::Server,
+        since: "8.6.0",
+        summary: "Tracks which keys cost most time or bytes.",
+        tips: &["request_policy:all_shards", "response_policy:all_succeeded"],
+        run: Run::Host(Host::HotkeysStart),
+        ..ROW
+    },
+    Command {
+        name: "stop",
+        arity: 2,
+        flags: ADMIN | NOSCRIPT,
+        group: Group::Server,
+        since: "8.6.0",
+        summary: "Tracks no more, and keeps what was tracked.",
+        tips: &["request_policy:all_shards"],
+        run: Run::Host(Host::HotkeysStop),
         ..ROW
     },
 ];

@@ -12,6 +12,7 @@ mod config;
 mod connection;
 pub mod debug;
 mod help;
+mod hotkeys;
 pub mod info;
 mod latency;
 mod memory;
@@ -200,6 +201,10 @@ fn run_call(call: &mut Call<'_>) -> Outcome {
         | Host::ScriptShow => scripting::manage(call),
         Host::Hello => connection::hello(call),
         Host::Help => help::help(call),
+        Host::HotkeysGet => view::show(call),
+        Host::HotkeysReset => hotkeys::reset(call),
+        Host::HotkeysStart => hotkeys::start(call),
+        Host::HotkeysStop => hotkeys::stop(call),
         Host::Info => view::show(call),
         Host::Lastsave => persistence::lastsave(call),
         Host::LatencyDoctor

@@ -15,6 +15,7 @@ use crate::client::Client;
 use crate::core::Core;
 use crate::core::commandlog::Entry;
 use crate::core::latency::Latency;
+use crate::hotkeys::Report;
 
 /// What a look at a core found.
 pub enum View {
@@ -32,6 +33,8 @@ pub enum View {
     Latency(Latency),
     /// For LATENCY HISTOGRAM.
     RunTimes(ByCommand),
+    /// For HOTKEYS GET.
+    HotKeys(Option<Report>),
     /// For DEBUG DIGEST and DIGEST-VALUE.
     Digests(Vec<Digest>),
 }
@@ -56,6 +59,7 @@ pub fn is_view(host: Host, args: &Args<'_>) -> bool {
         Host::Debug => debug::is_view(args),
         Host::ClientList
         | Host::CommandlogGet
+        | Host::HotkeysGet
         | Host::Info
         | Host::LatencyDoctor
         | Host::LatencyGraph
@@ -85,6 +89,7 @@ impl View {
             Host::AclLog => View::Refusals(acl::refusals(core, args)?),
             Host::ClientList => View::Clients(client::lines(core, client, args)?),
             Host::Debug => View::Digests(digest::digests(core, args)),
+            Host::HotkeysGet => View::HotKeys(Report::look(core)),
             Host::Info => View::Info(Info::look(&glance(), args)),
             Host::LatencyHistogram => View::RunTimes(latency::run_times(core, args)),
             Host::MemoryDoctor => View::Memory(memory::signs(&glance())),
@@ -104,6 +109,9 @@ impl View {
             (View::Refusals(own), View::Refusals(other)) => own.extend(other),
             (View::Latency(own), View::Latency(other)) => own.merge(other),
             (View::RunTimes(own), View::RunTimes(other)) => merge_commands(own, other),
+            (View::HotKeys(Some(own)), View::HotKeys(Some(other))) => own.merge(other),
+            (View::HotKeys(_), View::HotKeys(None)) => {}
+            (own @ View::HotKeys(None), other @ View::HotKeys(_)) => *own = other,
             (View::Digests(own), View::Digests(other)) => digest::merge(own, &other),
             _ => unreachable!("all cores look for the same command"),
         }
@@ -120,6 +128,8 @@ impl View {
             View::Commands(entries) => commandlog::write(entries, args, reply)?,
             View::Refusals(entries) => acl::write_log(entries, args, core.now_ms, reply)?,
             View::RunTimes(commands) => latency::histogram(commands, reply),
+            View::HotKeys(Some(report)) => report.write(reply),
+            View::HotKeys(None) => reply.null(),
             View::Digests(digests) => digest::write(digests, args, reply),
             View::Latency(latency) => match host {
                 Host::LatencyDoctor => reply.verbatim("txt", &latency::report(latency, insight)),

@@ -121,6 +121,7 @@ impl Core {
         self.end_timed_out();
         self.answer_waits();
         self.end_pause();
+        self.end_hotkeys();
         self.drive_cluster();
         if self.loading.is_none() {
             self.save_if_due();

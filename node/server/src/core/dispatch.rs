@@ -344,11 +344,9 @@ impl Core {
                 let (start, before) = (Moment::now(), client.reply.len());
                 let stood = self.scripting.is_standing();
                 let outcome = admin::run(self, client, host, found, args, runner.may_block);
-                // A script that is left standing is counted when it is done.
                 if stood || !self.scripting.is_standing() {
-                    let failed = outcome.is_err() | std::mem::take(&mut self.failed_quietly);
-                    self.count(found, args, start, failed, false);
-                    self.note_reply(found, args, client.reply.len().saturating_sub(before));
+                    let bytes_out = client.reply.len().saturating_sub(before);
+                    self.count_host(found, args, start, outcome.is_err(), bytes_out);
                 }
                 outcome
             }
@@ -359,6 +357,21 @@ impl Core {
             self.commandlog.sign(noted, &client.peer, &client.name);
         }
         outcome
+    }
+
+    /// Counts a command that is none on data and has run; a script that is left standing has not.
+    pub fn count_host(
+        &mut self,
+        found: Found,
+        args: &Args<'_>,
+        start: Moment,
+        failed: bool,
+        bytes_out: usize,
+    ) {
+        let failed = failed | std::mem::take(&mut self.failed_quietly);
+        self.count(found, args, start, failed, false);
+        self.note_hot_keys(found, args, start, bytes_out);
+        self.note_reply(found, args, bytes_out);
     }
 
     /// Runs a data command, counts it, and hands its effects on.
@@ -407,6 +420,7 @@ impl Core {
                 true => self.count(found, args, start, outcome.is_err(), true),
                 false => drop(self.stats.ran_in_vain(&found, start.elapsed_ns())),
             }
+            self.note_hot_keys(found, args, start, reply.len() - before);
         }
         self.note_reply(found, args, reply.len() - before);
         self.spread_effects(found, args, slot, runner, reply.proto, start);

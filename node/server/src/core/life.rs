@@ -34,6 +34,7 @@ use crate::core::transit::Transit;
 use crate::core::{Core, Runner};
 use crate::executor;
 use crate::folders;
+use crate::hotkeys::Hotkeys;
 use crate::log::warning;
 use crate::mesh::Mesh;
 use crate::metrics::Questions;
@@ -86,6 +87,7 @@ impl Core {
             stats: Stats::default(),
             slot_stats: SlotStats::default(),
             commandlog: CommandLog::default(),
+            hotkeys: Hotkeys::default(),
             latency: Latency::default(),
             watch: Watch::default(),
             waiting: Waiting::default(),

@@ -53,6 +53,7 @@ use crate::bus::Bus;
 use crate::config::Config;
 use crate::executor;
 use crate::folders;
+use crate::hotkeys::Hotkeys;
 use crate::mesh::Mesh;
 use crate::metrics::Questions;
 use crate::migrate::Migrate;
@@ -138,6 +139,8 @@ pub struct Core {
     pub slot_stats: SlotStats,
     /// Commands that were slow or large.
     pub commandlog: CommandLog,
+    /// HOTKEYS.
+    pub hotkeys: Hotkeys,
     /// Latency events.
     pub latency: Latency,
     /// Watched keys.

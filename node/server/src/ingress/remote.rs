@@ -10,6 +10,7 @@ use crate::admin::view::{Looking, View};
 use crate::admin::{self, scripting};
 use crate::aof::Gate;
 use crate::client::Client;
+use crate::clock::Moment;
 use crate::core::blocking::SessionId;
 use crate::core::script::{Caller, Rest};
 use crate::core::transaction::{Queued, discarded};
@@ -202,7 +203,14 @@ impl Core {
         let runner = Runner { session, ticket, may_block, no_touch: false, user, tracks, counts };
         match found.command.run {
             Run::Host(host) if scripting::runs_script(host) => {
-                self.run_script(Caller { runner, permits: Permits::default() }, found, args, reply)
+                let (start, before) = (Moment::now(), reply.len());
+                let stood = self.scripting.is_standing();
+                let outcome =
+                    self.run_script(Caller { runner, permits: Permits::default() }, found, args, reply);
+                if stood || !self.scripting.is_standing() {
+                    self.count_host(found, args, start, outcome.is_err(), reply.len() - before);
+                }
+                outcome
             }
             Run::Host(host) => self.with_stand_in(reply, runner, |core, client| {
                 admin::run_part(core, client, host, found, args, (session, header.ticket))

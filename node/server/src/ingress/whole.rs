@@ -65,11 +65,15 @@ fn combination_of_host(host: Host, args: &Args<'_>) -> Option<Combine> {
         | Host::FunctionDelete
         | Host::FunctionFlush
         | Host::FunctionRestore
+        | Host::HotkeysReset
+        | Host::HotkeysStart
         | Host::MemoryPurge
         | Host::Save
         | Host::ScriptFlush
         | Host::SlowlogReset => Combine::Ok,
-        Host::Bgrewriteaof | Host::Bgsave | Host::FunctionLoad | Host::ScriptLoad => Combine::OneOf(0),
+        Host::Bgrewriteaof | Host::Bgsave | Host::FunctionLoad | Host::HotkeysStop | Host::ScriptLoad => {
+            Combine::OneOf(0)
+        }
         Host::FunctionKill | Host::ScriptKill | Host::ScriptShow => Combine::Any,
         // By address it is an error that there is no such client; by filters it is the number of those that there are.
         Host::ClientKill if args.len() == 3 => Combine::Any,

@@ -59,7 +59,7 @@ pub struct Memory {
 }
 
 /// CPU time used, in microseconds.
-#[derive(Default)]
+#[derive(Clone, Copy, Default)]
 pub struct Cpu {
     /// In the kernel.
     pub system_us: u64,

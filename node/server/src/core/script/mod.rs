@@ -116,6 +116,12 @@ impl Scripting {
         self.standing.is_some()
     }
 
+    /// Whether a script runs or stands.
+    #[inline]
+    pub fn is_running(&self) -> bool {
+        self.running.is_some()
+    }
+
     /// The time of commands, unix us, where it is a script's.
     pub fn time_us(&self) -> Option<u64> {
         self.frozen_us

@@ -67,6 +67,7 @@ impl Core {
                 let words: SmallVec<[&[u8]; 12]> = args.iter().map(|arg| &arg[..]).collect();
                 let failed = std::mem::take(&mut self.failed_quietly);
                 self.count(found, &Args::new(&words), started, failed, false);
+                self.note_hot_keys(found, &Args::new(&words), started, reply.len());
                 match then {
                     Then::Reply => self.deliver_script_reply(caller, &reply),
                     Then::Exec(rest) => self.go_on_with_exec(caller, rest, &reply),
