@@ -96,3 +96,120 @@ fn transactions_run_on_the_core_of_their_keys() {
         assert!(client.line("EXEC").text().starts_with("CROSSSLOT"));
     }
 }
+
+/// A key of each core.
+fn a_key_each(client: &mut Client) -> [String; 2] {
+    let mut found = [None, None];
+    for i in 0.. {
+        let key = format!("key:{i}");
+        let Value::Integer(slot) = client.line(&format!("CLUSTER KEYSLOT {key}")) else { panic!("a slot") };
+        found[usize::from(slot >= 8192)].get_or_insert(key);
+        if let [Some(a), Some(b)] = &found {
+            return [a.clone(), b.clone()];
+        }
+    }
+    unreachable!("keys do not end")
+}
+
+#[test]
+fn slow_commands_have_their_client_and_a_number_of_their_own() {
+    let (_server, port) = process();
+    let mut client = Client::connect(port);
+    let keys = a_key_each(&mut client);
+    client.line("CONFIG SET slowlog-log-slower-than 0");
+    client.line("CLIENT SETNAME me");
+    client.line("SLOWLOG RESET");
+    let address = client.line("CLIENT INFO").text();
+    let address =
+        address.split(' ').find_map(|field| field.strip_prefix("addr=")).expect("an address").to_owned();
+    for key in &keys {
+        client.line(&format!("SET {key} x"));
+        client.call(&["EVAL", "return redis.call('get', KEYS[1])", "1", key]);
+        for line in ["MULTI", &format!("GET {key}"), "EXEC"] {
+            client.line(line);
+        }
+    }
+    client.line("DBSIZE");
+    let Value::Array(entries) = client.line("SLOWLOG GET -1") else { panic!("an array") };
+    let mut ids = std::collections::BTreeSet::new();
+    let mut commands = std::collections::BTreeSet::new();
+    for entry in &entries {
+        let Value::Array(fields) = entry else { panic!("an array") };
+        assert!(ids.insert(fields[0].text()), "{} is there twice", fields[0]);
+        assert_eq!((fields[4].text(), fields[5].text()), (address.clone(), "me".to_owned()), "{entry}");
+        let Value::Array(words) = &fields[3] else { panic!("words") };
+        commands.insert(words[0].text());
+    }
+    for command in ["SET", "EVAL", "GET", "DBSIZE"] {
+        assert!(commands.contains(command), "{command} is not among {commands:?}");
+    }
+    assert_eq!(client.line("SLOWLOG GET 3"), {
+        let Value::Array(newest) = client.line("SLOWLOG GET 4") else { panic!("an array") };
+        Value::Array(newest[1..].to_vec())
+    });
+}
+
+#[test]
+fn a_busy_script_is_found_and_ended_wherever_it_runs() {
+    let (_server, port) = process();
+    let mut other = Client::connect(port);
+    let keys = a_key_each(&mut other);
+    other.line("CONFIG SET busy-reply-threshold 10");
+    other.call(&[
+        "FUNCTION",
+        "LOAD",
+        "#!lua name=l\nredis.register_function('f', function() while true do end end)",
+    ]);
+    for key in &keys {
+        assert!(other.line("SCRIPT KILL").text().starts_with("NOTBUSY"));
+        let mut busy = Client::connect(port);
+        busy.send(&kit::encode(&["EVAL", "while true do end", "1", key]));
+        kit::wait_until("BUSY", || other.line(&format!("GET {key}")).text().starts_with("BUSY"));
+        assert!(other.line("FUNCTION STATS").text().starts_with("BUSY"));
+        assert!(other.line("FUNCTION KILL").text().starts_with("BUSY"));
+        assert_eq!(other.line("SCRIPT KILL").text(), "OK");
+        assert!(busy.read().expect("a reply").text().contains("killed by user"));
+
+        busy.send(&kit::encode(&["FCALL", "f", "1", key]));
+        kit::wait_until("BUSY", || other.line(&format!("GET {key}")).text().starts_with("BUSY"));
+        let Value::Array(stats) = other.line("FUNCTION STATS") else { panic!("a map") };
+        let Value::Array(running) = &stats[1] else { panic!("a function runs: {}", stats[1]) };
+        assert_eq!(running[1].text(), "f");
+        assert_eq!(other.line("FUNCTION KILL").text(), "OK");
+        assert!(busy.read().expect("a reply").text().contains("killed by user"));
+    }
+    // One that has written cannot be ended. The core that runs it says so, not one that runs none.
+    Client::connect(port).send(&kit::encode(&[
+        "EVAL",
+        "redis.call('set', KEYS[1], 1) while true do end",
+        "1",
+        &keys[1],
+    ]));
+    kit::wait_until("UNKILLABLE", || other.line("SCRIPT KILL").text().starts_with("UNKILLABLE"));
+}
+
+#[test]
+fn settings_at_two_cores_at_once_are_all_obeyed() {
+    let server = ringmaster(2, &["--bootstrap", "yes"]);
+    let names = ["timeout", "tcp-keepalive"];
+    std::thread::scope(|scope| {
+        for (core, name) in (0u16..).zip(names) {
+            let port = server.port + core;
+            scope.spawn(move || {
+                let mut client = Client::connect(port);
+                for i in 1..=300 {
+                    assert_eq!(client.line(&format!("CONFIG SET {name} {i}")).text(), "OK");
+                }
+            });
+        }
+    });
+    for core in 0..2 {
+        let mut client = Client::connect(server.port + core);
+        for name in names {
+            kit::wait_until("the last value", || {
+                let Value::Array(pair) = client.line(&format!("CONFIG GET {name}")) else { panic!("a pair") };
+                pair[1].text() == "300"
+            });
+        }
+    }
+}

@@ -8,6 +8,7 @@
 //! sleeps; the sender puts its message in, then looks at the flag. Whoever comes second sees the other.
 
 use std::collections::VecDeque;
+use std::ops::Range;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 
@@ -38,8 +39,8 @@ pub enum Message {
     Requests(Vec<u8>),
     /// Replies to such commands.
     Replies(Vec<u8>),
-    /// The configuration changed.
-    Config(Box<Config>),
+    /// The configuration changed: its version, and what it is now.
+    Config(u64, Box<Config>),
     /// News about the cluster.
     Cluster(Box<SiblingMessage>),
     /// Slots and their keys, for the receiver to serve.
@@ -84,6 +85,17 @@ pub enum Message {
     Told(u64, Box<Answer>),
     /// What the sender saw for the command of a client of the receiver, whose reply has this place.
     Seen(SessionId, u32, Box<View>),
+    /// Whose are these entries of the sender's command log, which are those of a session of the receiver's?
+    Unsigned(SessionId, Range<u64>),
+    /// Whose these entries of the receiver's are.
+    Signed {
+        /// Their serial numbers.
+        serials: Range<u64>,
+        /// Who sent the commands.
+        peer: Box<str>,
+        /// The name of who sent them.
+        name: Bytes,
+    },
     /// CLIENT UNBLOCK of a session that may wait at the receiver.
     Unblock {
         /// The session.

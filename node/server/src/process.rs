@@ -5,12 +5,14 @@
 
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicBool, AtomicI64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use acl::Users;
 use cluster::ProcessId;
 
 use crate::clock::SteadyClock;
+use crate::config::{Config, SharedConfig};
+use crate::core::commandlog::Why;
 use crate::doors::Doors;
 use crate::executor::{self, Pulse};
 use crate::log::warning;
@@ -34,8 +36,12 @@ pub struct Process {
     pub ingress_port: u16,
     /// Where clients come in.
     pub doors: Doors,
+    /// The configuration.
+    pub config: SharedConfig,
     /// Who may do what.
     pub users: SharedUsers,
+    /// The next numbers in the logs of commands, by kind: an entry has its number in the whole process.
+    pub log_ids: [AtomicU64; Why::NAMED.len()],
     /// Each core's place.
     pub cores: Vec<Place>,
     /// The end that was asked for.
@@ -68,6 +74,7 @@ impl Process {
         config_file: Option<PathBuf>,
         ingress_port: u16,
         doors: Doors,
+        config: Config,
         users: Users,
         cores: Vec<Place>,
     ) -> Process {
@@ -82,7 +89,9 @@ impl Process {
             clock,
             ingress_port,
             doors,
+            config: SharedConfig::new(config),
             users,
+            log_ids: Default::default(),
             cores,
             shutdown,
             stopping,

@@ -76,7 +76,8 @@ pub fn run(loaded: Loaded) -> Result<(), String> {
     let doors = Doors::open(&config, count)?;
     let seeds = plant(&config, &places, clusters)?;
     let ingress_port = config.ringmaster.ingress_port;
-    let process = Arc::new(Process::new(random_id(), file, ingress_port, doors, users, places));
+    let process =
+        Arc::new(Process::new(random_id(), file, ingress_port, doors, config.clone(), users, places));
     write_pid_file(&config)?;
     notice!("Server initialized");
     let running = start_cores(&process, &config, seeds)?;

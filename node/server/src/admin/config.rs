@@ -1,7 +1,7 @@
 //! CONFIG GET, SET, REWRITE, RESETSTAT.
 //!
-//! One configuration a process: what is set at any core holds for all. The core that is asked checks and
-//! applies it, then hands it to its siblings.
+//! One configuration a process (`config::SharedConfig`): what is set at any core holds for all. The core that is asked
+//! checks and applies it, then hands it to its siblings.
 
 use std::fs;
 use std::path::Path;
@@ -57,18 +57,24 @@ pub fn set(call: &mut Call<'_>) -> Outcome {
     let protected = call.core.config.security.enable_protected_configs;
     let protected_allowed = call.core.allows(call.client, protected);
     let context = SetContext { protected_allowed, loading: call.core.loading.is_some() };
-    let change = call.core.config.set(&settings, context).map_err(refused)?;
-    let switches_log = change.changed.contains(&"appendonly");
-    let new_password = change.changed.contains(&"requirepass");
-    let config = apply(call.core, change).map_err(refused)?;
-    if switches_log {
-        let failed = |why: &str| refused(SetError::Failed("appendonly".to_owned(), why.to_owned()));
-        call.core.switch_log(config.persistence.appendonly).map_err(failed)?;
+    let process = call.core.process.clone();
+    let core = &mut *call.core;
+    let mut new_password = false;
+    let (version, config) = process.config.change(|newest| -> Result<Config, Error> {
+        let change = newest.set(&settings, context).map_err(refused)?;
+        let switches_log = change.changed.contains(&"appendonly");
+        new_password = change.changed.contains(&"requirepass");
+        let config = apply(core, newest, change).map_err(refused)?;
+        if switches_log {
+            let failed = |why: &str| refused(SetError::Failed("appendonly".to_owned(), why.to_owned()));
+            core.switch_log(config.persistence.appendonly).map_err(failed)?;
+        }
+        Ok(config)
+    })?;
+    for sibling in core.mesh.siblings() {
+        core.mesh.send(sibling, Message::Config(version, Box::new(config.clone())));
     }
-    for core in call.core.mesh.siblings() {
-        call.core.mesh.send(core, Message::Config(Box::new(config.clone())));
-    }
-    call.core.adopt_config(config);
+    core.adopt_config(version, config);
     if new_password {
         acl::set_default_password(call)?;
     }
@@ -100,7 +106,7 @@ fn refused(error: SetError) -> Error {
 }
 
 /// Does for the whole process what the changed directives ask for.
-fn apply(core: &Core, change: Change) -> Result<Config, SetError> {
+fn apply(core: &Core, old: &Config, change: Change) -> Result<Config, SetError> {
     let Change { mut config, changed, named } = change;
     // Files are read anew whenever a directive about them is named: that is how certificates are replaced.
     if let Some(name) = named.iter().find(|name| name.starts_with("tls-")) {
@@ -126,12 +132,12 @@ fn apply(core: &Core, change: Change) -> Result<Config, SetError> {
             _ => {}
         }
     }
-    move_doors(core, &changed, &config)?;
+    move_doors(core, &changed, old, &config)?;
     Ok(config)
 }
 
 /// Opens the clients' doors as `config` says, where a directive about them has `changed`.
-fn move_doors(core: &Core, changed: &[&'static str], config: &Config) -> Result<(), SetError> {
+fn move_doors(core: &Core, changed: &[&'static str], old: &Config, config: &Config) -> Result<(), SetError> {
     let about = [(Door::Node, "port"), (Door::Tls, "tls-port"), (Door::Ingress, "bind")];
     let Some(name) = changed.iter().find(|name| about.iter().any(|(_, other)| other == *name)) else {
         return Ok(());
@@ -142,7 +148,7 @@ fn move_doors(core: &Core, changed: &[&'static str], config: &Config) -> Result<
     };
     let moves = |name: &str| changed.contains(&"bind") || changed.contains(&name);
     let kinds: Vec<Door> = about.iter().filter(|(_, name)| moves(name)).map(|(door, _)| *door).collect();
-    core.process.doors.change(&kinds, &core.config, config).map_err(|e| {
+    core.process.doors.change(&kinds, old, config).map_err(|e| {
         warning!("{e}");
         SetError::Failed((*name).to_owned(), why.to_owned())
     })?;

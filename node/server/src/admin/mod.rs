@@ -192,13 +192,13 @@ fn run_call(call: &mut Call<'_>) -> Outcome {
         | Host::FunctionList
         | Host::FunctionLoad
         | Host::FunctionRestore
-        | Host::FunctionStats
         | Host::ScriptDebug
         | Host::ScriptExists
         | Host::ScriptFlush
         | Host::ScriptKill
         | Host::ScriptLoad
         | Host::ScriptShow => scripting::manage(call),
+        Host::FunctionStats => view::show(call),
         Host::Hello => connection::hello(call),
         Host::Help => help::help(call),
         Host::HotkeysGet => view::show(call),

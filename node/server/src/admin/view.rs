@@ -10,6 +10,7 @@ use resp::Reply;
 
 use super::debug::digest::{self, Digest};
 use super::info::{ByCommand, Figures, Glance, Info, merge_commands};
+use super::scripting::function::Functions;
 use super::{Call, acl, client, commandlog, debug, latency, memory};
 use crate::client::Client;
 use crate::core::Core;
@@ -33,6 +34,8 @@ pub enum View {
     Latency(Latency),
     /// For LATENCY HISTOGRAM.
     RunTimes(ByCommand),
+    /// For FUNCTION STATS.
+    Functions(Functions),
     /// For HOTKEYS GET.
     HotKeys(Option<Report>),
     /// For DEBUG DIGEST and DIGEST-VALUE.
@@ -59,6 +62,7 @@ pub fn is_view(host: Host, args: &Args<'_>) -> bool {
         Host::Debug => debug::is_view(args),
         Host::ClientList
         | Host::CommandlogGet
+        | Host::FunctionStats
         | Host::HotkeysGet
         | Host::Info
         | Host::LatencyDoctor
@@ -89,6 +93,7 @@ impl View {
             Host::AclLog => View::Refusals(acl::refusals(core, args)?),
             Host::ClientList => View::Clients(client::lines(core, client, args)?),
             Host::Debug => View::Digests(digest::digests(core, args)),
+            Host::FunctionStats => View::Functions(Functions::look(core)?),
             Host::HotkeysGet => View::HotKeys(Report::look(core)),
             Host::Info => View::Info(Info::look(&glance(), args)),
             Host::LatencyHistogram => View::RunTimes(latency::run_times(core, args)),
@@ -109,6 +114,7 @@ impl View {
             (View::Refusals(own), View::Refusals(other)) => own.extend(other),
             (View::Latency(own), View::Latency(other)) => own.merge(other),
             (View::RunTimes(own), View::RunTimes(other)) => merge_commands(own, other),
+            (View::Functions(own), View::Functions(other)) => own.merge(other),
             (View::HotKeys(Some(own)), View::HotKeys(Some(other))) => own.merge(other),
             (View::HotKeys(_), View::HotKeys(None)) => {}
             (own @ View::HotKeys(None), other @ View::HotKeys(_)) => *own = other,
@@ -128,6 +134,7 @@ impl View {
             View::Commands(entries) => commandlog::write(entries, args, reply)?,
             View::Refusals(entries) => acl::write_log(entries, args, core.now_ms, reply)?,
             View::RunTimes(commands) => latency::histogram(commands, reply),
+            View::Functions(functions) => functions.write(reply),
             View::HotKeys(Some(report)) => report.write(reply),
             View::HotKeys(None) => reply.null(),
             View::Digests(digests) => digest::write(digests, args, reply),

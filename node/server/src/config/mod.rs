@@ -28,6 +28,7 @@ mod row;
 mod run_time;
 #[cfg(test)]
 mod run_time_tests;
+mod shared;
 mod special;
 mod value;
 
@@ -48,6 +49,7 @@ pub use help::help;
 pub use load::{ConfigError, Loaded, load};
 pub use rewrite::rewrite;
 pub use run_time::{Change, SetContext, SetError, is_secret};
+pub use shared::SharedConfig;
 pub use special::CORES_MAX;
 pub use value::{
     AclPubsubDefault, Allowed, AppendFsync, BUFFER_CLASSES, BufferLimit, Cores, DisklessLoad, EndpointType,

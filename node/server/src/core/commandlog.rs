@@ -3,6 +3,8 @@
 //! Three logs of one form (COMMANDLOG, valkey.io/commands/commandlog-get); SLOWLOG shows the first of them.
 
 use std::collections::VecDeque;
+use std::ops::Range;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 use commands::Args;
@@ -12,6 +14,8 @@ use crate::admin::without_secrets;
 use crate::clock;
 use crate::config::Insight;
 use crate::core::Core;
+use crate::core::blocking::SessionId;
+use crate::mesh::Message;
 
 /// Of a command line, so many arguments and bytes of each are kept.
 const ARGS_MAX: usize = 32;
@@ -37,7 +41,7 @@ impl Why {
 /// One command.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its number in its log, ascending.
+    /// Its number among those of its kind in the process, ascending.
     pub id: u64,
     /// Its number in all three.
     serial: u64,
@@ -56,7 +60,6 @@ pub struct Entry {
 #[derive(Debug, Default)]
 struct Log {
     entries: VecDeque<Entry>,
-    next_id: u64,
     max: usize,
     /// Nanoseconds or bytes from which a command is noted; `u64::MAX` for none.
     threshold: u64,
@@ -96,10 +99,9 @@ impl CommandLog {
         self.next_serial
     }
 
-    fn add(&mut self, why: Why, at_us: u64, value: u64, args: &Args<'_>) {
-        let log = &mut self.logs[why as usize];
-        let (id, serial) = (log.next_id, self.next_serial);
-        (log.next_id, self.next_serial) = (id + 1, serial + 1);
+    fn add(&mut self, why: Why, id: u64, at_us: u64, value: u64, args: &Args<'_>) {
+        let (log, serial) = (&mut self.logs[why as usize], self.next_serial);
+        self.next_serial += 1;
         let (peer, name) = (Box::default(), Bytes::new());
         log.entries.push_front(Entry { id, serial, at_us, value, args: shorten(args), peer, name });
         log.entries.truncate(log.max);
@@ -107,8 +109,14 @@ impl CommandLog {
 
     /// Notes whose the entries since `mark` are.
     pub fn sign(&mut self, mark: u64, peer: &str, name: &Bytes) {
+        self.sign_some(mark..self.next_serial, peer, name);
+    }
+
+    /// Notes whose these entries are.
+    pub fn sign_some(&mut self, serials: Range<u64>, peer: &str, name: &Bytes) {
         for log in &mut self.logs {
-            for entry in log.entries.iter_mut().take_while(|entry| entry.serial >= mark) {
+            let since = log.entries.iter_mut().take_while(|entry| entry.serial >= serials.start);
+            for entry in since.filter(|entry| entry.serial < serials.end) {
                 (entry.peer, entry.name) = (peer.into(), name.clone());
             }
         }
@@ -131,7 +139,36 @@ impl Core {
     pub fn note_command(&mut self, why: Why, found: Found, args: &Args<'_>, value: u64) {
         if !found.command.has(SKIP_SLOWLOG) {
             let words = without_secrets(found, args);
-            self.commandlog.add(why, clock::unix_us(), value, &Args::new(&words));
+            let id = self.process.log_ids[why as usize].fetch_add(1, Ordering::Relaxed);
+            self.commandlog.add(why, id, clock::unix_us(), value, &Args::new(&words));
+        }
+    }
+
+    /// Notes that the entries since `mark` are those of a session; the core that holds its connection knows who that is.
+    #[inline]
+    pub fn sign_for(&mut self, session: SessionId, mark: u64) {
+        if self.commandlog.mark() != mark {
+            self.sign_or_ask(session, mark..self.commandlog.mark());
+        }
+    }
+
+    #[cold]
+    fn sign_or_ask(&mut self, session: SessionId, serials: Range<u64>) {
+        if session.core != self.index {
+            return self.mesh.send(session.core, Message::Unsigned(session, serials));
+        }
+        if let Some((peer, name)) =
+            self.client_of(session).map(|client| (client.peer.clone(), client.name.clone()))
+        {
+            self.commandlog.sign_some(serials, &peer, &name);
+        }
+    }
+
+    /// Tells `core` whose the entries are that it made for a session of this core.
+    pub fn sign_for_sibling(&mut self, core: u16, session: SessionId, serials: Range<u64>) {
+        if let Some(client) = self.client_of(session) {
+            let (peer, name) = (client.peer.as_ref().into(), client.name.clone());
+            self.mesh.send(core, Message::Signed { serials, peer, name });
         }
     }
 

@@ -74,6 +74,7 @@ impl Core {
             settings: data_settings(&config),
             tls: tls::Settings::default(),
             config: config.clone(),
+            config_version: 0,
             cluster,
             bus: Bus::default(),
             effects: Effects::default(),

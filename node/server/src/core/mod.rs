@@ -105,6 +105,7 @@ pub struct Core {
     pub clients: Clients,
     /// Its copy of the configuration.
     pub config: Config,
+    config_version: u64,
     /// The users of the process, as this core knows them.
     pub users: Arc<Users>,
     /// Their version; see `users::SharedUsers`.

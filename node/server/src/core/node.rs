@@ -124,8 +124,12 @@ impl Core {
         self.cluster_changed();
     }
 
-    /// Obeys `config` from now on.
-    pub fn adopt_config(&mut self, config: Config) {
+    /// Obeys `config` from now on, unless a newer one came first.
+    pub fn adopt_config(&mut self, version: u64, config: Config) {
+        if version <= self.config_version {
+            return;
+        }
+        self.config_version = version;
         let brain = settings::cluster_config(&config, usize::from(self.index), self.place());
         let now = self.bus_now();
         self.cluster.set_config(brain, now);

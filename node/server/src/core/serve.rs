@@ -75,11 +75,7 @@ impl Core {
         if let Err(error) = outcome {
             self.fail(&mut reply, mark, &error);
         }
-        if self.commandlog.mark() != noted
-            && let Some((peer, name)) = self.client_of(session).map(|c| (c.peer.clone(), c.name.clone()))
-        {
-            self.commandlog.sign(noted, &peer, &name);
-        }
+        self.sign_for(session, noted);
         if !reply.is_empty() {
             self.end_wait(session, &reply, end);
         }

@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 
 use resp::{Proto, Reply};
 
+/// What a core says to SCRIPT KILL that runs no script.
+const NOT_BUSY: &[u8] = b"-NOTBUSY ";
+
 /// How parts become a whole.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Combine {
@@ -15,7 +18,7 @@ pub enum Combine {
     Join,
     /// One of those that are no null, picked by this number.
     OneOf(u64),
-    /// The first that is no error.
+    /// The first that is no error; else an error, rather one of a core that has something to do with it.
     Any,
     /// Arrays of bulk strings are joined, each string once.
     Union,
@@ -67,7 +70,9 @@ impl Gather {
         self.missing -= 1;
         match part.first() {
             Some(b'-') => {
-                self.error.get_or_insert_with(|| part.to_vec());
+                if self.error.as_ref().is_none_or(|error| error.starts_with(NOT_BUSY)) {
+                    self.error = Some(part.to_vec());
+                }
             }
             _ => self.add_good(part),
         }
@@ -225,6 +230,8 @@ mod tests {
         let parts: [&[u8]; 2] = [b"-ERR no\r\n", b":2\r\n"];
         assert_eq!(whole(Combine::Any, &parts), ":2\r\n");
         assert_eq!(whole(Combine::Any, &parts[..1]), "-ERR no\r\n");
+        let parts: [&[u8]; 3] = [b"-NOTBUSY no\r\n", b"-UNKILLABLE\r\n", b"-NOTBUSY no\r\n"];
+        assert_eq!(whole(Combine::Any, &parts), "-UNKILLABLE\r\n");
         assert_eq!(whole(Combine::Least, &[b":7\r\n", b":5\r\n", b":6\r\n"]), ":5\r\n");
         let parts: [&[u8]; 2] = [b"*2\r\n:1\r\n:0\r\n", b"*2\r\n:1\r\n:3\r\n"];
         assert_eq!(whole(Combine::Least, &parts), "*2\r\n:1\r\n:0\r\n");

@@ -155,6 +155,7 @@ impl Core {
             return Ok(());
         }
         self.tell_monitors(client, found, args, self.index);
+        let noted = self.commandlog.mark();
         let pending = client.pending.get_or_insert_default();
         let gathered =
             combine.map(|combine| pending.push(Place::Gather(Box::new(Gather::new(combine, parts.len())))));
@@ -175,6 +176,9 @@ impl Core {
                 }
                 None => self.run_part(client, found, args, Some(slot), ticket, false),
             }
+        }
+        if self.commandlog.mark() != noted {
+            self.commandlog.sign(noted, &client.peer, &client.name);
         }
         // All parts are one call.
         self.stats.ran(&found, 0, false, self.config.insight.latency_tracking);

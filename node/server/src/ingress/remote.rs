@@ -37,7 +37,7 @@ impl Core {
                     self.take_replies(&frames, core);
                     self.mesh.recycle(frames);
                 }
-                Message::Config(config) => self.adopt_config(*config),
+                Message::Config(version, config) => self.adopt_config(version, *config),
                 Message::Cluster(message) => self.hear_sibling(core, *message),
                 Message::Handover(handover) => self.take_handover(core, *handover),
                 Message::HandoverTaken(name) => self.handover_taken(name),
@@ -58,6 +58,8 @@ impl Core {
                 Message::Told(id, answer) => self.questions.answered(id, core, *answer),
                 Message::Seen(session, ticket, view) => self.hear_seen(session, ticket, *view),
                 Message::Unblock { session, with_error } => self.unblock(session, with_error),
+                Message::Unsigned(session, serials) => self.sign_for_sibling(core, session, serials),
+                Message::Signed { serials, peer, name } => self.commandlog.sign_some(serials, &peer, &name),
                 Message::SlotsGone(slots) => self.end_shard_channels(&slots, true),
             }
         }
@@ -90,6 +92,7 @@ impl Core {
             self.slot_stats.begin(bytes - frames.len());
             self.stats.run_for_siblings += 1;
             let mut reply = Reply::new(header.proto);
+            let noted = self.commandlog.mark();
             match header.kind {
                 Kind::Run | Kind::Asking | Kind::Queued | Kind::Refused | Kind::Part => {
                     self.run_frame(&header, &Args::new(&words), &mut reply)
@@ -99,6 +102,7 @@ impl Core {
                 Kind::Watch => self.watch_frame(&header, &Args::new(&words), &mut reply),
                 Kind::Forget => self.forget_session(header.session),
             }
+            self.sign_for(header.session, noted);
             if !reply.is_empty() {
                 self.slot_stats.settle(reply.len());
                 self.answer(header.session, header.ticket, &reply);

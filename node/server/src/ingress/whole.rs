@@ -110,7 +110,7 @@ impl Core {
 
     /// Runs a command on all cores of the process.
     pub fn gather(&mut self, client: &mut Client, found: Found, args: &Args<'_>) -> Outcome {
-        let start = Moment::now();
+        let (start, noted) = (Moment::now(), self.commandlog.mark());
         self.tell_monitors(client, found, args, self.index);
         let outcome = match found.command.run {
             Run::Host(host) if is_view(host, args) => self.gather_view(client, host, found, args),
@@ -119,6 +119,9 @@ impl Core {
         };
         if matches!(found.command.run, Run::Host(_)) {
             self.count(found, args, start, outcome.is_err(), false);
+        }
+        if self.commandlog.mark() != noted {
+            self.commandlog.sign(noted, &client.peer, &client.name);
         }
         client.commands += 1;
         client.awaits_sibling |= matches!(found.command.run, Run::Host(Host::Wait | Host::Waitaof));

@@ -1,5 +1,6 @@
 //! FUNCTION LOAD, DELETE, FLUSH, DUMP, RESTORE, LIST, STATS.
 
+use bytes::Bytes;
 use commands::glob::{Case, matches};
 use commands::{Args, Error, Outcome};
 use rdb::functions::{self, Refused};
@@ -154,34 +155,65 @@ fn describe(library: &Library, with_code: bool, reply: &mut Reply) {
     }
 }
 
-/// FUNCTION STATS: the function that takes too long, and the number of all.
-pub fn stats(core: &mut Core, reply: &mut Reply) -> Outcome {
-    if let Some(busy) = core.busy_forbids(0).filter(|_| core.is_eval_standing()) {
-        return Err(busy);
-    }
-    reply.map(2);
-    reply.bulk(b"running_script");
-    match core.standing_script() {
-        Some((words, name, ms)) => {
-            reply.map(3);
-            reply.bulk(b"name");
-            reply.bulk(name.as_bytes());
-            reply.bulk(b"command");
-            reply.array(words.len());
-            words.iter().for_each(|word| reply.blob(word));
-            reply.bulk(b"duration_ms");
-            reply.integer(ms as i64);
+/// For FUNCTION STATS: the function that takes too long, and the number of all.
+pub struct Functions {
+    running: Option<Running>,
+    libraries: usize,
+    functions: usize,
+}
+
+/// A function that runs.
+struct Running {
+    name: String,
+    words: Vec<Bytes>,
+    ms: u64,
+}
+
+impl Functions {
+    /// A look at `core`; an error while EVAL's script takes too long there.
+    pub fn look(core: &Core) -> Result<Functions, Error> {
+        if let Some(busy) = core.busy_forbids(0).filter(|_| core.is_eval_standing()) {
+            return Err(busy);
         }
-        None => reply.null(),
+        let running = core.standing_script().map(|(words, name, ms)| {
+            let (name, words) = (name.to_owned(), words.to_vec());
+            Running { name, words, ms }
+        });
+        let usage = core.scripting.engine.usage();
+        Ok(Functions { running, libraries: usage.libraries, functions: usage.functions })
     }
-    let usage = core.scripting.engine.usage();
-    reply.bulk(b"engines");
-    reply.map(1);
-    reply.bulk(b"LUA");
-    reply.map(2);
-    reply.bulk(b"libraries_count");
-    reply.integer(usage.libraries as i64);
-    reply.bulk(b"functions_count");
-    reply.integer(usage.functions as i64);
-    Ok(())
+
+    /// Adds what another core runs; all have the same functions. One that runs is shown.
+    pub fn merge(&mut self, other: Functions) {
+        if self.running.is_none() {
+            self.running = other.running;
+        }
+    }
+
+    /// Writes the reply.
+    pub fn write(&self, reply: &mut Reply) {
+        reply.map(2);
+        reply.bulk(b"running_script");
+        match &self.running {
+            Some(running) => {
+                reply.map(3);
+                reply.bulk(b"name");
+                reply.bulk(running.name.as_bytes());
+                reply.bulk(b"command");
+                reply.array(running.words.len());
+                running.words.iter().for_each(|word| reply.blob(word));
+                reply.bulk(b"duration_ms");
+                reply.integer(running.ms as i64);
+            }
+            None => reply.null(),
+        }
+        reply.bulk(b"engines");
+        reply.map(1);
+        reply.bulk(b"LUA");
+        reply.map(2);
+        reply.bulk(b"libraries_count");
+        reply.integer(self.libraries as i64);
+        reply.bulk(b"functions_count");
+        reply.integer(self.functions as i64);
+    }
 }

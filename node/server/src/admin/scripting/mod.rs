@@ -3,7 +3,7 @@
 //! On the ingress those that change what is known mean every core of the process: a script loaded there can be run
 //! wherever its keys are.
 
-mod function;
+pub mod function;
 mod script;
 
 use commands::Outcome;
@@ -41,7 +41,6 @@ pub fn manage(call: &mut Call<'_>) -> Outcome {
         Host::FunctionList => function::list(core, args, reply),
         Host::FunctionLoad => function::load(core, args, reply),
         Host::FunctionRestore => function::restore(core, args, reply),
-        Host::FunctionStats => function::stats(core, reply),
         Host::ScriptDebug => script::debug(args, reply),
         Host::ScriptExists => script::exists(core, args, reply),
         Host::ScriptFlush => script::flush(core, args, reply),

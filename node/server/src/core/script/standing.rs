@@ -66,8 +66,10 @@ impl Core {
                 self.end_script(finished, &mut reply);
                 let words: SmallVec<[&[u8]; 12]> = args.iter().map(|arg| &arg[..]).collect();
                 let failed = std::mem::take(&mut self.failed_quietly);
+                let noted = self.commandlog.mark();
                 self.count(found, &Args::new(&words), started, failed, false);
                 self.note_hot_keys(found, &Args::new(&words), started, reply.len());
+                self.sign_for(caller.runner.session, noted);
                 match then {
                     Then::Reply => self.deliver_script_reply(caller, &reply),
                     Then::Exec(rest) => self.go_on_with_exec(caller, rest, &reply),
