@@ -1,11 +1,12 @@
 """What the measuring programs of this folder share: servers as processes, a small client, and the kernel's figures of them.
 
-Commands of servers are templates: {port} and {dir} are filled in. Ports begin at BASE_PORT (7600) of the environment.
+Commands of servers are templates: {port}, {other_port} and {dir} are filled in. Ports begin at BASE_PORT (7600) of the
+environment; our binaries are those in RELEASE, or else in target/release.
 """
 import atexit, os, shlex, shutil, signal, socket, statistics, subprocess, tempfile, time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
-RELEASE = os.path.join(HERE, "../../target/release")
+RELEASE = os.environ.get("RELEASE") or os.path.join(HERE, "../../target/release")
 OURS = os.path.join(RELEASE, "ringmaster") + " --port {port} --dir {dir} --cores 1 --save ''"
 BENCH = os.path.join(RELEASE, "ringmaster-bench")
 TICK = os.sysconf("SC_CLK_TCK")
@@ -67,12 +68,16 @@ class Server:
     def __init__(self, template, cpu=None, folder=None):
         global _next_port
         self.port, _next_port = _next_port, _next_port + 10
+        self.other_port = self.port + 5
         self.template, self.cpu = template, cpu
         self.folder = folder or tempfile.mkdtemp(prefix="bench-")
         self.start()
 
     def start(self):
-        words = [word.replace("{port}", str(self.port)).replace("{dir}", self.folder) for word in shlex.split(self.template)]
+        values = {"{port}": str(self.port), "{other_port}": str(self.other_port), "{dir}": self.folder}
+        words = shlex.split(self.template)
+        for name, value in values.items():
+            words = [word.replace(name, value) for word in words]
         pin = ["taskset", "-c", str(self.cpu)] if self.cpu is not None else []
         atexit.register(self.stop)
         self.log = open(os.path.join(self.folder, "log"), "ab")

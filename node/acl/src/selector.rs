@@ -205,15 +205,22 @@ fn needed(flags: KeyFlags) -> Access {
 }
 
 fn check_keys(patterns: &[KeyPattern], found: &Found, args: &Args<'_>) -> Result<(), Denial> {
-    let mut denied = None;
-    let all = found.command.each_key_use(args, &mut |index, flags| {
+    let check = |index: usize, flags| {
         let (key, needed) = (args[index], needed(flags));
         let takes = |key_pattern: &KeyPattern| {
             key_pattern.access & needed == needed && key_pattern.pattern.matches(key)
         };
-        if denied.is_none() && !patterns.iter().any(takes) {
-            denied = Some(Denial { reason: Reason::Key, index });
+        match patterns.iter().any(takes) {
+            true => Ok(()),
+            false => Err(Denial { reason: Reason::Key, index }),
         }
+    };
+    if let Some((index, flags)) = found.command.lone_key(args) {
+        return check(index, flags);
+    }
+    let mut denied = None;
+    let all = found.command.each_key_use(args, &mut |index, flags| {
+        denied = denied.or_else(|| check(index, flags).err());
     });
     // With a count of keys that is none, no key is known: the command itself says what is wrong.
     match (all, denied) {

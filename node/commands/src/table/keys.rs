@@ -262,9 +262,29 @@ impl Command {
         each: &mut dyn FnMut(usize, KeyFlags),
     ) -> Result<(), KeyError> {
         self.keys.iter().filter(|spec| spec.flags & NOT_KEY == 0).try_for_each(|spec| {
-            let flags = if spec.flags & VARIABLE != 0 { self.flags_in_use(args) } else { spec.flags };
+            let flags = self.use_of(spec, args);
             spec.each(args, &mut |index| each(index, flags))
         })
+    }
+
+    /// The index of the key of a command that has one, at a place that is always the same, and what is done with it in
+    /// this very call. Nearly all that is asked is such a command.
+    #[inline]
+    pub fn lone_key(&self, args: &Args<'_>) -> Option<(usize, KeyFlags)> {
+        let [spec] = self.keys else { return None };
+        match (spec.begin, spec.find) {
+            (Begin::Index(index), Find::Range { last: 0, .. })
+                if index < args.len() && spec.flags & NOT_KEY == 0 =>
+            {
+                Some((index, self.use_of(spec, args)))
+            }
+            _ => None,
+        }
+    }
+
+    #[inline]
+    fn use_of(&self, spec: &KeySpec, args: &Args<'_>) -> KeyFlags {
+        if spec.flags & VARIABLE != 0 { self.flags_in_use(args) } else { spec.flags }
     }
 
     /// As [`Command::each_key`], for the keys that the command may change, make or remove.
