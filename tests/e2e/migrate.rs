@@ -184,3 +184,73 @@ fn keys_leave_from_the_address_that_is_named() {
     let (_, from) = target.0.accept().expect("a connection");
     assert_eq!(from.ip().to_string(), "127.0.0.2");
 }
+
+/// The slot of `{foo}`, which the second of two cores has.
+const FOO: u16 = 12182;
+
+/// A process of two cores, whose second is giving the slot of `{foo}` with `count` keys to the first.
+fn giving(count: usize) -> (Process, Client, Client) {
+    let server = ringmaster(2, &["--bootstrap", "yes"]);
+    let (mut to, mut from) = (Client::connect(server.port), Client::connect(server.port + 1));
+    for number in 0..count {
+        from.line(&format!("SET {{foo}}{number} {number}"));
+    }
+    let (source, target) = (from.line("CLUSTER MYID").text(), to.line("CLUSTER MYID").text());
+    assert_eq!(to.line(&format!("CLUSTER SETSLOT {FOO} IMPORTING {source}")), ok());
+    assert_eq!(from.line(&format!("CLUSTER SETSLOT {FOO} MIGRATING {target}")), ok());
+    (server, from, to)
+}
+
+fn names(from: &mut Client, count: usize) -> Vec<String> {
+    let reply = from.line(&format!("CLUSTER GETKEYSINSLOT {FOO} {count}"));
+    let Value::Array(keys) = reply else { panic!("GETKEYSINSLOT answers with an array") };
+    keys.iter().map(Value::text).collect()
+}
+
+fn move_keys(from: &mut Client, port: u16, options: &str, keys: &[String]) -> Value {
+    let line = format!("MIGRATE 127.0.0.1 {port}  0 5000 {options}KEYS {}", keys.join(" "));
+    from.call(&line.split(' ').collect::<Vec<_>>())
+}
+
+#[test]
+fn who_walks_a_slot_is_met_half_way() {
+    let (server, mut from, mut to) = giving(200);
+    let count = |client: &mut Client| client.line(&format!("CLUSTER COUNTKEYSINSLOT {FOO}"));
+    // No walk: few keys, others than were named, a copy.
+    let few = names(&mut from, 3);
+    assert_eq!(move_keys(&mut from, server.port, "", &few), ok());
+    assert_eq!((count(&mut from), count(&mut to)), (Value::Integer(197), Value::Integer(3)));
+    let ten = names(&mut from, 10);
+    assert_eq!(move_keys(&mut from, server.port, "", &ten[..9]), ok());
+    assert_eq!((count(&mut from), count(&mut to)), (Value::Integer(188), Value::Integer(12)));
+    let ten = names(&mut from, 10);
+    assert_eq!(move_keys(&mut from, server.port, "COPY ", &ten), ok());
+    assert_eq!((count(&mut from), count(&mut to)), (Value::Integer(188), Value::Integer(22)));
+    // A key that went along and cannot be there stays, and is said when it is named.
+    let ten = names(&mut from, 10);
+    let stays = (0..200)
+        .map(|number| format!("{{foo}}{number}"))
+        .find(|key| !ten.contains(key) && from.line(&format!("EXISTS {key}")) == Value::Integer(1));
+    let stays = stays.expect("more than ten are left");
+    to.line("ASKING");
+    to.line(&format!("SET {stays} other"));
+    assert_eq!(names(&mut from, 10), ten);
+    assert_eq!(move_keys(&mut from, server.port, "REPLACE ", &ten), ok(), "with REPLACE all goes");
+    assert_eq!((count(&mut from), count(&mut to)), (Value::Integer(0), Value::Integer(200)));
+    to.line("ASKING");
+    assert_eq!(format!("{{foo}}{}", to.line(&format!("GET {stays}")).text()), stays);
+}
+
+#[test]
+fn what_goes_along_and_is_refused_stays() {
+    let (server, mut from, mut to) = giving(30);
+    let ten = names(&mut from, 10);
+    let busy = (0..30).map(|number| format!("{{foo}}{number}")).find(|key| !ten.contains(key));
+    let busy = busy.expect("twenty others");
+    to.line("ASKING");
+    assert_eq!(to.line(&format!("SET {busy} other")), ok());
+    assert_eq!(move_keys(&mut from, server.port, "", &ten), ok());
+    assert_eq!(names(&mut from, 10), std::slice::from_ref(&busy));
+    let error = move_keys(&mut from, server.port, "", &[busy]).to_string();
+    assert!(error.contains("BUSYKEY"), "{error}");
+}

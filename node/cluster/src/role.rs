@@ -86,13 +86,26 @@ impl Cluster {
     /// A replica of a replica has no valid source: it follows the master at the head of the chain.
     fn leave_chain(&mut self) {
         let Some(master) = self.nodes[self.me].master else { return };
-        let Some(head) = self.nodes[master].master.filter(|head| *head != self.me) else { return };
+        let Some(head) = self.head_of_chain(master).filter(|head| *head != master) else { return };
         self.log_notice(format!(
             "I'm a sub-replica! Reconfiguring myself as a replica of {} from {}",
             self.nodes[head].id, self.nodes[master].id
         ));
         let full_sync = !self.same_shard(head, self.me);
         self.become_replica_of(head, true, full_sync);
+    }
+
+    /// The node that `node` replicates by way of others, or itself. None where the chain is a ring: what is known of its nodes
+    /// is of different times, and one who follows it from one to the next never arrives.
+    fn head_of_chain(&self, node: NodeIndex) -> Option<NodeIndex> {
+        let mut head = node;
+        for _ in 0..self.nodes.len() {
+            match self.nodes[head].master {
+                None => return (head != self.me).then_some(head),
+                Some(next) => head = next,
+            }
+        }
+        None
     }
 
     /// Turns this node into a replica of `master`, or lets it change masters. It must own no slots.

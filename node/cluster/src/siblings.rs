@@ -6,8 +6,8 @@
 //! - the packets they have for each other (votes, news), without a socket;
 //! - *relays*: a packet of a peer that changed one sibling's view is handed to all, so that a change of
 //!   topology reaches the whole process with the speed of the mesh;
-//! - *heard*: whose pongs came in lately, so that the others need not ping those peers too. It is sent at
-//!   every tick and is thus a sibling's own sign of life: a core that hangs for a node timeout is suspected;
+//! - *heard*: whose pongs came in lately, so that the others need not ping those peers too. It is sent at least
+//!   once a second and is thus a sibling's own sign of life: a core that hangs for a node timeout is suspected;
 //! - once a second a heartbeat with gossip to one of them, for what the relays left out.
 //!
 //! Siblings die together. A process that holds half of the votes cannot be replaced when it dies, and a
@@ -24,6 +24,10 @@ use crate::node::{Flags, Node, NodeIndex};
 use crate::receive::Via;
 use crate::state::Cluster;
 use crate::wire::{self, Body, Header, HeartbeatKind, Packet};
+
+/// The longest that siblings do not hear of each other, ms; a quarter of the node timeout if that is less. Not every tick:
+/// each message wakes a core, and an idle process should sleep.
+const SIGN_OF_LIFE_MS: u64 = 1000;
 
 /// What siblings give each other. Plain data: it may cross threads.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,6 +47,8 @@ pub(crate) struct Siblings {
     ids: BTreeSet<NodeId>,
     /// Pongs received since the last tick.
     pub(crate) heard: Vec<(NodeId, u64)>,
+    /// When the siblings were last told what was heard, ms.
+    told: u64,
     /// News to hand on at the end of the event.
     pub(crate) relays: Vec<Bytes>,
     /// What was last warned of: half of the votes here, a replica beside its master.
@@ -192,14 +198,21 @@ impl Cluster {
         self.outbox.push(Effect::Sibling { to, message });
     }
 
-    /// At every tick: signs of life out, silence judged, placement looked at.
+    /// At every tick: what was heard and signs of life out, silence judged, placement looked at.
     pub(crate) fn judge_siblings(&mut self, now: u64) {
         if !self.siblings.any() {
             return;
         }
         let heard = std::mem::take(&mut self.siblings.heard);
+        let silent = now.saturating_sub(self.siblings.told);
+        let tell = !heard.is_empty() || silent >= SIGN_OF_LIFE_MS.min(self.config.node_timeout / 4);
+        if tell {
+            self.siblings.told = now;
+        }
         for node in self.present_siblings() {
-            self.give_sibling(node, SiblingMessage::Heard(heard.clone()));
+            if tell {
+                self.give_sibling(node, SiblingMessage::Heard(heard.clone()));
+            }
             if self.nodes[node].address.ip.is_empty() {
                 self.nodes[node].address.ip = self.myself().address.ip.clone();
             }

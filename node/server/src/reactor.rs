@@ -6,6 +6,7 @@
 //! on an event descriptor through glommio, so that an idle core costs no CPU.
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::iter;
 use std::rc::Rc;
 use std::time::Duration;
@@ -23,6 +24,9 @@ use crate::ring::{ClientRing, Completion, Op, Wait};
 
 /// How long an empty wait inside the ring lasts; glommio's own tasks are late by at most that.
 const RING_WAIT: Duration = Duration::from_micros(500);
+/// How long a reply waits at most for those of siblings to the same pipeline, and the most bytes that do.
+const HOLD_NS: u64 = 200_000;
+const HOLD_BYTES: usize = 16 * 1024;
 /// After so many empty waits in a row the core parks.
 const WAITS_BEFORE_PARKING: u32 = 4;
 
@@ -36,6 +40,8 @@ pub struct Reactor {
     sends: usize,
     /// Sends that were submitted and are not done: their peers are slow.
     slow_sends: usize,
+    /// Clients whose replies wait for others of the same pipeline, which siblings are at, and since when.
+    held: VecDeque<(u32, Moment)>,
 }
 
 /// Completions handled together.
@@ -54,7 +60,8 @@ enum Round {
 impl Reactor {
     /// The loop of `core`, whose ring is `ring`.
     pub fn new(core: Rc<RefCell<Core>>, ring: ClientRing, parking: Parking) -> Reactor {
-        Reactor { core, ring, listeners: Listeners::default(), parking, sends: 0, slow_sends: 0 }
+        let (listeners, held) = (Listeners::default(), VecDeque::new());
+        Reactor { core, ring, listeners, parking, sends: 0, slow_sends: 0, held }
     }
 
     /// Serves until the process shuts down.
@@ -121,7 +128,8 @@ impl Reactor {
         self.welcome(&mut core);
         core.push_stream();
         let gate = core.commit(&mut self.ring);
-        self.flush(&mut core, gate);
+        self.flush(&mut core, gate, start);
+        self.let_go(&mut core, gate, events == 0 && !messages);
         core.send_messages(&mut self.ring, gate);
         core.tend_shutdown();
         if events > 0 || messages {
@@ -212,8 +220,43 @@ impl Reactor {
         }
     }
 
+    /// Keeps the replies of `client` for now where siblings are at its further commands: their replies come soon as a rule,
+    /// and one send costs less than two.
+    fn holds(&mut self, client: &Client, now: Moment) -> bool {
+        let waits = client.pending.is_some() && !client.awaits_sibling && client.closing == Closing::No;
+        if !waits || client.reply.len() > HOLD_BYTES {
+            return false;
+        }
+        if !client.reply.is_empty() {
+            self.held.push_back((client.index, now));
+        }
+        true
+    }
+
+    /// Lets replies go that were held for too long, or all, when nothing came meanwhile.
+    fn let_go(&mut self, core: &mut Core, gate: Gate, all: bool) {
+        while let Some((index, since)) = self.held.front() {
+            if !all && since.elapsed_ns() < HOLD_NS {
+                return;
+            }
+            let index = *index;
+            self.held.pop_front();
+            self.start_send(core, index, gate);
+        }
+    }
+
+    /// Lets the replies of a client leave as `gate` allows.
+    fn start_send(&mut self, core: &mut Core, index: u32, gate: Gate) {
+        let Some(client) = core.clients.get(index) else { return };
+        match gate {
+            Gate::Open => self.sends += usize::from(client.start_send(&mut self.ring)),
+            Gate::Join if client.park_reply() => core.aof.kept.park(index),
+            Gate::Join | Gate::Wait => core.aof.kept.wait(client),
+        }
+    }
+
     /// Lets the replies of all clients that have some leave, as `gate` allows, and ends clients that are going.
-    fn flush(&mut self, core: &mut Core, gate: Gate) {
+    fn flush(&mut self, core: &mut Core, gate: Gate, now: Moment) {
         let mut outbox = std::mem::take(&mut core.outbox);
         for index in outbox.drain(..) {
             let Some(client) = core.clients.get(index) else { continue };
@@ -227,11 +270,10 @@ impl Reactor {
             }
             let gate = if is_replica { Gate::Open } else { gate };
             let Some(client) = core.clients.get(index) else { continue };
-            match gate {
-                Gate::Open => self.sends += usize::from(client.start_send(&mut self.ring)),
-                Gate::Join if client.park_reply() => core.aof.kept.park(index),
-                Gate::Join | Gate::Wait => core.aof.kept.wait(client),
+            if self.holds(client, now) {
+                continue;
             }
+            self.start_send(core, index, gate);
             let Some(client) = core.clients.get(index) else { continue };
             if client.closing == Closing::AfterReply && client.is_answered() {
                 client.shut();

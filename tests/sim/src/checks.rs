@@ -81,11 +81,16 @@ impl Checks {
 }
 
 impl World {
-    /// The invariants that node `i` could have broken.
-    pub(crate) fn check(&mut self, i: usize) -> Result<(), String> {
+    /// Looks at what node `i` claims to be.
+    pub(crate) fn note_claims(&mut self, i: usize) {
         if let Some(brain) = &self.nodes[i].cluster {
             self.checks.claims(brain);
         }
+    }
+
+    /// The invariants that node `i` could have broken.
+    pub(crate) fn check(&mut self, i: usize) -> Result<(), String> {
+        self.note_claims(i);
         self.check_minority(i)?;
         match self.checks.broken.take() {
             Some(why) => Err(why),

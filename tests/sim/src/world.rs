@@ -114,6 +114,9 @@ pub fn run_seed(seed: u64, options: Options) -> Result<Outcome, String> {
     Ok(world.outcome)
 }
 
+/// More events at one instant are no work but a ring of messages.
+const AT_ONCE_MAX: u64 = 1_000_000;
+
 impl World {
     /// A world without nodes.
     pub fn empty(options: Options, random: Random, hosts: usize) -> World {
@@ -143,8 +146,13 @@ impl World {
     /// # Errors
     /// The first broken invariant.
     pub fn run(&mut self, until: u64) -> Result<(), String> {
+        let mut at_once = 0;
         while self.queue.peek().is_some_and(|next| next.0.at <= until) {
             let Some(Reverse(next)) = self.queue.pop() else { break };
+            at_once = if next.at == self.now { at_once + 1 } else { 0 };
+            if at_once > AT_ONCE_MAX {
+                return Err(format!("at {} ms: nodes keep answering each other without end", self.now));
+            }
             self.now = next.at;
             self.outcome.events += 1;
             if self.options.trace {
@@ -235,7 +243,9 @@ impl World {
         call(brain, clock);
         while let Some(effect) = self.nodes[i].cluster.as_mut().and_then(Cluster::poll_effect) {
             if self.faults_on && self.random.one_in(200_000) {
-                self.crash(i, false); // Between two effects: what comes later never happens.
+                // Between two effects: what comes later never happens. What it claims may be known by now.
+                self.note_claims(i);
+                self.crash(i, false);
                 return;
             }
             self.perform(i, effect);

@@ -16,6 +16,15 @@ fn seeds_that_failed_once() {
     [3, 9, 1052, 1072, 1088, 40031].into_iter().for_each(check);
 }
 
+/// Late in a long run. 20474: two replicas of one process went round a ring of nodes that each thought the next one's
+/// replica, telling each other of every step. 31801: a crash between a promotion and the news of it.
+#[test]
+fn seeds_that_failed_late() {
+    for seed in [20474, 31801] {
+        run_seed(seed, Options::of_seed(seed)).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
+    }
+}
+
 #[test]
 fn equal_seeds_make_equal_worlds() {
     let run =

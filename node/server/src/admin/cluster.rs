@@ -171,6 +171,8 @@ pub fn getkeysinslot(call: &mut Call<'_>) -> Outcome {
     call.client.reply.array(count.min(call.core.keys.slot_len(slot)));
     let reply = &mut call.client.reply;
     call.core.keys.keys_in_slot(slot, count, |entry| reply.bulk(entry.key()));
+    let session = call.core.session(call.client);
+    call.core.note_walk(session, slot, count);
     Ok(())
 }
 

@@ -310,7 +310,7 @@ impl Client {
             Some(pending) if pending.holds_answers() => {
                 let mut message = Reply::new(self.reply.proto);
                 write(&mut message);
-                pending.append(message);
+                pending.append(&mut message);
             }
             _ => write(&mut self.reply),
         }

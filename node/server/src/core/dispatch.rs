@@ -65,14 +65,15 @@ impl Core {
         if client.pending.is_none() {
             run(self, client);
         } else {
-            let fresh = Reply::new(client.proto());
+            let fresh = Reply::with_buffer(self.take_buffer(), client.proto());
             let earlier = std::mem::replace(&mut client.reply, fresh);
             run(self, client);
-            let own = std::mem::replace(&mut client.reply, earlier);
+            let mut own = std::mem::replace(&mut client.reply, earlier);
             client.reply.proto = own.proto;
             if let Some(pending) = client.pending.as_mut().filter(|_| !own.is_empty()) {
-                pending.append(own);
+                pending.append(&mut own);
             }
+            self.give_buffer(own.into_buffer());
         }
         if client.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
             client.pending = None;

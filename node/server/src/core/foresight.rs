@@ -26,6 +26,11 @@ pub struct Need<'a> {
 }
 
 impl<'a> Need<'a> {
+    /// What any request on `key` needs.
+    pub fn of_key(slot: Slot, key: &'a [u8]) -> Need<'a> {
+        Need { slot, key, element: None }
+    }
+
     /// What the request `args` needs, whose row is `found` and whose keys are in `keys`.
     #[inline]
     pub fn of(found: Found, keys: Keys, args: &Args<'a>) -> Option<Need<'a>> {
@@ -45,7 +50,7 @@ impl Core {
     pub fn foresee<'a>(&self, received: impl Iterator<Item = &'a [u8]>) {
         self.fetch(received.filter_map(|bytes| {
             let key = resp::peek_key(bytes)?;
-            Some(Need { slot: key_slot(key), key, element: None })
+            Some(Need::of_key(key_slot(key), key))
         }));
     }
 

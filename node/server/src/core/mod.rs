@@ -263,7 +263,7 @@ impl Core {
 
     /// Takes a reply buffer back.
     pub fn give_buffer(&mut self, buffer: Vec<u8>) {
-        if self.spare_buffers.len() < SPARE_BUFFERS && buffer.capacity() <= SPARE_BUFFER_MAX {
+        if self.spare_buffers.len() < SPARE_BUFFERS && (1..=SPARE_BUFFER_MAX).contains(&buffer.capacity()) {
             let mut buffer = buffer;
             buffer.clear();
             self.spare_buffers.push(buffer);

@@ -150,7 +150,7 @@ impl Core {
             Some(pending) => {
                 let mut behind = Reply::new(reply.proto);
                 behind.append(reply);
-                pending.append(behind);
+                pending.append(&mut behind);
             }
             None => client.reply.append(reply),
         }

@@ -175,5 +175,5 @@ fn spot(Queued { found, args, .. }: &Queued, pick: u64) -> Spot {
 fn append(client: &mut Client, write: impl FnOnce(&mut Reply)) {
     let mut reply = Reply::new(client.proto());
     write(&mut reply);
-    client.pending.get_or_insert_default().append(reply);
+    client.pending.get_or_insert_default().append(&mut reply);
 }

@@ -98,12 +98,15 @@ pub enum Answer<'a> {
     News(News, Vec<Bytes>),
 }
 
+/// Bytes of a request's header.
+const FIXED_LEN: usize = 29;
+
 /// Words of nearly all commands fit without an allocation.
 pub type Words<'a> = SmallVec<[&'a [u8]; 12]>;
 
 /// Appends a request.
 pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
-    let mut fixed = [0u8; 29];
+    let mut fixed = [0u8; FIXED_LEN];
     fixed[0] = header.kind as u8;
     let flags = [(header.proto == Proto::Resp3, RESP3), (header.tracks, TRACKS), (header.counts, COUNTS)];
     fixed[1] = flags.into_iter().map(|(is_set, flag)| u8::from(is_set) * flag).sum();
@@ -166,6 +169,21 @@ pub fn read_request<'a>(rest: &mut &'a [u8]) -> (Header, Words<'a>) {
     (Header { kind, proto, row, slot, session, ticket, user, tracks, counts, hops }, words)
 }
 
+/// Takes a request of a sibling off the front; its slot, and what is most likely its first key.
+pub fn peek_request<'a>(rest: &mut &'a [u8]) -> (Slot, Option<&'a [u8]>) {
+    let fixed = take::<FIXED_LEN>(rest);
+    let slot = Slot::new(u16::from_le_bytes([fixed[4], fixed[5]])).expect("a sibling sends slots");
+    let count = u32::from_le_bytes([fixed[6], fixed[7], fixed[8], fixed[9]]);
+    let mut key = None;
+    for index in 0..count {
+        let word = take_bytes(rest);
+        if index == 1 {
+            key = Some(word);
+        }
+    }
+    (slot, key)
+}
+
 /// Appends a reply's header; its `len` bytes are to follow.
 pub fn begin_reply(out: &mut Vec<u8>, session: SessionId, ticket: u32, len: usize) {
     out.reserve(16 + len);
@@ -182,6 +200,21 @@ pub fn write_news(out: &mut Vec<u8>, session: SessionId, news: News, keys: &[Byt
         out.extend_from_slice(&(key.len() as u32).to_le_bytes());
         out.extend_from_slice(key);
     }
+}
+
+/// Takes a reply off the front if it is one for a command of this session; its ticket, and its bytes.
+pub fn next_reply<'a>(session: SessionId, rest: &mut &'a [u8]) -> Option<(u32, &'a [u8])> {
+    let mut ahead = *rest;
+    if ahead.is_empty() || u32::from_le_bytes(take(&mut ahead)) != session.index {
+        return None;
+    }
+    // News have another generation.
+    if u32::from_le_bytes(take(&mut ahead)) != session.generation {
+        return None;
+    }
+    let reply = (u32::from_le_bytes(take(&mut ahead)), take_bytes(&mut ahead));
+    *rest = ahead;
+    Some(reply)
 }
 
 /// Takes a reply or news off the front, for the client with this index and generation.
@@ -227,6 +260,7 @@ mod tests {
         let mut out = Vec::new();
         write_request(&mut out, &header, &Args::new(&[b"get", b""]));
         write_request(&mut out, &Header { kind: Kind::Watch, ..header }, &Args::new(&[]));
+        assert_eq!(peek_request(&mut &out[..]), (Slot::ZERO, Some(&b""[..])));
         let mut rest = &out[..];
         let (read, words) = read_request(&mut rest);
         assert_eq!(
@@ -245,7 +279,13 @@ mod tests {
         write_news(&mut out, session, News::Own, &keys);
         let mut rest = &out[..];
         assert_eq!(read_reply(&mut rest), (7, 9, Answer::Reply(5, b"+x\n")));
+        assert_eq!(next_reply(session, &mut rest), None);
         assert_eq!(read_reply(&mut rest), (7, 9, Answer::News(News::Own, keys.to_vec())));
         assert!(rest.is_empty());
+        assert_eq!(next_reply(session, &mut rest), None);
+        let mut rest = &out[..];
+        assert_eq!(next_reply(SessionId { index: 8, ..session }, &mut rest), None);
+        assert_eq!(next_reply(session, &mut rest), Some((5, &b"+x\n"[..])));
+        assert_eq!(next_reply(session, &mut rest), None, "news");
     }
 }

@@ -162,7 +162,7 @@ impl Core {
         if gathered.is_none() {
             let mut header = Reply::new(client.reply.proto);
             header.array(parts.len());
-            pending.append(header);
+            pending.append(&mut header);
         }
         for (slot, core, part) in parts {
             let words: frame::Words<'_> = [args[0]].into_iter().chain(part.iter().copied()).collect();

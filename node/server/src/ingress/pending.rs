@@ -35,6 +35,43 @@ pub enum Place {
     Exec(Composed),
     /// Done; waits for the places before it.
     Done(Reply),
+    /// The same, for nearly all replies: without memory of its own.
+    Short(Short),
+}
+
+/// A few bytes of replies, where an allocation would cost more than the command.
+pub struct Short {
+    len: u8,
+    bytes: [u8; Short::ROOM],
+}
+
+impl Short {
+    /// What fits a place anyway.
+    const ROOM: usize = 62;
+
+    fn new(resp: &[u8]) -> Option<Short> {
+        let mut short = Short { len: 0, bytes: [0; Short::ROOM] };
+        short.extend(resp).then_some(short)
+    }
+
+    /// Appends `resp` if there is room.
+    fn extend(&mut self, resp: &[u8]) -> bool {
+        let from = usize::from(self.len);
+        let Some(room) = self.bytes.get_mut(from..from + resp.len()) else { return false };
+        room.copy_from_slice(resp);
+        self.len += resp.len() as u8;
+        true
+    }
+
+    fn bytes(&self) -> &[u8] {
+        &self.bytes[..usize::from(self.len)]
+    }
+}
+
+impl Place {
+    fn done(resp: &[u8], proto: Proto) -> Place {
+        Short::new(resp).map_or_else(|| Place::Done(raw(resp, proto)), Place::Short)
+    }
 }
 
 /// The open places of one client, oldest first.
@@ -67,11 +104,11 @@ impl Pending {
                 self.pop();
             }
             Some(place @ (Place::Open | Place::View(_) | Place::Exec(_))) => {
-                *place = Place::Done(raw(resp, proto))
+                *place = Place::done(resp, proto);
             }
             Some(place @ Place::Element) => {
                 let element = if resp.starts_with(b"*1\r\n") { &resp[4..] } else { resp };
-                *place = Place::Done(raw(element, proto));
+                *place = Place::done(element, proto);
             }
             Some(Place::Scan { core, next }) => {
                 let whole = scan_reply(resp, *core, *next, proto);
@@ -82,7 +119,7 @@ impl Pending {
                     self.places[at] = Place::Done(whole);
                 }
             }
-            Some(Place::Done(_)) | None => {}
+            Some(Place::Done(_) | Place::Short(_)) | None => {}
         }
         self.drain(out);
     }
@@ -117,23 +154,45 @@ impl Pending {
         }
     }
 
-    /// Puts a reply that was written here behind the open places.
-    pub fn append(&mut self, reply: Reply) {
+    /// Puts a reply that was written here behind the open places, and leaves `reply` empty.
+    pub fn append(&mut self, reply: &mut Reply) {
+        let plain = reply.as_plain();
         match self.places.back_mut() {
-            Some(Place::Done(last)) => last.append(&reply),
-            _ => self.places.push_back(Place::Done(reply)),
+            Some(Place::Done(last)) => last.append(reply),
+            Some(place @ Place::Short(_)) => {
+                let Place::Short(last) = place else { return };
+                if !plain.is_some_and(|resp| last.extend(resp)) {
+                    let mut both = raw(last.bytes(), reply.proto);
+                    both.append(reply);
+                    *place = Place::Done(both);
+                }
+            }
+            _ => match plain.and_then(Short::new) {
+                Some(short) => self.places.push_back(Place::Short(short)),
+                None => {
+                    let proto = reply.proto;
+                    self.places.push_back(Place::Done(std::mem::replace(reply, Reply::new(proto))));
+                }
+            },
         }
+        reply.clear();
     }
 
     /// Whether a place has an answer, or part of one, that waits for others.
     pub fn holds_answers(&self) -> bool {
-        self.places.iter().any(|place| matches!(place, Place::Done(_) | Place::Gather(_) | Place::View(_)))
+        let is_answer =
+            |place| matches!(place, &Place::Done(_) | &Place::Short(_) | &Place::Gather(_) | &Place::View(_));
+        self.places.iter().any(is_answer)
     }
 
     /// Moves finished replies at the front to `out`.
     pub fn drain(&mut self, out: &mut Reply) {
-        while let Some(Place::Done(reply)) = self.places.front() {
-            out.append(reply);
+        loop {
+            match self.places.front() {
+                Some(Place::Done(reply)) => out.append(reply),
+                Some(Place::Short(short)) => out.raw(short.bytes()),
+                _ => return,
+            }
             self.pop();
         }
     }
@@ -173,7 +232,7 @@ mod tests {
         let (mut pending, mut out) = (Pending::default(), Reply::default());
         let a = pending.push(Place::Open);
         let b = pending.push(Place::Open);
-        pending.append(raw(b"+here\r\n", Proto::Resp2));
+        pending.append(&mut raw(b"+here\r\n", Proto::Resp2));
         let c = pending.push(Place::Open);
         pending.fill(c, b"+c\r\n", &mut out);
         pending.fill(b, b"+b\r\n", &mut out);
@@ -184,5 +243,22 @@ mod tests {
         let d = pending.push(Place::Open);
         pending.fill(d, b"+d\r\n", &mut out);
         assert!(out.as_plain().unwrap().ends_with(b"+d\r\n"));
+    }
+
+    #[test]
+    fn replies_behind_an_open_place_grow_beyond_what_fits_it() {
+        let (mut pending, mut out, mut all) = (Pending::default(), Reply::default(), Vec::new());
+        let open = pending.push(Place::Open);
+        for len in [5, 30, 30, 3, Short::ROOM, Short::ROOM + 1, 1] {
+            let resp = vec![b'a' + len as u8 % 26; len];
+            let mut reply = raw(&resp, Proto::Resp2);
+            pending.append(&mut reply);
+            assert!(reply.is_empty());
+            all.extend(resp);
+        }
+        assert!(pending.holds_answers());
+        pending.fill(open, b"", &mut out);
+        assert_eq!(out.as_plain().unwrap(), all);
+        assert!(pending.is_empty());
     }
 }

@@ -1,5 +1,7 @@
 //! The other end of the mesh: running siblings' commands, taking their replies.
 
+use std::iter;
+
 use cluster::{Asker, NodeIndex};
 use commands::table::{Found, Run};
 use commands::{Args, Error, Outcome};
@@ -12,6 +14,7 @@ use crate::aof::Gate;
 use crate::client::Client;
 use crate::clock::Moment;
 use crate::core::blocking::SessionId;
+use crate::core::foresight::{self, Need};
 use crate::core::script::{Caller, Rest};
 use crate::core::transaction::{Queued, discarded};
 use crate::core::{Core, Runner};
@@ -74,8 +77,12 @@ impl Core {
     /// Runs commands of siblings; those on a slot that keys are leaving are held until they are gone, and what a pause
     /// holds back until it is over.
     pub fn run_frames(&mut self, mut frames: &[u8]) {
+        let mut unforeseen = frames.len();
         while !frames.is_empty() {
             let (bytes, whole) = (frames.len(), frames);
+            if bytes <= unforeseen {
+                unforeseen = self.foresee_frames(frames);
+            }
             let (header, words) = frame::read_request(&mut frames);
             let leaves = self.migrate.leaving.holds_slot(header.slot) && header.kind != Kind::Forget;
             if leaves || self.pause_holds(&header, &words, frames) {
@@ -91,7 +98,7 @@ impl Core {
             }
             self.slot_stats.begin(bytes - frames.len());
             self.stats.run_for_siblings += 1;
-            let mut reply = Reply::new(header.proto);
+            let mut reply = Reply::with_buffer(self.take_buffer(), header.proto);
             let noted = self.commandlog.mark();
             match header.kind {
                 Kind::Run | Kind::Asking | Kind::Queued | Kind::Refused | Kind::Part => {
@@ -107,9 +114,19 @@ impl Core {
                 self.slot_stats.settle(reply.len());
                 self.answer(header.session, header.ticket, &reply);
             }
+            self.give_buffer(reply.into_buffer());
             // Before the next command, which may be of the same pipeline: it must not take what others wait for.
             self.serve_waiting();
         }
+    }
+
+    /// Fetches what the next commands in `frames` will need; how many bytes of frames are behind them.
+    fn foresee_frames(&self, frames: &[u8]) -> usize {
+        let mut rest = frames;
+        let next = || (!rest.is_empty()).then(|| frame::peek_request(&mut rest));
+        let needs = iter::from_fn(next).take(foresight::REQUESTS);
+        self.fetch(needs.filter_map(|(slot, key)| Some(Need::of_key(slot, key?))));
+        rest.len()
     }
 
     /// Whether a pause of this core holds a sibling's command back, whose followers are in `frames`. What the server itself
@@ -327,7 +344,7 @@ impl Core {
             let (index, generation, answer) = frame::read_reply(&mut frames);
             let session = SessionId { core: self.index, index, generation };
             match answer {
-                Answer::Reply(ticket, resp) => self.fill_place(session, ticket, resp, core),
+                Answer::Reply(ticket, resp) => self.fill_places(session, (ticket, resp), &mut frames, core),
                 Answer::News(news, keys) => self.hear_news(session, news, &keys),
             }
         }
@@ -335,15 +352,30 @@ impl Core {
 
     /// Puts a reply of `core` into its place among those that a client of this core waits for.
     fn fill_place(&mut self, session: SessionId, ticket: u32, resp: &[u8], core: u16) {
+        self.fill_places(session, (ticket, resp), &mut &[][..], core);
+    }
+
+    /// The same for a reply and those that follow it in `frames` for the same client, as they do for a pipeline.
+    fn fill_places(
+        &mut self,
+        session: SessionId,
+        (ticket, resp): (u32, &[u8]),
+        frames: &mut &[u8],
+        core: u16,
+    ) {
         let Some(mut client) = self.clients.take(session.index, session.generation) else { return };
         if client.reply.capacity() == 0 {
             let buffer = self.take_buffer();
             client.reply.adopt_buffer(buffer);
         }
-        self.late.begin(&client);
-        self.fill(&mut client, ticket, resp, core);
-        if !self.late.is_empty() {
-            self.deliver_late(&mut client);
+        let mut next = Some((ticket, resp));
+        while let Some((ticket, resp)) = next {
+            self.late.begin(&client);
+            self.fill(&mut client, ticket, resp, core);
+            if !self.late.is_empty() {
+                self.deliver_late(&mut client);
+            }
+            next = frame::next_reply(session, frames);
         }
         self.clients.put(client);
         self.mark_outgoing(session.index);

@@ -13,6 +13,7 @@
 mod leaving;
 mod sockets;
 mod transfer;
+mod walk;
 mod words;
 
 use bytes::Bytes;
@@ -31,21 +32,27 @@ pub use words::Words;
 pub struct Migrate {
     /// Keys under way.
     pub leaving: Leaving,
+    /// The step that a tool may be about to take.
+    step: Option<walk::Step>,
     sockets: sockets::Sockets,
 }
 
 /// One MIGRATE under way.
 struct Job {
     words: Words,
+    /// How many of the keys the client named; the others go along with them.
+    named: usize,
     runner: Runner,
     proto: resp::Proto,
 }
 
 impl Core {
-    /// Begins to send the keys of `words`, some of which are here; `runner` is answered when it is done.
-    pub fn begin_migrate(&mut self, words: Words, runner: Runner, proto: resp::Proto) {
+    /// Begins to send the keys of `words`, which are here, and with them those `ahead`; `runner` is answered when it is done.
+    pub fn begin_migrate(&mut self, mut words: Words, ahead: Vec<Bytes>, runner: Runner, proto: resp::Proto) {
+        let named = words.keys.len();
+        words.keys.extend(ahead);
         self.migrate.leaving.add(words.slot, &words.keys);
-        let job = Job { words, runner, proto };
+        let job = Job { words, named, runner, proto };
         self.spawn(move |core| transfer::run(core, job));
     }
 

@@ -119,23 +119,23 @@ impl Attempt {
         self.read_answers(job, &mut target.stream, greetings, sent).await.map_err(|e| ("reading", e))
     }
 
-    /// Sends the keys that are still here, behind `out`: which they were.
+    /// Sends the keys that are still here, behind `out`: which they were, and whether the client named them.
     async fn send(
         &self,
         core: &Rc<RefCell<Core>>,
         job: &Job,
         stream: &mut Channel,
         mut out: Vec<u8>,
-    ) -> io::Result<Vec<Bytes>> {
+    ) -> io::Result<Vec<(Bytes, bool)>> {
         let mut sent = Vec::new();
-        for key in &job.words.keys {
+        for (number, key) in job.words.keys.iter().enumerate() {
             let Some((ttl_ms, payload)) = dump(core, job, key).await else { continue };
             let ttl = IntegerText::new(ttl_ms as i64);
             let words = [&b"RESTORE-ASKING"[..], key, ttl.as_bytes(), &payload, b"REPLACE"];
             let count = words.len() - usize::from(!job.words.replace);
             resp::write_command(&mut out, words[..count].iter());
             drop(payload);
-            sent.push(key.clone());
+            sent.push((key.clone(), number < job.named));
             if out.len() >= SEND {
                 write(stream, &mut out, job).await?;
             }
@@ -149,7 +149,7 @@ impl Attempt {
         job: &Job,
         stream: &mut Channel,
         greetings: usize,
-        sent: Vec<Bytes>,
+        sent: Vec<(Bytes, bool)>,
     ) -> io::Result<()> {
         let mut lines = Lines { unread: Vec::new(), at: 0 };
         for _ in 0..greetings {
@@ -159,13 +159,14 @@ impl Attempt {
         }
         // Where the greeting was refused nothing is there that should be.
         let welcome = self.refused.is_none();
-        for key in sent {
+        for (key, named) in sent {
             match lines.next(stream, job).await? {
                 Ok(()) if welcome => self.arrived.push(key),
-                Ok(()) => {}
-                Err(text) => {
+                Err(text) if named => {
                     self.refused.get_or_insert(text);
                 }
+                // What only went along stays here.
+                Ok(()) | Err(_) => {}
             }
         }
         Ok(())
