@@ -10,6 +10,7 @@ mod cluster;
 mod dataset;
 mod doors;
 mod dump;
+mod faults;
 mod handover;
 mod hotkeys;
 mod ingress;

@@ -10,7 +10,7 @@ use crate::reshard::{Writer, add, slots};
 const DEBUG: [&str; 2] = ["--enable-debug-command", "yes"];
 
 /// The last migration's state and message, as node says.
-fn state(node: &Process) -> String {
+pub fn state(node: &Process) -> String {
     let text = Client::connect(node.port).line("CLUSTER GETSLOTMIGRATIONS").to_string();
     let from = text.find("\"state\", \"").map_or(0, |at| at + 10);
     text[from..].split('"').next().unwrap_or_default().to_owned()

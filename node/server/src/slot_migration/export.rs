@@ -69,16 +69,32 @@ impl Task {
             }
         }
         self.enter("failover-paused")?;
-        {
+        let limit = {
             let mut core = self.core.borrow_mut();
             self.slots.iter().for_each(|slot| core.migrate.leaving.close(*slot));
-        }
-        self.send_keys(&mut link, self.take_dirty()?).await?;
+            Duration::from_millis(core.config.cluster.manual_failover_timeout)
+        };
+        let give_up = async { Ok(self.give_up(&mut link, Instant::now() + limit / 2).await) };
+        executor::within(limit, give_up).await.unwrap_or_else(|_| {
+            warning!("Slot migration {}: the target has not claimed the slots in time", self.name);
+            Err(Broken::Failed("Unpaused before migration completed".into()))
+        })
+    }
+
+    /// Writes pause, for as long as a manual failover may take: the target gets the last of them, and then the slots. What
+    /// it is granted by `latest` it takes while the pause lasts, or not at all (`import`): else it would take slots in
+    /// which this node has acknowledged writes again.
+    async fn give_up(&self, link: &mut Link, latest: Instant) -> Result<(), Broken> {
+        self.send_keys(link, self.take_dirty()?).await?;
         link.say("PAUSED").await?;
         link.hear("REQUEST-FAILOVER").await?;
+        if Instant::now() > latest {
+            return Err(Broken::Failed("Target asked for the slots too late".into()));
+        }
         self.enter("failover-granted")?;
         link.say("FAILOVER-GRANTED").await?;
-        self.wait_for_claim().await
+        self.wait_for_claim().await;
+        Ok(())
     }
 
     /// The state it is in from now on, if it may go on.
@@ -175,10 +191,8 @@ impl Task {
         Ok(())
     }
 
-    /// Waits until the target's claim has come over the bus: writes stay paused until then, or for as long as a manual
-    /// failover may take.
-    async fn wait_for_claim(&self) -> Result<(), Broken> {
-        let start = Instant::now();
+    /// Waits until the target's claim has come over the bus.
+    async fn wait_for_claim(&self) {
         loop {
             {
                 let core = self.core.borrow();
@@ -187,12 +201,7 @@ impl Task {
                     _ => false,
                 };
                 if self.slots.iter().all(theirs) {
-                    return Ok(());
-                }
-                let limit = Duration::from_millis(core.config.cluster.manual_failover_timeout);
-                if start.elapsed() > limit {
-                    warning!("Slot migration {}: the target has not claimed the slots in time", self.name);
-                    return Err(Broken::Failed("Unpaused before migration completed".into()));
+                    return;
                 }
             }
             executor::sleep(LOOK).await;

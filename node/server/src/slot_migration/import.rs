@@ -32,6 +32,8 @@ pub struct Import {
     source: NodeId,
     slots: SlotSet,
     stage: Stage,
+    /// When it came to this stage, unix ms.
+    since_ms: u64,
 }
 
 impl Core {
@@ -62,7 +64,7 @@ impl Core {
         let job = Migration::new(name, Direction::Import, &numbers, source, me, self.now_ms / 1000);
         self.migrations.begin(job, "receiving-snapshot", self.config.cluster.slot_migration_log_max_len);
         notice!("Slot migration {name} begins: {} slots from node {source}", numbers.len());
-        client.import = Some(Box::new(Import { name, source, slots, stage: Stage::Snapshot }));
+        client.import = Some(Box::new(Import { name, source, slots, stage: Stage::Snapshot, since_ms: 0 }));
         client.reply.ok();
         Ok(())
     }
@@ -86,6 +88,7 @@ impl Core {
         };
         import.stage = stage;
         if !state.is_empty() {
+            import.since_ms = self.now_ms;
             self.migrations.enter(import.name, state, self.now_ms / 1000);
         }
         // The source reads commands, not replies. Its own signs of life are answered as it answers ours.
@@ -98,6 +101,11 @@ impl Core {
         let Some(import) = client.import.take() else { return };
         if !self.cluster.myself().is_master() || !self.owns_all(import.source, &import.slots) {
             return self.drop_import(client, *import, "Slots are no longer owned by source node");
+        }
+        // The source grants in the first half of its pause; a quarter is left for the claim to come there.
+        let waited_ms = self.now_ms.saturating_sub(import.since_ms);
+        if waited_ms > self.config.cluster.manual_failover_timeout / 4 {
+            return self.drop_import(client, *import, "Slots were granted too late");
         }
         let slots: Vec<_> = import.slots.iter().collect();
         for slot in &slots {
