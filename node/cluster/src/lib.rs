@@ -75,5 +75,6 @@ pub use siblings::SiblingMessage;
 pub use slot_commands::SetSlot;
 pub use slot_set::{SLOT_BYTES, SlotBits, SlotSet, has_slot, slots_of};
 pub use slots::Owner;
+pub use startup::Strays;
 pub use state::{Cluster, Replication};
 pub use stats::Stats;

@@ -1,8 +1,11 @@
-//! After a start: do the keys found on disk agree with the slots of `nodes.conf`?
+//! Do the keys that are here agree with the slots?
 //!
-//! They may not, when the files are of different ages. Keys of a slot that nobody serves give this node that
-//! slot; keys of a slot that another node serves are not this node's any more. A slot being imported may well
+//! After a start they may not, when the files are of different ages. Keys of a slot that nobody serves give this node
+//! that slot; keys of a slot that another node serves are not this node's any more. A slot being imported may well
 //! have keys.
+//!
+//! After a failover they may not, when slots were coming in to the old master as a whole: its replica has what came, and
+//! nobody sends the rest.
 
 use base::Slot;
 
@@ -44,4 +47,30 @@ impl Cluster {
         }
         self.finish(now);
     }
+
+    /// Which of the slots `with_keys` another node serves, though this one, master since `since`, has keys of them. Only
+    /// what such a node has said since counts: it may have given the slot to the old master with its last breath.
+    pub fn strays(&self, with_keys: &SlotSet, since: u64) -> Strays {
+        let mut strays = Strays::default();
+        for slot in with_keys.iter().filter(|slot| self.importing_from(*slot).is_none()) {
+            let Owner::Node(owner) = self.owner(slot) else { continue };
+            let owner = &self.nodes[owner];
+            let heard = owner.sibling || owner.data_received > since;
+            if heard && !owner.is_unreachable() && !self.slots.not_claimed.contains(slot) {
+                strays.confirmed.push(slot);
+            } else {
+                strays.unsettled = true;
+            }
+        }
+        strays
+    }
+}
+
+/// Slots that have keys at a node that does not serve them.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Strays {
+    /// Another node does, by its own word.
+    pub confirmed: Vec<Slot>,
+    /// There are others, of which it is not known yet.
+    pub unsettled: bool,
 }

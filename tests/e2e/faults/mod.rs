@@ -1,6 +1,7 @@
 //! Moves of slots that are interrupted at every step by the death of whoever takes part, and what is left of them.
 
 mod atomic;
+mod failover;
 mod gate;
 mod standard;
 

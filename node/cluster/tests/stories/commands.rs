@@ -2,7 +2,7 @@
 
 use crate::kit::{Net, config};
 use base::Slot;
-use cluster::{Access, Asker, Effect, EndpointType, Owner, SlotSet};
+use cluster::{Access, Asker, Effect, EndpointType, Owner, SlotSet, Strays};
 
 #[test]
 fn slots_are_assigned_all_or_none() {
@@ -264,6 +264,18 @@ fn keys_found_at_start_settle_who_serves_them() {
     net.with(0, |node, now| node.reconcile_keys(&with_keys, now));
     assert_eq!(net.nodes[0].owner(numbered(5)), Owner::Me);
     assert!(net.seen.contains(&(0, Effect::DeleteKeys(vec![numbered(16000)]))));
+}
+
+#[test]
+fn keys_of_anothers_slots_are_strays_once_it_has_said_so() {
+    let net = Net::cluster(2, 0);
+    let mut with_keys = SlotSet::default();
+    let numbers = [1, 16000].map(|n| Slot::new(n).unwrap());
+    numbers.iter().for_each(|slot| with_keys.extend(*slot, *slot));
+    let unsettled = Strays { confirmed: Vec::new(), unsettled: true };
+    assert_eq!(net.nodes[0].strays(&with_keys, net.now), unsettled, "it has not been heard since");
+    let confirmed = Strays { confirmed: vec![numbers[1]], unsettled: false };
+    assert_eq!(net.nodes[0].strays(&with_keys, 0), confirmed);
 }
 
 #[test]

@@ -143,6 +143,7 @@ impl Core {
             }
             self.close_idle_clients();
             self.close_idle_targets();
+            self.delete_strays();
             self.balance_slots();
             self.replication_second();
         }

@@ -5,12 +5,14 @@
 use std::time::{Duration, Instant};
 
 use base::Slot;
+use cluster::SlotSet;
 use commands::Class;
 use store::Overdue;
 use store::types::Hash;
 
 use crate::clock;
 use crate::core::Core;
+use crate::log::notice;
 
 /// Cache lines of keys looked at between two looks at the clock.
 const EXPIRE_LINES: usize = 64;
@@ -80,6 +82,24 @@ impl Core {
         self.snapshots.before_slot_change(&self.keys, slot);
         let gone = self.keys.take_slot(slot);
         self.garbage.push_slot(gone);
+    }
+
+    /// Deletes what the master that this node replaced had of slots that never became its own.
+    pub fn delete_strays(&mut self) {
+        let Some(since) = self.replaced_at else { return };
+        let mut with_keys = SlotSet::default();
+        let slots =
+            Slot::all().filter(|slot| self.keys.slot_len(*slot) > 0 && !self.importing.contains(*slot));
+        slots.for_each(|slot| with_keys.extend(slot, slot));
+        let strays = self.cluster.strays(&with_keys, since);
+        if !strays.confirmed.is_empty() {
+            let count = strays.confirmed.len();
+            notice!("Deleting keys of {count} slots that were coming in to the old primary when it failed.");
+        }
+        strays.confirmed.into_iter().for_each(|slot| self.delete_slot(slot));
+        if !strays.unsettled {
+            self.replaced_at = None;
+        }
     }
 
     /// One slice of active expiry, at most about `limit` long; whether another is worth its time.

@@ -101,6 +101,7 @@ impl Core {
             questions: Questions::default(),
             exports: Exports::default(),
             importing: SlotSet::default(),
+            replaced_at: None,
             balance: Balance::default(),
             migrations: Migrations::default(),
             transit: Transit::default(),

@@ -168,6 +168,8 @@ pub struct Core {
     pub exports: Exports,
     /// Slots on their way here.
     pub importing: SlotSet,
+    /// When it took its master's place, ms of the bus, until it is known which keys are not its own.
+    pub replaced_at: Option<u64>,
     /// Slots that move, or did.
     pub migrations: Migrations,
     /// Slots that change hands between siblings, as far as the ingress cares.

@@ -75,10 +75,14 @@ impl Core {
                 self.resume_paused();
             }
             Effect::BecomeReplicaOf { ip, port, full_sync, .. } => {
+                self.replaced_at = None;
                 self.follow(ip, port, full_sync);
                 self.shard_changed();
             }
-            Effect::BecomeMaster => self.unfollow(),
+            Effect::BecomeMaster => {
+                self.unfollow();
+                self.replaced_at = Some(self.bus_now());
+            }
             // Modules are not there yet.
             Effect::Module { .. } => {}
             Effect::SlotsReleased(slots) => {
