@@ -18,6 +18,7 @@ mod memory;
 mod metrics;
 mod migrate;
 mod monitor;
+mod moving;
 mod nodes;
 mod pubsub;
 mod rdb;
