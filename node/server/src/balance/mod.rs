@@ -1,8 +1,8 @@
 //! `slot-balance`: slots change hands between siblings so that all cores have about the same to do.
 //!
 //! Once a second each core looks at what its slots cost since the last time (`core::slot_stats`), tells its siblings the
-//! sum, and plans (`plan`). What is said of a second is noisy, and a move shows in the figures only seconds later; so
-//! costs are averaged over a few looks, an imbalance must last for some, and after a move there is a rest.
+//! sum, and plans (`plan`). What is said of a second is noisy, so costs are averaged over some looks, an imbalance must
+//! last, the longer the smaller it is, and after a move there is a rest.
 
 mod plan;
 
@@ -12,26 +12,38 @@ use base::{SLOT_COUNT, Slot};
 
 use crate::config::SlotBalance;
 use crate::core::Core;
+use crate::core::slot_stats::SlotCost;
 use crate::log::{notice, warning};
 use crate::mesh::Message;
 use plan::Move;
 pub use plan::Share;
 
-/// Looks for which an imbalance must last.
-const LOOKS: u32 = 3;
+/// Looks that an average goes back, about.
+const AVERAGED: u16 = 8;
 /// Looks after a move for which its core gives nothing more.
 const REST: u32 = 5;
 /// The same after one that was not possible.
 const REST_REFUSED: u32 = 60;
 /// What a request costs beyond its command's own time (reading, finding, answering), in microseconds, about.
-const REQUEST_US: u64 = 2;
+const REQUEST_US: f32 = 2.0;
 const MINUTE_MS: u64 = 60_000;
+
+/// What a slot costs.
+#[derive(Clone, Copy, Default)]
+struct Cost {
+    /// What it had cost in all at the last look: microseconds, and requests.
+    seen: (u64, u64),
+    /// On average, a look.
+    average: f32,
+    /// Looks since it is this core's.
+    looks: u16,
+}
 
 /// What a core knows of loads.
 #[derive(Default)]
 pub struct Balance {
-    /// What each slot had cost at the last look, and costs a look on average.
-    seen: Vec<(u64, u64)>,
+    /// By slot.
+    costs: Vec<Cost>,
     /// The other cores, as they said last.
     shares: Vec<Option<Share>>,
     /// For how many looks something was to be given.
@@ -52,14 +64,24 @@ impl Balance {
         self.shares[core] = share;
     }
 
-    /// Takes what `slot` has cost so far; what it costs a look.
-    fn look(&mut self, slot: Slot, cost: u64) -> u64 {
-        self.seen.resize(SLOT_COUNT, (0, 0));
-        let (seen, average) = &mut self.seen[slot.index()];
+    /// Takes what `slot` has cost so far; what it costs a look, if it is this core's.
+    fn look(&mut self, slot: Slot, spent: SlotCost, is_mine: bool) -> u64 {
+        self.costs.resize(SLOT_COUNT, Cost::default());
+        let cost = &mut self.costs[slot.index()];
+        if !is_mine {
+            *cost = Cost::default();
+            return 0;
+        }
         // Counters that were set back count from there.
-        let spent = cost.checked_sub(*seen).unwrap_or(cost);
-        (*seen, *average) = (cost, (*average + spent) / 2);
-        *average
+        let since = |now: u64, then: u64| now.checked_sub(then).unwrap_or(now) as f32;
+        let (us, requests) = (since(spent.cpu_us, cost.seen.0), since(spent.requests, cost.seen.1));
+        cost.seen = (spent.cpu_us, spent.requests);
+        // Of a slot that came since the last look this one tells of a part of the time only.
+        if cost.looks > 0 {
+            cost.average += (us + requests * REQUEST_US - cost.average) / f32::from(cost.looks);
+        }
+        cost.looks = (cost.looks + 1).min(AVERAGED);
+        cost.average as u64
     }
 }
 
@@ -90,7 +112,7 @@ impl Core {
             return;
         };
         self.balance.uneven += 1;
-        if self.balance.uneven >= LOOKS {
+        if self.balance.uneven >= plan.looks {
             self.balance.uneven = 0;
             self.give(plan, policy);
         }
@@ -109,9 +131,9 @@ impl Core {
         let Core { cluster, slot_stats, balance, .. } = self;
         let mut costs = Vec::new();
         for slot in Slot::all() {
-            let cost = slot_stats.of(slot);
-            let average = balance.look(slot, cost.cpu_us + cost.requests * REQUEST_US);
-            if cluster.owner(slot) == cluster::Owner::Me {
+            let is_mine = cluster.owner(slot) == cluster::Owner::Me;
+            let average = balance.look(slot, slot_stats.of(slot), is_mine);
+            if is_mine {
                 costs.push((slot, average));
             }
         }
@@ -119,7 +141,7 @@ impl Core {
     }
 
     fn give(&mut self, plan: Move, policy: SlotBalance) {
-        let Move { to, slots, reason } = plan;
+        let Move { to, slots, reason, .. } = plan;
         let (count, id) = (slots.len(), self.core_ids[to]);
         self.balance.rest = REST;
         if policy == SlotBalance::Advise {
@@ -141,5 +163,26 @@ impl Core {
                 self.balance.rest = REST_REFUSED;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_slot_that_came_is_averaged_from_then_on() {
+        let (mut balance, slot) = (Balance::default(), Slot::ZERO);
+        let mut look =
+            |cpu_us, is_mine| balance.look(slot, SlotCost { cpu_us, ..SlotCost::default() }, is_mine);
+        assert_eq!(look(1000, false), 0);
+        assert_eq!(look(300, true), 0, "nobody knows for how long");
+        assert_eq!(look(1300, true), 1000);
+        assert_eq!(look(3300, true), 1500);
+        for i in 0..100 {
+            look(3300 + i, true);
+        }
+        assert!(look(3500, true) < 100, "what was long ago is forgotten");
+        assert!(look(10, true) < 100, "counters may be set back");
     }
 }

@@ -10,6 +10,12 @@ use base::Slot;
 
 /// Two cores whose loads differ by at most one part in so many of the larger are balanced.
 const TOLERATED: u64 = 10;
+/// They are far apart when they differ by more than one part in so many.
+const FAR: u64 = 4;
+/// Looks for which cores must be far apart before something is done.
+const LOOKS_FAR: u32 = 3;
+/// The same for a difference that is small, and may be noise.
+const LOOKS_NEAR: u32 = 15;
 /// A core is idle below this load: about a hundredth of its time.
 const IDLE: u64 = 10_000;
 /// A move must close at least one part in so many of the gap.
@@ -35,6 +41,8 @@ pub struct Move {
     pub slots: Vec<Slot>,
     /// Why, for the log.
     pub reason: String,
+    /// For how many looks in a row that must be so.
+    pub looks: u32,
 }
 
 /// What core `me` should give away, if anything: `shares` are all cores' (`None` for one that takes no slots), `mine` are
@@ -58,7 +66,7 @@ fn fill_empty(me: usize, known: &[(usize, Share)], mine: &[(Slot, u64)]) -> Opti
     by_cost.sort_by_key(|(slot, cost)| (*cost, *slot));
     let slots: Vec<Slot> = (0..count).map(|i| by_cost[i * mine.len() / count].0).collect();
     let reason = format!("it has none, this core has {}", mine.len());
-    (count > 0).then_some(Move { to: *to, slots, reason })
+    (count > 0).then_some(Move { to: *to, slots, reason, looks: LOOKS_FAR })
 }
 
 /// The busiest core gives to the least busy.
@@ -83,7 +91,8 @@ fn even_out(me: usize, known: &[(usize, Share)], mine: &[(Slot, u64)]) -> Option
     }
     let percent = |load: u64| load * 100 / total;
     let reason = format!("this core has {}% of the load, it has {}%", percent(most), percent(theirs.load));
-    (gap - left >= gap / WORTH && !slots.is_empty()).then_some(Move { to: *to, slots, reason })
+    let looks = if most - theirs.load > most / FAR { LOOKS_FAR } else { LOOKS_NEAR };
+    (gap - left >= gap / WORTH && !slots.is_empty()).then_some(Move { to: *to, slots, reason, looks })
 }
 
 #[cfg(test)]
@@ -119,6 +128,13 @@ mod tests {
         assert_eq!(given(0, &[share(700_000, 1), share(0, 1)], &[700_000]), "nothing");
         // Nor is a crumb worth a move.
         assert_eq!(given(0, &shares, &[690_000, 10_000]), "nothing");
+    }
+
+    #[test]
+    fn a_small_difference_must_last_longer() {
+        let looks = |loads: [u64; 2]| plan(0, &loads.map(|load| share(load, 9)), &costs(&[10_000; 50]));
+        assert_eq!(looks([600_000, 400_000]).map(|plan| plan.looks), Some(LOOKS_FAR));
+        assert_eq!(looks([540_000, 460_000]).map(|plan| plan.looks), Some(LOOKS_NEAR));
     }
 
     #[test]
