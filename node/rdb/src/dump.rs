@@ -30,7 +30,41 @@ pub enum Refused {
 pub fn dump(entry: EntryRef<'_>, compress: bool) -> Vec<u8> {
     let mut dumper = Dumper::new(entry, compress);
     while !dumper.step(entry, usize::MAX) {}
-    dumper.into_payload()
+    dumper.into_payload().chunks.concat()
+}
+
+/// A chunk of this many bytes or more is full.
+const CHUNK: usize = 256 * 1024;
+
+/// A payload in chunks: in one piece that of a large value would be copied again and again while it grows, each time at
+/// the cost of a pause.
+#[derive(Default)]
+pub struct Payload {
+    /// Its bytes, one chunk after the other.
+    pub chunks: Vec<Vec<u8>>,
+}
+
+impl Payload {
+    /// Bytes of all chunks.
+    pub fn len(&self) -> usize {
+        self.chunks.iter().map(Vec::len).sum()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The chunk to go on with, for about `more` bytes.
+    fn tail(&mut self, more: usize) -> &mut Vec<u8> {
+        let full = |chunk: &Vec<u8>| chunk.len() >= CHUNK;
+        if self.chunks.last().is_none_or(full) {
+            // Many small values have one chunk only, which is to be no longer than it needs.
+            let room = if self.chunks.is_empty() { 0 } else { CHUNK + more.min(CHUNK) };
+            self.chunks.push(Vec::with_capacity(room));
+        }
+        self.chunks.last_mut().expect("one was pushed")
+    }
 }
 
 /// A payload that is made some bytes at a time. Between two steps the value must not change.
@@ -40,7 +74,7 @@ pub struct Dumper {
     encoded: Writer,
     is_encoded: bool,
     version: u16,
-    payload: Vec<u8>,
+    payload: Payload,
     checksum: u64,
 }
 
@@ -50,27 +84,29 @@ impl Dumper {
         let (mut encoded, kind) = (Writer::new(compress), kind_of(entry));
         encoded.byte(kind);
         let version = if kind == kind::HASH_2 { VERSION_VALKEY } else { VERSION };
-        let (encoder, payload) = (Encoder::default(), Vec::new());
+        let (encoder, payload) = (Encoder::default(), Payload::default());
         Dumper { encoder, encoded, is_encoded: false, version, payload, checksum: 0 }
     }
 
     /// Adds about `limit` bytes of the same entry; whether the payload is whole now.
     pub fn step(&mut self, entry: EntryRef<'_>, limit: usize) -> bool {
         self.is_encoded = self.is_encoded || self.encoder.step(entry, limit, &mut self.encoded);
-        let start = self.payload.len();
-        self.encoded.take(limit, &mut self.payload);
-        if !self.is_encoded || !self.encoded.is_empty() {
-            self.checksum = crc64::update(self.checksum, &self.payload[start..]);
-            return false;
+        let tail = self.payload.tail(limit);
+        let start = tail.len();
+        self.encoded.take(limit, tail);
+        let is_whole = self.is_encoded && self.encoded.is_empty();
+        if is_whole {
+            tail.extend_from_slice(&self.version.to_le_bytes());
         }
-        self.payload.extend_from_slice(&self.version.to_le_bytes());
-        self.checksum = crc64::update(self.checksum, &self.payload[start..]);
-        self.payload.extend_from_slice(&self.checksum.to_le_bytes());
-        true
+        self.checksum = crc64::update(self.checksum, &tail[start..]);
+        if is_whole {
+            tail.extend_from_slice(&self.checksum.to_le_bytes());
+        }
+        is_whole
     }
 
     /// The whole payload.
-    pub fn into_payload(self) -> Vec<u8> {
+    pub fn into_payload(self) -> Payload {
         self.payload
     }
 }

@@ -13,7 +13,7 @@ mod integer;
 mod reply;
 mod request;
 
-pub use command::write_command;
+pub use command::{write_command, write_header, write_words};
 pub use double::{format_digits, format_double, parse_double};
 pub use inline::{quote, split_line};
 pub use integer::{IntegerText, parse_integer};

@@ -7,7 +7,7 @@
 //! - A value that is being sent must not change: commands that would write a key under way are held back until the
 //!   answer is in (`leaving`), and then run where the key is, or are redirected. Reads are answered here meanwhile: the
 //!   key is not served elsewhere before it is gone from here.
-//! - A large value is encoded in slices.
+//! - A large value is encoded in slices, and lies in chunks until it is sent.
 //! - Nothing waits inside a transaction or a script: there MIGRATE is refused.
 
 mod leaving;
@@ -24,7 +24,7 @@ use resp::Reply;
 use crate::core::{Core, Runner};
 pub use leaving::{Leaving, MAY_WRITE};
 use transfer::Outcome;
-pub use transfer::dump_held;
+pub use transfer::{dump_held, parts};
 pub use words::Words;
 
 /// What MIGRATE keeps on a core.

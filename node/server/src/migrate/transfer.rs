@@ -1,17 +1,19 @@
 //! The task of one MIGRATE: each key as RESTORE-ASKING, then the answers.
 //!
-//! A key's payload is encoded in slices, between which others are served; small keys go out together. The connection
+//! A key's payload is encoded in slices, between which others are served, and sent in the chunks it is made of; small keys
+//! go out together. The connection
 //! may be one that the other server has closed meanwhile, so a failure before the first answer is tried once more.
 
 use std::cell::RefCell;
 use std::io;
+use std::iter;
 use std::rc::Rc;
 
 use base::{Slot, key_slot};
 use bytes::Bytes;
 use commands::Error;
-use rdb::dump::Dumper;
-use resp::IntegerText;
+use rdb::dump::{Dumper, Payload};
+use resp::{IntegerText, write_header, write_words};
 
 use super::sockets::Target;
 use super::{Job, io_error};
@@ -131,14 +133,15 @@ impl Attempt {
         for (number, key) in job.words.keys.iter().enumerate() {
             let Some((ttl_ms, payload)) = dump(core, job, key).await else { continue };
             let ttl = IntegerText::new(ttl_ms as i64);
-            let words = [&b"RESTORE-ASKING"[..], key, ttl.as_bytes(), &payload, b"REPLACE"];
-            let count = words.len() - usize::from(!job.words.replace);
-            resp::write_command(&mut out, words[..count].iter());
-            drop(payload);
-            sent.push((key.clone(), number < job.named));
-            if out.len() >= SEND {
-                write(stream, &mut out, job).await?;
+            let tail: &[&[u8]] = if job.words.replace { &[b"REPLACE"] } else { &[] };
+            for part in parts(&[b"RESTORE-ASKING", key, ttl.as_bytes()], payload, tail) {
+                out.extend_from_slice(&part);
+                if out.len() >= SEND {
+                    write(stream, &mut out, job).await?;
+                    executor::yield_if_needed().await;
+                }
             }
+            sent.push((key.clone(), number < job.named));
         }
         write(stream, &mut out, job).await?;
         Ok(sent)
@@ -174,7 +177,7 @@ impl Attempt {
 }
 
 /// The payload of a key, and the time it has left in ms (0: for ever); `None` when it is not here any more.
-async fn dump(core: &Rc<RefCell<Core>>, job: &Job, key: &[u8]) -> Option<(u64, Vec<u8>)> {
+async fn dump(core: &Rc<RefCell<Core>>, job: &Job, key: &[u8]) -> Option<(u64, Payload)> {
     let mut begun = None;
     loop {
         match dump_slice(&core.borrow(), job.words.slot, key, &mut begun) {
@@ -196,7 +199,7 @@ enum Dumped {
     /// Some is done.
     Part,
     /// When it expires, and its payload.
-    Whole(Option<u64>, Vec<u8>),
+    Whole(Option<u64>, Payload),
 }
 
 /// One slice of encoding a key that does not change meanwhile.
@@ -216,7 +219,7 @@ fn dump_slice(core: &Core, slot: Slot, key: &[u8], begun: &mut Option<Dumper>) -
 
 /// When a key expires, and its payload as it is now; `None` when it is not here. While a large value is encoded, writes to
 /// the key are held back.
-pub async fn dump_held(core: &Rc<RefCell<Core>>, key: &Bytes) -> Option<(Option<u64>, Vec<u8>)> {
+pub async fn dump_held(core: &Rc<RefCell<Core>>, key: &Bytes) -> Option<(Option<u64>, Payload)> {
     let (slot, held, mut begun) = (key_slot(key), [key.clone()], None);
     let mut dumped = dump_slice(&core.borrow(), slot, key, &mut begun);
     if matches!(dumped, Dumped::Part) {
@@ -234,6 +237,16 @@ pub async fn dump_held(core: &Rc<RefCell<Core>>, key: &Bytes) -> Option<(Option<
         Dumped::Whole(expire_ms, payload) => Some((expire_ms, payload)),
         _ => None,
     }
+}
+
+/// A command with a payload between `head` and `tail`, in parts to be sent one after the other.
+pub fn parts(head: &[&[u8]], payload: Payload, tail: &[&[u8]]) -> impl Iterator<Item = Vec<u8>> {
+    let (mut first, mut last) = (Vec::new(), b"\r\n".to_vec());
+    write_header(&mut first, b'*', head.len() + 1 + tail.len());
+    write_words(&mut first, head.iter());
+    write_header(&mut first, b'$', payload.len());
+    write_words(&mut last, tail.iter());
+    iter::once(first).chain(payload.chunks).chain(iter::once(last))
 }
 
 /// Sends what is in `out`, a part at a time: each may take as long as the client said.

@@ -15,7 +15,7 @@ use super::link::Link;
 use crate::core::Core;
 use crate::executor::{self, Stream};
 use crate::log::warning;
-use crate::migrate::dump_held;
+use crate::migrate::{dump_held, parts};
 use crate::settings;
 
 /// Keys found at once.
@@ -181,8 +181,8 @@ impl Task {
             match dump_held(&self.core, &key).await {
                 Some((expire_ms, payload)) => {
                     let ttl = IntegerText::new(expire_ms.unwrap_or(0) as i64);
-                    let words = [&b"RESTORE"[..], &key, ttl.as_bytes(), &payload, b"REPLACE", b"ABSTTL"];
-                    link.send(&words).await?;
+                    let head = [&b"RESTORE"[..], &key, ttl.as_bytes()];
+                    link.send_parts(parts(&head, payload, &[b"REPLACE", b"ABSTTL"])).await?;
                 }
                 None => link.send(&[b"DEL", &key]).await?,
             }

@@ -33,6 +33,23 @@ impl Link {
     /// Adds a command; it is sent when enough are there.
     pub async fn send(&mut self, words: &[&[u8]]) -> io::Result<()> {
         resp::write_command(&mut self.out, words.iter());
+        self.give_sign().await
+    }
+
+    /// Adds a command that comes in parts, as [`Link::send`].
+    pub async fn send_parts(&mut self, parts: impl Iterator<Item = Vec<u8>>) -> io::Result<()> {
+        for part in parts {
+            self.out.extend_from_slice(&part);
+            if self.out.len() >= SEND {
+                self.flush().await?;
+                executor::yield_if_needed().await;
+            }
+        }
+        self.give_sign().await
+    }
+
+    /// Adds a sign of life where one is due, and sends when enough is there.
+    async fn give_sign(&mut self) -> io::Result<()> {
         if self.alive.elapsed() >= SIGN_OF_LIFE {
             self.alive = Instant::now();
             resp::write_command(&mut self.out, [&b"CLUSTER"[..], b"SYNCSLOTS", b"ACK"].iter());
