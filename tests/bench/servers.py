@@ -63,11 +63,11 @@ class Client:
 
 
 class Server:
-    """A server as a process. `cpu` pins it to one."""
+    """A server as a process. `cpu` pins it to one; `room` is how many ports it takes."""
 
-    def __init__(self, template, cpu=None, folder=None):
+    def __init__(self, template, cpu=None, folder=None, room=10):
         global _next_port
-        self.port, _next_port = _next_port, _next_port + 10
+        self.port, _next_port = _next_port, _next_port + room
         self.other_port = self.port + 5
         self.template, self.cpu = template, cpu
         self.folder = folder or tempfile.mkdtemp(prefix="bench-")

@@ -67,7 +67,7 @@ impl Paper {
     }
 
     /// redis-cli over TLS, trusting this authority; `more` may show a certificate.
-    fn cli(&self, port: u16, more: &[&str]) -> String {
+    pub fn cli(&self, port: u16, more: &[&str]) -> String {
         let (port, ca) = (port.to_string(), self.path("ca.crt"));
         let output = run("redis-cli", &[&["--tls", "--cacert", &ca, "-p", &port], more].concat());
         text(&output)

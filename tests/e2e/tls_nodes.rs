@@ -146,3 +146,21 @@ fn noise_on_an_encrypted_bus_is_closed() {
     }
     assert_eq!(node.ask("PING"), "PONG");
 }
+
+#[test]
+fn slots_move_over_encrypted_links() {
+    let paper = Paper::new();
+    let [first, second] = [(); 2].map(|()| Node::ours(&paper));
+    cluster(&first, &second, &[]);
+    let keys = write(&first);
+    let target = second.ask("CLUSTER MYID");
+    // The target has no plain port any more: what comes in is encrypted. A slot stays, or the first would follow the second.
+    assert_eq!(second.ask("CONFIG SET port 0"), "OK");
+    assert_eq!(first.ask(&format!("CLUSTER MIGRATESLOTS SLOTSRANGE 0 8190 NODE {target}")), "OK");
+    let mut client = Client::connect(first.process.port);
+    wait_until("the slots are there", || {
+        client.line("CLUSTER GETSLOTMIGRATIONS").to_string().contains("success")
+    });
+    assert_eq!(first.ask("DBSIZE"), "0");
+    assert_eq!(paper.cli(second.tls_port, &["DBSIZE"]), keys.to_string());
+}

@@ -1,4 +1,4 @@
-//! A connection to another node, perhaps encrypted: the bus's links, a replica's to its master, MIGRATE's.
+//! A connection to another node, perhaps encrypted: the bus's links, a replica's to its master, MIGRATE's and MIGRATESLOTS'.
 //!
 //! Without TLS it is its socket. With it, the same session as a client's (`client::Secure`) stands between; duplicates
 //! of a connection, of which one reads while another writes, share it. What the session itself has to say goes out

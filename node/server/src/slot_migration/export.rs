@@ -12,8 +12,9 @@ use resp::IntegerText;
 
 use super::Broken;
 use super::link::Link;
+use crate::channel::Channel;
 use crate::core::Core;
-use crate::executor::{self, Stream};
+use crate::executor;
 use crate::log::warning;
 use crate::migrate::{dump_held, parts};
 use crate::settings;
@@ -108,22 +109,25 @@ impl Task {
     }
 
     async fn connect(&self) -> Result<Link, Broken> {
-        let (address, limit, login, me, ranges) = {
+        let (address, limit, login, me, ranges, tls) = {
             let mut core = self.core.borrow_mut();
             let core = &mut *core;
             core.check_export(self.name)?;
             let gone = || Broken::Failed("Target node is not known any more".into());
             let node = core.cluster.find_node(self.target).ok_or_else(gone)?;
-            let (host, port) = core.cluster.endpoint(node, Asker::default());
+            // As a replica of this node's would come in.
+            let tls = core.tls.to_master.clone();
+            let asker = Asker { tls: tls.is_some(), ..Asker::default() };
+            let (host, port) = core.cluster.endpoint(node, asker);
             let replication = &core.config.replication;
             let login = (replication.masteruser.clone(), replication.masterauth.clone());
             let ranges = core.exports.get(self.name).map(|export| export.slots.ranges()).unwrap_or_default();
             let limit = Duration::from_secs(u64::from(replication.repl_timeout));
-            ((host.to_owned(), port), limit, login, core.cluster.my_id(), ranges)
+            ((host.to_owned(), port), limit, login, core.cluster.my_id(), ranges, tls)
         };
         let address = executor::resolve(&address.0, address.1).await?;
         let source = settings::source_address(&self.core.borrow().config);
-        let mut link = Link::new(Stream::connect(address, source, limit).await?, limit);
+        let mut link = Link::new(Channel::connect(address, source, limit, tls).await?, limit);
         let (user, password) = login;
         if !password.is_empty() {
             let words = [&b"AUTH"[..], user.as_bytes(), password.as_bytes()];

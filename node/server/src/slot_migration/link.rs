@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 
 use resp::{Limits, Parsed, Parser};
 
-use crate::executor::{self, Stream};
+use crate::channel::Channel;
+use crate::executor;
 
 /// Bytes sent at once.
 const SEND: usize = 64 * 1024;
@@ -16,7 +17,7 @@ const LIMITS: Limits = Limits { bulk_max: 1024 * 1024, authenticated: true };
 
 /// A connection to the target.
 pub struct Link {
-    stream: Stream,
+    stream: Channel,
     limit: Duration,
     out: Vec<u8>,
     unread: Vec<u8>,
@@ -26,7 +27,7 @@ pub struct Link {
 
 impl Link {
     /// A connection on which nothing may take longer than `limit`.
-    pub fn new(stream: Stream, limit: Duration) -> Link {
+    pub fn new(stream: Channel, limit: Duration) -> Link {
         Link { stream, limit, out: Vec::new(), unread: Vec::new(), alive: Instant::now() }
     }
 
