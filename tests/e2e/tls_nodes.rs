@@ -161,6 +161,6 @@ fn slots_move_over_encrypted_links() {
     wait_until("the slots are there", || {
         client.line("CLUSTER GETSLOTMIGRATIONS").to_string().contains("success")
     });
-    assert_eq!(first.ask("DBSIZE"), "0");
+    assert_eq!(client.line("DBSIZE"), Value::Integer(0));
     assert_eq!(paper.cli(second.tls_port, &["DBSIZE"]), keys.to_string());
 }
