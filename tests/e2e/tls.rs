@@ -67,13 +67,13 @@ impl Paper {
     }
 
     /// redis-cli over TLS, trusting this authority; `more` may show a certificate.
-    pub fn cli(&self, port: u16, more: &[&str]) -> String {
+    fn cli(&self, port: u16, more: &[&str]) -> String {
         let (port, ca) = (port.to_string(), self.path("ca.crt"));
         let output = run("redis-cli", &[&["--tls", "--cacert", &ca, "-p", &port], more].concat());
         text(&output)
     }
 
-    fn cli_with_certificate(&self, port: u16, more: &[&str]) -> String {
+    pub fn cli_with_certificate(&self, port: u16, more: &[&str]) -> String {
         let (own, key) = (self.path("own.crt"), self.path("own.key"));
         self.cli(port, &[&["--cert", &own, "--key", &key], more].concat())
     }

@@ -27,6 +27,7 @@ impl Cluster {
         self.log_notice(format!("NODE {label} possibly failing."));
         self.todo.update_state = true;
         self.fail_if_agreed(node, now);
+        self.tell_collectors(node, now);
     }
 
     /// A voting master says it cannot reach `node`.

@@ -22,8 +22,8 @@
 //! withdrawn by the first pong, as any other. What a false verdict could cost is what it costs at the end of
 //! a timeout: one failover to a replica with asynchronous data, and the old master demoted by epoch.
 //!
-//! A suspicion is told at once to a few collectors instead of waiting for the next ping: the replicas of the
-//! suspect, which want to know, and the [`COLLECTORS`] voters after it by name, the same for everyone. That
+//! A suspicion, by silence too, is told at once to a few collectors instead of waiting for the next ping: the replicas
+//! of the suspect, which want to know, and the [`COLLECTORS`] voters after it by name, the same for everyone. That
 //! costs a handful of packets per node where telling everyone would cost the square of the cluster.
 
 use crate::node::NodeIndex;
@@ -78,7 +78,6 @@ impl Cluster {
         let gone = refusals >= REFUSALS && now.saturating_sub(since) >= SPAN_MS;
         if gone && row.inbound.is_none() && row.data_received <= since && !row.is_unreachable() {
             self.suspect(node, now);
-            self.tell_collectors(node, now);
         }
     }
 
@@ -89,8 +88,10 @@ impl Cluster {
         self.nodes[node].probe = Probe::default();
     }
 
-    fn tell_collectors(&mut self, suspect: NodeIndex, now: u64) {
-        if self.nodes[suspect].is_failed() || !self.myself().is_voter() {
+    /// Tells the collectors of a fresh suspicion.
+    pub(crate) fn tell_collectors(&mut self, suspect: NodeIndex, now: u64) {
+        if self.nodes[suspect].is_failed() || !self.myself().is_voter() || !self.config.fast_failure_detection
+        {
             return; // The verdict is out already, or this node's opinion does not count.
         }
         let voters: Vec<NodeIndex> =

@@ -51,6 +51,16 @@ fn silence_gets_the_whole_timeout() {
 }
 
 #[test]
+fn the_last_suspicion_is_the_verdict() {
+    let mut net = Net::cluster(3, 3);
+    net.silent.insert(0);
+    let (old, suspects) = (net.id(0), |net: &Net| [1, 2].iter().all(|i| net.logged(*i, "possibly failing")));
+    until(&mut net, "suspicion", 6000, suspects);
+    let took = until(&mut net, "FAIL", 3000, |net| net.nodes[1].find_node(old).unwrap().is_failed());
+    assert!(took <= 50, "{took} ms: nobody waits for the next ping");
+}
+
+#[test]
 fn fast_detection_can_be_switched_off() {
     let mut net = Net::cluster(3, 0);
     for i in 0..3 {
