@@ -14,6 +14,7 @@ mod faults;
 mod handover;
 mod hotkeys;
 mod ingress;
+mod large_values;
 mod memory;
 mod metrics;
 mod migrate;

@@ -16,7 +16,8 @@ pub fn state(node: &Process) -> String {
     text[from..].split('"').next().unwrap_or_default().to_owned()
 }
 
-fn migrate(from: &Process, to: &Process, ranges: &str) {
+/// Has `from` move slots to `to`.
+pub fn migrate(from: &Process, to: &Process, ranges: &str) {
     let id = ask(to, "CLUSTER MYID");
     assert_eq!(ask(from, &format!("CLUSTER MIGRATESLOTS SLOTSRANGE {ranges} NODE {id}")), "OK");
 }

@@ -3,10 +3,12 @@
 use base::{Random, Slot};
 use bytes::Bytes;
 use resp::Reply;
+use store::Value;
 use store::types::Limits;
 
 use crate::db::Db;
 use crate::effects::{Block, Class, Unblocked};
+use crate::error::Error;
 
 /// Settings that data commands obey; a core's copy, replaced when the configuration changes.
 #[derive(Debug, Clone)]
@@ -80,7 +82,14 @@ pub struct Ctx<'a> {
     pub may_block: bool,
     /// Whether its user may read keys that it does not name (SORT's BY and GET).
     pub reads_every_key: bool,
+    /// Whether a large value may be decoded aside; see [`Ctx::decode_aside`].
+    pub may_decode_aside: bool,
+    /// What was decoded aside for this command.
+    pub decoded: &'a mut Option<Decoded>,
 }
+
+/// What a payload of RESTORE comes to.
+pub type Decoded = Result<Value<'static>, Error>;
 
 impl<'a> Ctx<'a> {
     /// Unix time in milliseconds, the same for the whole command.
@@ -125,6 +134,12 @@ impl<'a> Ctx<'a> {
     /// as if the time were over. `timeout_ms` 0 is for ever.
     pub fn block(&mut self, keys: &[&[u8]], timeout_ms: u64, on_timeout: Unblocked) {
         self.block_with(keys, timeout_ms, on_timeout, None);
+    }
+
+    /// Waits until the payload in the third argument was decoded by another thread, then runs the command again.
+    pub fn decode_aside(&mut self) {
+        let (keys, on_timeout) = (Vec::new(), Unblocked::Null);
+        self.db.effects.block = Some(Block { keys, deadline_ms: None, on_timeout, resume: None });
     }
 
     /// As [`Ctx::block`], with other words to run again.

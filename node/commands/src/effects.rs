@@ -60,10 +60,10 @@ pub enum Unblocked {
     Null,
 }
 
-/// The command found nothing to take and waits for one of its keys.
+/// The command found nothing to take and waits for one of its keys, or it waits for its payload to be decoded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Block {
-    /// Keys it waits for; it runs again, from its first word, when one of them is written.
+    /// Keys it waits for; it runs again, from its first word, when one of them is written. None for a payload.
     pub keys: Vec<Bytes>,
     /// When it gives up, unix milliseconds; `None` for never.
     pub deadline_ms: Option<u64>,

@@ -32,7 +32,8 @@ mod zset;
 mod whole;
 
 pub use args::Args;
-pub use ctx::{Ctx, Lfu, Overdue, Settings};
+pub use ctx::{Ctx, Decoded, Lfu, Overdue, Settings};
 pub use db::{Create, Db, Expire, Used, discard, idle_seconds, lfu_counter};
 pub use effects::{Block, Class, Effects, Outcome, Touch, Unblocked};
 pub use error::Error;
+pub use generic::decode;

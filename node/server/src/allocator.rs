@@ -30,6 +30,18 @@ pub fn held_bytes() -> isize {
     HELD.get() + store::slab::allocated_bytes()
 }
 
+/// What this thread holds is another's from now on: its bytes, for [`adopt`] there.
+pub fn disown() -> isize {
+    let bytes = held_bytes();
+    HELD.set(HELD.get() - bytes);
+    bytes
+}
+
+/// Counts as this thread's what another has disowned.
+pub fn adopt(bytes: isize) {
+    HELD.set(HELD.get() + bytes);
+}
+
 /// Takes note of a block: `sign` 1 when it comes, -1 when it goes.
 ///
 /// # Safety

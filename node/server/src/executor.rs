@@ -24,9 +24,10 @@ use std::time::Duration;
 use futures_lite::{AsyncReadExt, AsyncWriteExt, future};
 use glommio::io::BufferedFile;
 use glommio::net::{TcpListener, TcpStream};
-use glommio::{LocalExecutorBuilder, Placement};
+use glommio::{LocalExecutorBuilder, Placement, PoolPlacement};
 use socket2::{Domain, Protocol, SockAddr, SockRef, Socket, Type};
 
+use crate::allocator;
 use crate::log::verbose;
 use crate::ring;
 
@@ -41,6 +42,9 @@ const RING_DEPTH: usize = 128;
 const MEMLOCK_LEAST: u64 = 512 << 10;
 /// How long a core may be silent when it is to begin or to end before it is stirred.
 const SILENCE: Duration = Duration::from_millis(250);
+
+/// How far helper threads stand back behind cores that want the same CPU: a tenth of its time is left to them.
+const ASIDE_NICE: libc::c_int = 10;
 
 /// The signal that ends a core's sleep.
 const STIRRING: libc::c_int = libc::SIGURG;
@@ -115,7 +119,9 @@ where
         .name(name)
         .preempt_timer(PREEMPT)
         .io_memory(IO_MEMORY)
-        .ring_depth(RING_DEPTH);
+        .ring_depth(RING_DEPTH)
+        // Not on the core's own CPU, as it would be otherwise.
+        .blocking_thread_pool_placement(PoolPlacement::Unbound(1));
     let (tell, steps) = channel();
     // The thread that starts this one listens, or the process ends.
     let handle = builder.spawn(move || async move {
@@ -173,6 +179,21 @@ pub async fn resolve(host: &str, port: u16) -> io::Result<SocketAddr> {
     let host = host.to_owned();
     let look_up = move || (host, port).to_socket_addrs().map(|mut found| found.next());
     glommio::executor().spawn_blocking(look_up).await?.ok_or_else(|| io::ErrorKind::NotFound.into())
+}
+
+/// What `work` comes to, done on this core's helper thread: for what takes long and cannot be cut into slices. Memory
+/// that it leaves behind counts as this core's.
+pub async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    let counted = move || {
+        // Commands of clients come first. An error leaves the thread as it was, which is right, if slower for them.
+        // SAFETY: takes numbers only; 0 is the calling thread.
+        unsafe { libc::setpriority(libc::PRIO_PROCESS, 0, ASIDE_NICE) };
+        let result = work();
+        (result, allocator::disown())
+    };
+    let (result, bytes) = glommio::executor().spawn_blocking(counted).await;
+    allocator::adopt(bytes);
+    result
 }
 
 /// Lets glommio's other tasks run if it is their turn.

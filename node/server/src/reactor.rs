@@ -151,7 +151,7 @@ impl Reactor {
             Op::Sync => {
                 self.sends += core.synced(completion.token.index, completion.result, &mut self.ring);
             }
-            Op::Wake | Op::WakeSent => {}
+            Op::Wake | Op::WakeSent | Op::Cancel => {}
         }
     }
 
@@ -171,19 +171,29 @@ impl Reactor {
                 Some(secure) => core.receive_secure(&mut client, secure, self.ring.bytes(completion)),
             }
             self.ring.release(completion);
-            if !completion.more && client.closing != Closing::Now {
+            if !client.deaf && core.has_enough_of(&client) {
+                client.deaf = true;
+                if completion.more {
+                    self.ring.end_recv(token);
+                }
+            }
+            if !completion.more && client.closing != Closing::Now && !client.deaf {
                 self.arm_recv(&mut client);
             }
-        } else if completion.result == -libc::ENOBUFS && client.closing != Closing::Now {
-            // All buffers were in use at that moment; they are free again now.
-            self.arm_recv(&mut client);
+        } else if matches!(-completion.result, libc::ENOBUFS | libc::ECANCELED)
+            && client.closing != Closing::Now
+        {
+            // All buffers were in use at that moment; they are free again now. Or it was told to hear nothing.
+            if !client.deaf {
+                self.arm_recv(&mut client);
+            }
         } else {
             client.shut();
         }
         leave(core, client);
     }
 
-    /// Begins to receive from connections that the core made itself.
+    /// Begins to receive from connections that the core made itself, or has not listened to for a while.
     fn welcome(&mut self, core: &mut Core) {
         while let Some(index) = core.arrivals.pop() {
             if let Some(client) = core.clients.get(index) {

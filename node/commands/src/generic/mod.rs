@@ -17,6 +17,7 @@ pub(crate) use copy::copy;
 pub(crate) use expire::{
     Conditions, expire, expireat, expiretime, persist, pexpire, pexpireat, pexpiretime, pttl, ttl,
 };
+pub use restore::decode;
 pub(crate) use restore::{dump, restore};
 pub(crate) use scan::{keys, scan};
 

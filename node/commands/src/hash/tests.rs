@@ -44,6 +44,8 @@ impl Server {
             random: &mut self.random,
             may_block: false,
             reads_every_key: true,
+            may_decode_aside: false,
+            decoded: &mut None,
         };
         let Ok(Found { command, .. }) = Found::resolve(&args) else { panic!("{words:?}") };
         let Run::Data(handler) = command.run else { panic!("{} is no data command", command.name) };

@@ -25,8 +25,16 @@ fn check(lines: &[(&str, &str)]) {
         let slot = key_slot(b"tag");
         let db = Db::new(&mut keyspace, slot, NOW, &mut effects, &mut garbage, &settings);
         let (settings, random) = (&settings, &mut random);
-        let mut ctx =
-            Ctx { db, reply: &mut reply, settings, random, may_block: false, reads_every_key: true };
+        let mut ctx = Ctx {
+            db,
+            reply: &mut reply,
+            settings,
+            random,
+            may_block: false,
+            reads_every_key: true,
+            may_decode_aside: false,
+            decoded: &mut None,
+        };
         let Ok(Found { command, .. }) = Found::resolve(&args) else { panic!("{line}") };
         let Run::Data(handler) = command.run else { panic!("{} is no data command", command.name) };
         let text = match handler(&mut ctx, &args) {

@@ -321,6 +321,10 @@ impl Core {
 
     fn why_in_vain(&self, session: SessionId, slot: Slot) -> Option<Error> {
         let Core { cluster, waiting, .. } = self;
+        if self.importing.contains(slot) {
+            // Only who sends the slot has come as far as to wait there.
+            return None;
+        }
         if !cluster.is_ok() {
             return Some(route::DOWN);
         }

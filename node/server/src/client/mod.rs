@@ -133,6 +133,8 @@ pub struct Client {
     pub closing: Closing,
     /// A multishot receive is armed.
     pub receiving: bool,
+    /// Nothing more is received for now: it has sent enough behind a command that waits.
+    pub deaf: bool,
     /// Stands in the core's list of clients with replies to send.
     pub queued: bool,
     /// Stands in the list of clients whose replies wait for the disk.
@@ -213,6 +215,7 @@ impl Client {
             answers: Answers::On,
             closing: Closing::No,
             receiving: false,
+            deaf: false,
             queued: false,
             waits_for_disk: false,
             last_row: None,

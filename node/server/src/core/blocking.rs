@@ -34,7 +34,7 @@ pub struct Blocked {
     pub args: Vec<Bytes>,
     /// The slot of its keys.
     pub slot: Slot,
-    /// The keys it waits for.
+    /// The keys it waits for; none if it waits for its payload.
     pub keys: Vec<Bytes>,
     /// When it gives up, unix ms.
     pub deadline_ms: Option<u64>,
@@ -84,6 +84,11 @@ impl Blocked {
             _ => Type::List,
         };
         self.reads_a_group() || kind == Some(wanted)
+    }
+
+    /// The payload whose decoding it waits for (`aside`), if that is what it does.
+    pub fn payload(&self) -> Option<&Bytes> {
+        self.keys.is_empty().then(|| self.args.get(3)).flatten()
     }
 
     /// Whether it is the reader of a stream's group, who is told when the stream is gone or of another type.

@@ -413,6 +413,9 @@ impl Core {
             random: &mut self.random,
             may_block: runner.may_block,
             reads_every_key,
+            // A sibling's command does not wait: others of the same client may be behind it.
+            may_decode_aside: runner.may_block && runner.ticket.is_none(),
+            decoded: &mut self.decoded,
         };
         let outcome = handler(&mut ctx, args);
         // A command that waits is counted when its wait ends.
@@ -470,6 +473,7 @@ impl Core {
                 (blocked.spent_ns, blocked.bytes) = (spent_ns, self.slot_stats.request_bytes());
                 self.waiting.add(runner.session, blocked);
                 self.update_listening();
+                self.decode_aside(runner.session);
             }
         }
     }

@@ -138,7 +138,10 @@ impl Core {
             let old = self.keys.put_slot(slot, table);
             self.garbage.push_slot(old);
         }
-        waits.into_iter().for_each(|(session, wait)| self.waiting.add(session, wait));
+        for (session, wait) in waits {
+            self.waiting.add(session, wait);
+            self.decode_aside(session);
+        }
         self.update_listening();
         let (giver, now) = (self.core_ids[usize::from(from)], self.bus_now());
         self.cluster.take_slots(&numbers, giver, now);

@@ -78,6 +78,7 @@ impl Core {
             cluster,
             bus: Bus::default(),
             effects: Effects::default(),
+            decoded: None,
             unit: Unit::default(),
             aof: Aof::new(&folders::folder(&config, &process.cores[usize::from(index)]), &config),
             loading: None,

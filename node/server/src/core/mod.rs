@@ -21,6 +21,7 @@ pub mod stats;
 pub mod transaction;
 pub mod transit;
 
+mod aside;
 mod client_eviction;
 pub mod cron;
 mod departure;
@@ -44,7 +45,7 @@ use std::sync::Arc;
 use acl::Users;
 use base::{NodeId, Random};
 use cluster::{Cluster, SlotSet};
-use commands::{Effects, Settings};
+use commands::{Decoded, Effects, Settings};
 use store::{Garbage, Keyspace};
 
 use crate::aof::Aof;
@@ -122,6 +123,8 @@ pub struct Core {
     pub bus: Bus,
     /// Effects of the running command.
     pub effects: Effects,
+    /// What was decoded aside for the command that runs now.
+    decoded: Option<Decoded>,
     /// What is to be repeated elsewhere as one.
     pub unit: Unit,
     /// Its append-only file.
@@ -198,7 +201,7 @@ pub struct Core {
     pub cron_paused: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
-    /// Connections that did not come in at a door: the loop is to receive from them.
+    /// Connections that did not come in at a door, or were deaf: the loop is to receive from them.
     pub arrivals: Vec<u32>,
     /// Clients that have replies to send or are going, by index.
     pub outbox: Vec<u32>,

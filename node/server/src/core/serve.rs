@@ -73,6 +73,7 @@ impl Core {
             Err(error) => (self.refuse(found, error), End::Refused),
         };
         if let Err(error) = outcome {
+            self.source_failed(session, &error);
             self.fail(&mut reply, mark, &error);
         }
         self.sign_for(session, noted);
@@ -85,6 +86,10 @@ impl Core {
 
     /// Ends a session's wait, if it waits here: CLIENT UNBLOCK.
     pub fn unblock(&mut self, session: SessionId, with_error: bool) {
+        if self.waiting.get(session).is_some_and(|blocked| blocked.payload().is_some()) {
+            // It will go on by itself.
+            return;
+        }
         let error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");
         let waited_for_replicas = match with_error {
             true => self.refuse_wait(session, error.clone()),
@@ -98,6 +103,9 @@ impl Core {
 
     /// Ends a wait without its command having run: the time is over, or somebody said so.
     pub fn give_up_waiting(&mut self, session: SessionId, error: Option<&Error>) {
+        if let Some(error) = error {
+            self.source_failed(session, error);
+        }
         let Some(blocked) = self.waiting.get(session) else { return };
         let mut reply = Reply::new(blocked.proto);
         match (error, blocked.on_timeout) {
@@ -144,8 +152,12 @@ impl Core {
         };
         client.blocked = false;
         client.commands += u64::from(counts);
+        if std::mem::take(&mut client.deaf) && !client.receiving {
+            self.arrivals.push(session.index);
+        }
         match &mut client.pending {
-            _ if client.answers != Answers::On => {}
+            // A source of slots is not answered.
+            _ if client.answers != Answers::On || client.import.is_some() => {}
             // Replies to earlier requests are still to come from siblings.
             Some(pending) => {
                 let mut behind = Reply::new(reply.proto);

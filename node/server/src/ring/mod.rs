@@ -127,6 +127,12 @@ impl ClientRing {
         self.push(&opcode::RecvMulti::new(Fd(socket), GROUP).build().user_data(token.pack()));
     }
 
+    /// Ends the receiving of `token`, which completes with `ECANCELED` then.
+    pub fn end_recv(&mut self, token: Token) {
+        let own = Token { op: Op::Cancel, ..token };
+        self.push(&opcode::AsyncCancel::new(token.pack()).build().user_data(own.pack()));
+    }
+
     /// Sends `bytes`, all of them, however long the peer takes.
     ///
     /// # Safety

@@ -15,6 +15,8 @@ pub enum Op {
     WakeSent,
     /// A file's bytes are on the disk.
     Sync,
+    /// Another operation was ended.
+    Cancel,
 }
 
 /// The owner of an operation: a listener's or client's index, and which incarnation of it.
@@ -51,6 +53,7 @@ impl Token {
             3 => Op::Wake,
             4 => Op::WakeSent,
             5 => Op::Sync,
+            6 => Op::Cancel,
             _ => return None,
         };
         Some(Token { op, index: bits as u32, generation: (bits >> 32) as u32 & ((1 << GENERATION_BITS) - 1) })
@@ -63,7 +66,7 @@ mod tests {
 
     #[test]
     fn round_trip() {
-        for op in [Op::Accept, Op::Recv, Op::Send, Op::Wake, Op::WakeSent, Op::Sync] {
+        for op in [Op::Accept, Op::Recv, Op::Send, Op::Wake, Op::WakeSent, Op::Sync, Op::Cancel] {
             let token = Token { op, index: u32::MAX - 1, generation: 0xABCDEF };
             assert_eq!(Token::unpack(token.pack()), Some(token));
         }

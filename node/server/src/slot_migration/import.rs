@@ -9,6 +9,7 @@ use commands::{Args, Error, Outcome};
 
 use crate::client::Client;
 use crate::core::Core;
+use crate::core::blocking::SessionId;
 use crate::core::migrations::{Direction, Migration};
 use crate::log::{notice, warning};
 use crate::route::Keys;
@@ -16,6 +17,8 @@ use crate::route::Keys;
 const UNKNOWN_SOURCE: Error = Error::new("ERR Target node does not know the source node");
 const NOT_A_MASTER: Error = Error::new("ERR Slot migration can only be used on primary nodes.");
 const NOT_THE_SOURCES: Error = Error::new("ERR Target node does not agree about current slot ownership");
+const COMMAND_FAILED: &str =
+    "Failed to process command during slot migration. Check logs for more information";
 const BUSY: Error = Error::new("ERR Slot is already being imported on the target by a different migration");
 
 /// How far it is.
@@ -134,11 +137,21 @@ impl Core {
         client.reply.truncate(mark);
         if let Err(error) = outcome {
             warning!("Slot migration command {} failed: {error}", found.full_name());
-            self.fail_import(
-                client,
-                "Failed to process command during slot migration. Check logs for more information",
-            );
+            self.fail_import(client, COMMAND_FAILED);
         }
+    }
+
+    /// A command of `session` that had to wait has failed: if it is a source, so has what it does.
+    pub fn source_failed(&mut self, session: SessionId, error: &Error) {
+        if session.core != self.index {
+            return;
+        }
+        let Some(mut client) = self.clients.take(session.index, session.generation) else { return };
+        if client.import.is_some() {
+            warning!("Slot migration command failed: {error}");
+            self.fail_import(&mut client, COMMAND_FAILED);
+        }
+        self.clients.put(client);
     }
 
     /// The client is gone, or sends what it must not: if it was a source, what it sent is deleted.
