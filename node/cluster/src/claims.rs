@@ -93,8 +93,8 @@ impl Cluster {
 
     /// `claimer` does not claim `slot`: what that means if it used to, or if the slot is on the move.
     fn note_no_claim(&mut self, claimer: NodeIndex, epoch: u64, slot: Slot) {
-        if self.slots.owner(slot) == Some(claimer) {
-            self.slots.not_claimed.insert(slot);
+        if self.slots.owner(slot) == Some(claimer) && self.slots.not_claimed.insert(slot) {
+            self.save_later(false);
         }
         if let Some(target) = self.migrating_to(slot).filter(|target| *target != claimer) {
             let replaced = self.nodes[target].config_epoch < epoch || self.nodes[target].is_replica();
@@ -141,23 +141,32 @@ impl Cluster {
             && self.myself().slots.is_empty()
             && self.node_epoch(self.me) < epoch
             && same_shard;
-        if (taken.from_my_master > 0 || overtaken) && self.nodes[my_master].slots.is_empty() {
+        let emptied = (taken.from_my_master > 0 || overtaken) && self.nodes[my_master].slots.is_empty();
+        if emptied {
             let label = self.nodes[claimer].label();
             let shard = self.nodes[claimer].shard_id;
-            if self.config.allow_replica_migration || same_shard {
+            if same_shard || self.may_follow_slots() {
                 self.log_notice(format!(
                     "Configuration change detected. Reconfiguring myself as a replica of node {label} in shard {shard}"
                 ));
                 // Within the shard the history is shared: moves go on and a partial synchronisation will do.
-                self.become_replica_of(claimer, !same_shard, !same_shard);
-            } else if self.myself().is_master() && claimed_count >= taken.from_my_master {
+                return self.become_replica_of(claimer, !same_shard, !same_shard);
+            }
+            if self.myself().is_master() && claimed_count >= taken.from_my_master {
                 self.log_notice(format!(
                     "My last slot was migrated to node {label} in shard {shard}. I am now an empty primary."
                 ));
             }
-        } else if !taken.from_me.is_empty() {
+        }
+        if !taken.from_me.is_empty() {
             self.effects.push_back(Effect::DeleteKeys(taken.from_me));
         }
+    }
+
+    /// Whether this node may join the shard that took its last slot. A master that imports slots by hand keeps the keys
+    /// that have come: they are nowhere else.
+    pub(crate) fn may_follow_slots(&self) -> bool {
+        self.config.allow_replica_migration && self.slots.importing.is_empty()
     }
 
     /// Tells a sender whose claims were overtaken who serves the first such slot now.

@@ -15,6 +15,7 @@ use base::{NodeId, Slot};
 use crate::config::Config;
 use crate::node::{FLAG_NAMES, Flags, Node, NodeIndex};
 use crate::random::Random;
+use crate::slot_set::{SLOT_BYTES, SlotSet};
 use crate::state::Cluster;
 
 /// Why a `nodes.conf` was refused.
@@ -92,7 +93,7 @@ impl Cluster {
             let _ = write!(text, "{} {}:{}", node.id, node.address.ip, node.main_port(tls));
             let _ = write!(text, "@{},{}", node.address.ports.bus, node.hostname);
             write_aux_fields(&mut text, node, tls);
-            self.write_node_tail(&mut text, index);
+            self.write_node_tail(&mut text, index, &self.slots_to_remember(index));
             text.push('\n');
         }
         let (current, vote) = (self.current_epoch, self.last_vote_epoch);
@@ -100,8 +101,17 @@ impl Cluster {
         text
     }
 
+    /// The slots of a node as the file names them: not those that it stopped claiming, or this node would remember after a
+    /// restart that it claims them, and tell whoever took them over by a lesser epoch to give them back. A sibling that is
+    /// being handed slots has not claimed them yet; the two files settle that.
+    fn slots_to_remember(&self, index: NodeIndex) -> SlotSet {
+        let node = &self.nodes[index];
+        let gone = if node.sibling { &[0; SLOT_BYTES] } else { self.slots.not_claimed.bits() };
+        SlotSet::from_bits(&std::array::from_fn(|i| node.slots.bits()[i] & !gone[i]))
+    }
+
     /// Everything from the flags on, which CLUSTER NODES and nodes.conf share.
-    pub(crate) fn write_node_tail(&self, text: &mut String, index: NodeIndex) {
+    pub(crate) fn write_node_tail(&self, text: &mut String, index: NodeIndex, slots: &SlotSet) {
         let node = &self.nodes[index];
         let _ = match node.master {
             Some(master) => write!(text, " {} {}", node.flags, self.nodes[master].id),
@@ -111,7 +121,7 @@ impl Cluster {
         let link = if connected { "connected" } else { "disconnected" };
         let epoch = self.node_epoch(index);
         let _ = write!(text, " {} {} {epoch} {link}", node.ping_sent, node.pong_received);
-        for (first, last) in node.slots.ranges() {
+        for (first, last) in slots.ranges() {
             let _ = if first == last { write!(text, " {first}") } else { write!(text, " {first}-{last}") };
         }
         if node.is_myself() {

@@ -131,7 +131,7 @@ impl Cluster {
         if !node.hostname.is_empty() {
             let _ = write!(text, ",{}", node.hostname);
         }
-        self.write_node_tail(text, index);
+        self.write_node_tail(text, index, &node.slots);
     }
 
     /// The node with this name, spelt in either case as Redis allows.

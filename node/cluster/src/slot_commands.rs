@@ -185,7 +185,7 @@ impl Cluster {
         let was_mine = self.slots.owner(slot) == Some(my_master);
         self.slots.rebind(&mut self.nodes, slot, owner);
         let emptied = was_mine && self.nodes[my_master].slots.is_empty() && owner != my_master;
-        if emptied && self.config.allow_replica_migration {
+        if emptied && self.may_follow_slots() {
             self.log_notice(format!(
                 "Lost my last slot during slot migration. Reconfiguring myself as a replica of {label} in shard {shard}"
             ));

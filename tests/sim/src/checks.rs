@@ -12,7 +12,7 @@ use crate::world::World;
 const AUTH_ACK: u8 = 6;
 
 /// What has been seen so far that must not be contradicted.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Checks {
     /// Who voted in which epoch.
     votes: BTreeSet<(NodeId, u64)>,
@@ -21,12 +21,30 @@ pub struct Checks {
     /// What each node claimed when last looked at.
     last: BTreeMap<NodeId, (u64, Box<SlotBits>)>,
     broken: Option<String>,
+    /// Slots that moved: whose they are is looked at in the end. Who took one took an epoch too, without asking anyone: so
+    /// may others, even its own replica by an election, and epochs are equal until they notice.
+    pub(crate) moved: SlotBits,
     /// How long a master served at most after it lost the majority, ms.
     pub longest_in_minority: u64,
     /// Packets and bytes sent by all.
     pub packets: u64,
     /// Bytes of them.
     pub bytes: u64,
+}
+
+impl Default for Checks {
+    fn default() -> Checks {
+        Checks {
+            votes: BTreeSet::new(),
+            claims: BTreeMap::new(),
+            last: BTreeMap::new(),
+            broken: None,
+            moved: [0; SLOT_BYTES],
+            longest_in_minority: 0,
+            packets: 0,
+            bytes: 0,
+        }
+    }
 }
 
 impl Checks {
@@ -49,16 +67,19 @@ impl Checks {
     fn claims(&mut self, brain: &Cluster) {
         let me = brain.myself();
         let serves = if me.is_master() { me.slots.bits() } else { &[0; SLOT_BYTES] };
+        let serves: &SlotBits = &std::array::from_fn(|i| serves[i] & !self.moved[i]);
         if let Some((epoch, before)) = self.last.get(&me.id) {
             if *epoch == me.config_epoch && **before == *serves {
                 return;
             }
-            let (epoch, given_up) = (*epoch, std::array::from_fn(|i| before[i] & !serves[i]));
+            let (epoch, given_up) =
+                (*epoch, std::array::from_fn(|i| before[i] & !serves[i] & !self.moved[i]));
             self.check_given_up(me.id, epoch, &given_up);
         }
         self.last.insert(me.id, (me.config_epoch, Box::new(*serves)));
         let claims = self.claims.entry(me.config_epoch).or_default();
-        for (other, slots) in claims.iter().filter(|(other, _)| *other != me.id) {
+        let alone = self.moved != [0; SLOT_BYTES];
+        for (other, slots) in claims.iter().filter(|(other, _)| !alone && *other != me.id) {
             if slots.iter().zip(serves).any(|(a, b)| a & b != 0) {
                 let epoch = me.config_epoch;
                 self.broken = Some(format!("{other} and {} serve the same slot by epoch {epoch}", me.id));

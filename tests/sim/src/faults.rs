@@ -57,6 +57,12 @@ impl World {
                 self.push(at, Event::Fault(Fault::Next));
             }
             Fault::Next => {}
+            Fault::Restart(process) if self.options.moves => {
+                let cores = self.cores_of(process);
+                if cores.iter().all(|i| self.nodes[*i].cluster.is_none()) {
+                    self.boot_process(&cores);
+                }
+            }
             Fault::Restart(process) => {
                 for i in self.cores_of(process) {
                     if self.nodes[i].cluster.is_none() {
@@ -156,7 +162,7 @@ impl World {
         }
     }
 
-    fn crash_process(&mut self, process: usize, host: bool) {
+    pub(crate) fn crash_process(&mut self, process: usize, host: bool) {
         for i in self.cores_of(process) {
             self.crash(i, host);
         }

@@ -10,11 +10,14 @@
 //! - `node`: one process or core with its clock skew, its `nodes.conf` (synced or not) and its offset;
 //! - `setup`, `world`, `wires`: how it begins, the queue of events and what each does;
 //! - `faults`: what goes wrong and when;
+//! - `moves`, `fix`: slots that move meanwhile (with an option of its own), and the repair afterwards;
 //! - `checks`: the invariants, looked at after every event, and convergence once all is well again;
 //! - `storm`: a thousand nodes that meet, and lose a hundred at once.
 
 pub mod checks;
 pub mod faults;
+mod fix;
+pub mod moves;
 pub mod network;
 pub mod node;
 pub mod setup;

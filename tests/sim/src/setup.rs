@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use base::NodeId;
-use cluster::{Config, Random, share_slots};
+use cluster::{Cluster, Config, Random, share_slots};
 
 use crate::node::SimNode;
 use crate::world::World;
@@ -25,6 +25,8 @@ pub struct Options {
     pub fault_ms: u64,
     /// How long the cluster may take to converge afterwards, ms.
     pub heal_ms: u64,
+    /// Whether slots move meanwhile.
+    pub moves: bool,
     /// Print every event.
     pub trace: bool,
 }
@@ -42,6 +44,7 @@ impl Options {
             fast: !random.one_in(4),
             fault_ms: 40_000,
             heal_ms: 120_000,
+            moves: false,
             trace: false,
         }
     }
@@ -112,9 +115,26 @@ impl World {
         text
     }
 
+    /// Starts all cores of a process that is down, which agree on their slots before they speak.
+    pub(crate) fn boot_process(&mut self, cores: &[usize]) {
+        for &i in cores {
+            self.nodes[i].boot(self.now, &mut self.random).expect("a node reads what it wrote");
+        }
+        let mut brains: Vec<Cluster> = cores.iter().filter_map(|i| self.nodes[*i].cluster.take()).collect();
+        cluster::settle_handovers(&mut brains, self.nodes[cores[0]].clock(self.now));
+        for (&i, brain) in cores.iter().zip(brains) {
+            self.nodes[i].cluster = Some(brain);
+        }
+        cores.iter().for_each(|i| self.introduce_siblings(*i));
+    }
+
     /// Starts the process of node `i` from its file.
     pub fn boot(&mut self, i: usize) {
         self.nodes[i].boot(self.now, &mut self.random).expect("a node reads what it wrote");
+        self.introduce_siblings(i);
+    }
+
+    fn introduce_siblings(&mut self, i: usize) {
         let process = self.nodes[i].process;
         let siblings: Vec<NodeId> =
             self.nodes.iter().filter(|n| n.process == process).map(|n| n.id).collect();

@@ -34,6 +34,7 @@ pub fn storm(seed: u64, count: usize, cores: usize, node_timeout: u64) -> Result
         fast: true,
         fault_ms: 0,
         heal_ms: DEADLINE_MS,
+        moves: false,
         trace: false,
     };
     let mut world = World::strangers(options, Random::from_number(seed), count);

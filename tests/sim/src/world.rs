@@ -8,6 +8,7 @@ use cluster::{Cluster, ConnectFailure, Effect, Random, Replication, SiblingMessa
 
 use crate::checks::Checks;
 use crate::faults::Fault;
+use crate::moves::{Move, Moves};
 use crate::network::{ConnId, Network, Parcel};
 use crate::node::{SimNode, Waiting};
 use crate::setup::Options;
@@ -21,6 +22,8 @@ pub struct Outcome {
     pub virtual_ms: u64,
     /// Failovers: masters that took over.
     pub promotions: u64,
+    /// Moves of slots begun.
+    pub moves: u64,
     /// Faults injected.
     pub faults: u64,
     /// How long convergence took after the last fault, ms.
@@ -39,6 +42,7 @@ pub(crate) enum Event {
     Sibling { to: usize, life: u32, from: NodeId, message: SiblingMessage },
     Paused { node: usize, life: u32 },
     Fault(Fault),
+    Move(Move),
 }
 
 struct Queued {
@@ -78,6 +82,8 @@ pub struct World {
     pub net: Network,
     /// The invariants.
     pub checks: Checks,
+    /// Slots that move.
+    pub(crate) moves: Moves,
     /// Counters.
     pub outcome: Outcome,
     /// Whether things go wrong at present.
@@ -95,20 +101,23 @@ pub struct World {
 pub fn run_seed(seed: u64, options: Options) -> Result<Outcome, String> {
     let mut world = World::whole(options, Random::from_number(seed));
     world.start_faults();
+    if world.options.moves {
+        world.start_moves(Random::from_number(seed ^ 0x510_7500));
+    }
     let until = world.options.fault_ms;
     world.run(until)?;
     world.end_faults();
     let healed_at = world.now;
-    let deadline = healed_at + world.options.heal_ms;
-    loop {
-        world.run(world.now + 500)?;
-        match world.not_converged() {
-            None => break,
-            Some(why) if world.now >= deadline => return Err(format!("no convergence: {why}")),
-            Some(_) => {}
+    world.run_until_whole()?;
+    world.outcome.healed_in_ms = world.now - healed_at;
+    if world.options.moves {
+        world.fix_slots();
+        world.run(world.now + 5000)?;
+        world.run_until_whole()?;
+        if let Some(why) = world.wrong_after_moves() {
+            return Err(format!("after the repair: {why}"));
         }
     }
-    world.outcome.healed_in_ms = world.now - healed_at;
     world.outcome.virtual_ms = world.now;
     world.outcome.minority_percent = world.checks.longest_in_minority * 100 / world.options.node_timeout;
     Ok(world.outcome)
@@ -127,6 +136,7 @@ impl World {
             nodes: Vec::new(),
             net: Network::new(hosts),
             checks: Checks::default(),
+            moves: Moves::new(Random::from_number(0), 0),
             outcome: Outcome::default(),
             faults_on: false,
             by_address: BTreeMap::new(),
@@ -139,6 +149,19 @@ impl World {
     pub(crate) fn push(&mut self, at: u64, event: Event) {
         self.seq += 1;
         self.queue.push(Reverse(Queued { at, seq: self.seq, event }));
+    }
+
+    /// Works on until the cluster is whole and no slot moves any more.
+    fn run_until_whole(&mut self) -> Result<(), String> {
+        let deadline = self.now + self.options.heal_ms;
+        loop {
+            self.run(self.now + 500)?;
+            match self.not_converged() {
+                None if !self.moves.under_way() => return Ok(()),
+                Some(why) if self.now >= deadline => return Err(format!("no convergence: {why}")),
+                None | Some(_) => {}
+            }
+        }
     }
 
     /// Works on all events up to `until`.
@@ -194,6 +217,10 @@ impl World {
                 self.with(node, |brain, now| brain.clients_paused(replication, now));
                 Some(node)
             }
+            Event::Move(step) => {
+                self.go_on_moving(step);
+                None
+            }
             Event::Fault(fault) => {
                 self.apply(fault);
                 None
@@ -229,10 +256,12 @@ impl World {
         let Some((master, synced_at)) = node.following else { return };
         let Some(m) = self.by_id.get(&master).copied() else { return };
         let reachable = self.nodes[m].runs() && self.net.talk(node.process, self.nodes[m].process);
-        if reachable && now >= synced_at {
+        let in_step = reachable && now >= synced_at;
+        if in_step {
             self.nodes[i].offset = self.nodes[m].offset;
             self.nodes[i].master_last_seen = clock;
         }
+        self.follow_moves(i, m, in_step);
     }
 
     /// Calls a node's brain and does what it wants done.
@@ -245,7 +274,10 @@ impl World {
             if self.faults_on && self.random.one_in(200_000) {
                 // Between two effects: what comes later never happens. What it claims may be known by now.
                 self.note_claims(i);
-                self.crash(i, false);
+                match self.options.moves {
+                    true => self.crash_process(self.nodes[i].process, false),
+                    false => self.crash(i, false),
+                }
                 return;
             }
             self.perform(i, effect);
@@ -289,7 +321,9 @@ impl World {
                 self.nodes[i].following = Some((id, self.now + wait));
             }
             Effect::BecomeMaster => {
-                self.nodes[i].following = None;
+                if let Some((master, _)) = self.nodes[i].following.take() {
+                    self.promoted_with_keys(i, master);
+                }
                 self.outcome.promotions += 1;
             }
             Effect::PauseClients { until } => {
@@ -303,6 +337,7 @@ impl World {
                     eprintln!("{} node {i}: {text}", self.now);
                 }
             }
+            Effect::DeleteKeys(slots) if self.options.moves => self.moves.delete(i, &slots),
             Effect::DeleteKeys(_)
             | Effect::SlotsReleased(_)
             | Effect::SlotsMoved { .. }

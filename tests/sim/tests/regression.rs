@@ -25,6 +25,16 @@ fn seeds_that_failed_late() {
     }
 }
 
+/// Slots move meanwhile. 119: a restart revived the claim of a slot's former owner. 1006: a master that imported by hand gave
+/// its last slot away, and with it the keys that had come.
+#[test]
+fn slots_that_move_are_neither_lost_nor_doubled() {
+    for seed in [106, 119, 1006] {
+        let options = Options { moves: true, ..Options::of_seed(seed) };
+        run_seed(seed, options).unwrap_or_else(|why| panic!("--moves --seed {seed}: {why}"));
+    }
+}
+
 #[test]
 fn equal_seeds_make_equal_worlds() {
     let run =

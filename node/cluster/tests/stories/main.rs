@@ -3,4 +3,5 @@
 mod commands;
 mod failover;
 mod kit;
+mod moves;
 mod siblings;
