@@ -43,8 +43,8 @@ const MEMLOCK_LEAST: u64 = 512 << 10;
 /// How long a core may be silent when it is to begin or to end before it is stirred.
 const SILENCE: Duration = Duration::from_millis(250);
 
-/// How far helper threads stand back behind cores that want the same CPU: a tenth of its time is left to them.
-const ASIDE_NICE: libc::c_int = 10;
+/// How far helper threads stand back behind cores that want the same CPU: a quarter of its time is left to them.
+const ASIDE_NICE: libc::c_int = 5;
 
 /// The signal that ends a core's sleep.
 const STIRRING: libc::c_int = libc::SIGURG;

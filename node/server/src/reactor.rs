@@ -183,9 +183,12 @@ impl Reactor {
         } else if matches!(-completion.result, libc::ENOBUFS | libc::ECANCELED)
             && client.closing != Closing::Now
         {
-            // All buffers were in use at that moment; they are free again now. Or it was told to hear nothing.
-            if !client.deaf {
-                self.arm_recv(&mut client);
+            // All buffers were in use at that moment; they are free again now. Or it was told to hear nothing. Who is in
+            // the middle of a long request may have filled them all, and would do so again: it comes behind the others.
+            match client.deaf {
+                true => {}
+                false if client.input.is_some() => core.arrivals.push(client.index),
+                false => self.arm_recv(&mut client),
             }
         } else {
             client.shut();
@@ -193,7 +196,7 @@ impl Reactor {
         leave(core, client);
     }
 
-    /// Begins to receive from connections that the core made itself, or has not listened to for a while.
+    /// Begins to receive from connections that the core made itself, or that come behind others.
     fn welcome(&mut self, core: &mut Core) {
         while let Some(index) = core.arrivals.pop() {
             if let Some(client) = core.clients.get(index) {

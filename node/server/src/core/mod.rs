@@ -201,7 +201,7 @@ pub struct Core {
     pub cron_paused: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.
     pub active_expire: bool,
-    /// Connections that did not come in at a door, or were deaf: the loop is to receive from them.
+    /// Connections that did not come in at a door, were deaf, or come behind others: the loop is to receive from them.
     pub arrivals: Vec<u32>,
     /// Clients that have replies to send or are going, by index.
     pub outbox: Vec<u32>,
