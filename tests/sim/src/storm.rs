@@ -19,6 +19,21 @@ pub struct StormReport {
     pub packets_per_node_s: f64,
     /// Bytes per node and second in a quiet cluster.
     pub bytes_per_node_s: f64,
+    /// The most packets and bytes that the standard protocol takes for the same.
+    pub standard_packets_per_node_s: f64,
+    /// See `standard_packets_per_node_s`.
+    pub standard_bytes_per_node_s: f64,
+}
+
+/// Packets a node sends each second by the cluster specification ("Heartbeat and gossip messages"): one PING to a random
+/// node, and one to each node without a pong for half the node timeout, all answered. The most it can be: what gossip tells
+/// of pongs saves some. Their bytes: a header, and gossip of a tenth of the nodes.
+fn standard_cost(count: usize, node_timeout: u64) -> (f64, f64) {
+    const HEADER_BYTES: f64 = 2256.0;
+    const ENTRY_BYTES: f64 = 104.0;
+    let (others, half_timeout_s) = (count as f64 - 1.0, node_timeout as f64 / 2000.0);
+    let packets = 2.0 * (1.0 + others / half_timeout_s);
+    (packets, packets * (HEADER_BYTES + ENTRY_BYTES * (count as f64 / 10.0).floor().max(3.0)))
 }
 
 /// Lets `count` strangers meet the first of them, watches the quiet cluster, and kills a tenth.
@@ -62,6 +77,8 @@ pub fn storm(seed: u64, count: usize, cores: usize, node_timeout: u64) -> Result
     let seconds = (world.now - from) as f64 / 1000.0 * count as f64;
     report.packets_per_node_s = (world.checks.packets - packets) as f64 / seconds;
     report.bytes_per_node_s = (world.checks.bytes - bytes) as f64 / seconds;
+    (report.standard_packets_per_node_s, report.standard_bytes_per_node_s) =
+        standard_cost(count, node_timeout);
     let dead = count / 10;
     for i in 0..dead {
         world.crash_for_good(i);

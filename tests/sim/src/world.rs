@@ -306,6 +306,8 @@ impl World {
                 let life = self.nodes[to].life;
                 self.push(self.now, Event::Sibling { to, life, from, message });
             }
+            // Where nobody restarts, nobody reads it.
+            Effect::SaveConfig { .. } if self.options.fault_ms == 0 => {}
             Effect::SaveConfig { fsync } => {
                 let text = self.nodes[i].cluster.as_ref().map(Cluster::nodes_conf).unwrap_or_default();
                 if fsync {
