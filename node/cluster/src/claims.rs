@@ -134,14 +134,8 @@ impl Cluster {
     ) {
         let same_shard = self.same_shard(claimer, self.me);
         let claimed_count = slots_of(claimed).count();
-        // Two masters of one shard, both without slots: the older follows the newer.
-        let overtaken = taken.from_my_master == 0
-            && self.nodes[self.me].master != Some(claimer)
-            && claimed_count == 0
-            && self.myself().slots.is_empty()
-            && self.node_epoch(self.me) < epoch
-            && same_shard;
-        let emptied = (taken.from_my_master > 0 || overtaken) && self.nodes[my_master].slots.is_empty();
+        let emptied = taken.from_my_master > 0 && self.nodes[my_master].slots.is_empty()
+            || self.is_overtaken(claimer, epoch);
         if emptied {
             let label = self.nodes[claimer].label();
             let shard = self.nodes[claimer].shard_id;
@@ -161,6 +155,15 @@ impl Cluster {
         if !taken.from_me.is_empty() {
             self.effects.push_back(Effect::DeleteKeys(taken.from_me));
         }
+    }
+
+    /// Whether `claimer` is a newer master of this node's shard than its own, or itself, which is without slots: the last
+    /// may have gone to another shard after a failover had taken the others.
+    pub(crate) fn is_overtaken(&self, claimer: NodeIndex, epoch: u64) -> bool {
+        self.nodes[self.me].master != Some(claimer)
+            && self.nodes[self.my_master()].slots.is_empty()
+            && self.node_epoch(self.me) < epoch
+            && self.same_shard(claimer, self.me)
     }
 
     /// Whether this node may join the shard that took its last slot. A master that imports slots by hand keeps the keys
