@@ -8,7 +8,7 @@ commands by category with exceptions, keys by two patterns of which the second f
 """
 import argparse, subprocess
 
-from servers import BENCH, OURS, Server, median, own_all_slots
+from servers import BENCH, Server, median, ours, own_all_slots
 
 USER = "on >secret ~other:* ~key:* &app:* +@read +@write -@dangerous +ping"
 
@@ -28,7 +28,7 @@ def main():
     parser.add_argument("--requests", type=int, default=200_000)
     parser.add_argument("--pipelines", type=int, nargs="+", default=[1, 16])
     options = parser.parse_args()
-    server = Server(OURS, cpu=0)
+    server = Server(ours(), cpu=0)
     own_all_slots(server)
     server.client.call("ACL", "SETUSER", "app", *USER.split())
     for pipeline in options.pipelines:

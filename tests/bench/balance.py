@@ -9,7 +9,7 @@ moves. The verdict: within 30 s they are within 10 % of each other (means of 5 s
 """
 import argparse, os, re, subprocess, time
 
-from servers import BENCH, OURS, Client, Server, wait_until
+from servers import BENCH, Client, Server, ours, wait_until
 
 LIMIT, WITHIN, WINDOW = 30, 0.10, 5
 
@@ -75,7 +75,7 @@ def main():
     parser.add_argument("--seconds", type=int, default=60)
     parser.add_argument("--pipeline", type=int, default=16)
     options = parser.parse_args()
-    server = Server(OURS.replace("--cores 1", "--cores 2") + " --bootstrap yes --cluster-slot-stats-enabled yes")
+    server = Server(ours(cores=2) + " --bootstrap yes --cluster-slot-stats-enabled yes")
     clients = [Client(server.port), Client(server.port + 1)]
     wait_until("the cluster is up", lambda: b"cluster_state:ok" in server.client.call("CLUSTER", "INFO"))
     generator(server, options, 3).wait()

@@ -10,7 +10,7 @@ it in one piece, which must be smaller than the target's proto-max-bulk-len (512
 """
 import argparse, os, threading, time
 
-from servers import OURS, Client, Server, wait_until
+from servers import Client, Server, ours, wait_until
 
 TAG, SLOT, FIELD = "{foo}", 12182, 1000
 
@@ -77,7 +77,7 @@ def atomic(source, target):
 
 
 def measure(name, move, options):
-    servers = [Server(OURS) for _ in range(2)]
+    servers = [Server(ours()) for _ in range(2)]
     target, source = servers
     target.client.call("CLUSTER", "ADDSLOTSRANGE", 0, 8191)
     source.client.call("CLUSTER", "ADDSLOTSRANGE", 8192, 16383)

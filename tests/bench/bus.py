@@ -8,7 +8,7 @@ All nodes are masters that share the slots. Time is measured when all have met a
 """
 import argparse, os, time
 
-from servers import Client, OURS, Server, peer, wait_until
+from servers import Client, Server, ours, peer, wait_until
 
 
 def info(client):
@@ -20,11 +20,11 @@ def gather(name, count, options):
     timeout = f" --cluster-node-timeout {options.node_timeout}"
     if name == "cores":
         processes = 2 if count < 50 else 10
-        template = OURS.replace("--cores 1", f"--cores {count // processes}") + timeout
+        template = ours(cores=count // processes) + timeout
         servers = [Server(template, room=count // processes) for _ in range(processes)]
         clients = [Client(server.port + core) for server in servers for core in range(count // processes)]
     else:
-        template = {"ours": OURS, "valkey": peer("valkey")}[name] + timeout
+        template = {"ours": ours(), "valkey": peer("valkey")}[name] + timeout
         servers = [Server(template) for _ in range(count)]
         clients = [server.client for server in servers]
     share = 16384 // count

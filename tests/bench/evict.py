@@ -10,7 +10,7 @@ would hit with as many keys as that server holds: a policy cannot do better, and
 """
 import argparse, bisect, itertools, random
 
-from servers import OURS, Client, Server, own_all_slots, peer
+from servers import Client, Server, ours, own_all_slots, peer
 
 BATCH = 200
 
@@ -55,7 +55,7 @@ def main():
     value = bytes(random.Random(1).randbytes(options.size))
     for policy in ("allkeys-lru", "allkeys-lfu", "allkeys-random"):
         limits = f" --maxmemory {options.megabytes}mb --maxmemory-policy {policy}"
-        for name, command in (("ours", OURS + limits), ("valkey", peer("valkey", limits))):
+        for name, command in (("ours", ours() + limits), ("valkey", peer("valkey", limits))):
             server = Server(command)
             own_all_slots(server)
             shares = []

@@ -9,7 +9,7 @@ a forwarded one costs. Runs alternate; shown are medians.
 """
 import argparse, subprocess
 
-from servers import BENCH, OURS, Server, median
+from servers import BENCH, Server, median, ours
 
 
 def cost(server, port, cluster, pipeline, options):
@@ -27,8 +27,7 @@ def main():
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--binary")
     options = parser.parse_args()
-    ours = (options.binary + OURS[OURS.index(" "):] if options.binary else OURS).replace("--cores 1", "--cores 2")
-    server = Server(ours + " --bootstrap yes --ingress-port 2{port}")
+    server = Server(ours(options.binary, cores=2) + " --bootstrap yes --ingress-port 2{port}")
     for pipeline in (1, 16):
         direct, ingress = [], []
         for _ in range(options.runs):

@@ -9,7 +9,7 @@ itself. Then half of all slots change cores and come back while the generator wr
 """
 import argparse, json, subprocess, tempfile, time
 
-from servers import BENCH, OURS, Client, Server, fill, median, wait_until
+from servers import BENCH, Client, Server, fill, median, ours, wait_until
 
 TAG, SLOT = "{foo}", 12182
 
@@ -94,7 +94,7 @@ def main():
     parser.add_argument("--moves", type=int, default=100)
     parser.add_argument("--rate", type=int, default=20_000, help="writes a second")
     options = parser.parse_args()
-    server = Server(OURS.replace("--cores 1", "--cores 2") + " --bootstrap yes")
+    server = Server(ours(cores=2) + " --bootstrap yes")
     wait_until("the cluster is up", lambda: b"cluster_state:ok" in server.client.call("CLUSTER", "INFO"))
     one_slot(server, options)
     many_slots(server, options)

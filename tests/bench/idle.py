@@ -8,7 +8,7 @@ so that what the machine does meanwhile meets both; shown are medians and the lo
 """
 import argparse, os, resource, socket, time
 
-from servers import OURS, Client, Server, median, own_all_slots, peer
+from servers import Client, Server, median, ours, own_all_slots, peer
 
 
 def connect(port, count):
@@ -70,12 +70,12 @@ def main():
     limit = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (limit, limit))
 
-    two = Server(OURS.replace("--cores 1", "--cores 2") + " --bootstrap yes")
+    two = Server(ours(cores=2) + " --bootstrap yes")
     idle_cpu("ours", two, options, [two.port, two.port + 1])
     two.stop()
     os.sched_setaffinity(0, {1})
     room = f" --maxclients {options.many + 100}"
-    servers = {"ours": Server(OURS + room, cpu=0), "redis": Server(peer("redis") + room, cpu=0)}
+    servers = {"ours": Server(ours() + room, cpu=0), "redis": Server(peer("redis") + room, cpu=0)}
     for server in servers.values():
         own_all_slots(server)
     lone(servers, options)

@@ -10,14 +10,13 @@ it: how long tasks waited for a CPU (/proc/pressure/cpu), the load, and the writ
 """
 import argparse, json, os, subprocess, tempfile, time
 
-from servers import BENCH, OURS, Server, wait_until
+from servers import BENCH, Server, ours, wait_until
 
 OPTIONS = " --cluster-node-timeout {timeout} --repl-diskless-sync-delay 0"
 
 
 def gather(options):
-    template = (options.binary + OURS[OURS.index(" "):] if options.binary else OURS)
-    template += OPTIONS.replace("{timeout}", str(options.node_timeout))
+    template = ours(options.binary) + OPTIONS.replace("{timeout}", str(options.node_timeout))
     servers = [Server(template) for _ in range(6)]
     addresses = [f"127.0.0.1:{server.port}" for server in servers]
     subprocess.run(["redis-cli", "--cluster", "create", *addresses, "--cluster-replicas", "1", "--cluster-yes"],

@@ -7,7 +7,7 @@ The master runs on CPU 0, the generator and the replicas on CPU 1. CPU time is t
 """
 import argparse, subprocess
 
-from servers import BENCH, OURS, Server, median, own_all_slots, peer, wait_until
+from servers import BENCH, Server, median, ours, own_all_slots, peer, wait_until
 
 
 def cost(master, options):
@@ -53,7 +53,7 @@ def main():
     parser.add_argument("--pipeline", type=int, default=16)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
-    measure("ours", OURS, options)
+    measure("ours", ours(), options)
     measure("valkey", peer("valkey"), options)
 
 

@@ -9,7 +9,7 @@ acknowledged is found, and counts errors beside redirections.
 """
 import argparse, json, os, subprocess, tempfile, time
 
-from servers import BENCH, OURS, Server, peer, wait_until
+from servers import BENCH, Server, ours, peer, wait_until
 
 
 def cluster(template):
@@ -99,7 +99,7 @@ def main():
     parser.add_argument("--rate", type=int, default=1000, help="writes a second meanwhile")
     parser.add_argument("--only", default="redis,ours,atomic")
     options = parser.parse_args()
-    ways = {"redis": (peer("redis"), by_cli), "ours": (OURS, by_cli), "atomic": (OURS, atomically)}
+    ways = {"redis": (peer("redis"), by_cli), "ours": (ours(), by_cli), "atomic": (ours(), atomically)}
     took = {name: measure(name, *ways[name], options) for name in options.only.split(",")}
     if "redis" in took:
         print("  ".join(f"{name} {seconds / took['redis']:.3f}" for name, seconds in took.items()), "of redis-server's time")

@@ -7,10 +7,15 @@ import atexit, os, shlex, shutil, signal, socket, statistics, subprocess, tempfi
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 RELEASE = os.environ.get("RELEASE") or os.path.join(HERE, "../../target/release")
-OURS = os.path.join(RELEASE, "ringmaster") + " --port {port} --dir {dir} --cores 1 --save ''"
 BENCH = os.path.join(RELEASE, "ringmaster-bench")
 TICK = os.sysconf("SC_CLK_TCK")
 _next_port = int(os.environ.get("BASE_PORT", "7600"))
+
+
+def ours(binary=None, cores=1):
+    """The command of our server: the release build, unless another binary is named."""
+    binary = binary or os.path.join(RELEASE, "ringmaster")
+    return f"{binary} --port {{port}} --dir {{dir}} --cores {cores} --save ''"
 
 
 def peer(kind, options=""):

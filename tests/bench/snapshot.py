@@ -9,7 +9,7 @@ share count once. `load` is a restart from the file.
 """
 import argparse, json, os, subprocess, tempfile, threading, time
 
-from servers import BENCH, OURS, Client, Server, fill, own_all_slots, peer, private, wait_until
+from servers import BENCH, Client, Server, fill, ours, own_all_slots, peer, private, wait_until
 
 MIB = 1 << 20
 
@@ -84,7 +84,7 @@ def main():
     parser.add_argument("--rate", type=int, default=5000, help="writes a second")
     options = parser.parse_args()
     keys = int(options.gigabytes * (1 << 30) / options.value)
-    measure("ours", OURS, keys, options)
+    measure("ours", ours(), keys, options)
     measure("valkey", peer("valkey"), keys, options)
 
 

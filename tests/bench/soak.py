@@ -10,7 +10,7 @@ found at any later time. Ends with 1 at the first thing that is not so, and show
 """
 import argparse, os, random, signal, threading, time
 
-from servers import OURS, Client, Server, wait_until
+from servers import Client, Server, ours, wait_until
 
 CORES = 3
 KEYS = 200  # a writer's
@@ -99,7 +99,7 @@ class Writer(threading.Thread):
 class Soak:
     def __init__(self, options):
         self.random = random.Random(options.seed)
-        template = (options.binary + OURS[OURS.index(" "):] if options.binary else OURS) + OPTIONS
+        template = ours(options.binary) + OPTIONS
         self.servers = [Server(template) for _ in range(2 * CORES)]
         self.gather()
         self.writers = [Writer(f"w{n}", [server.port for server in self.servers]) for n in range(3)]

@@ -9,7 +9,7 @@ with P=16 ten times as many requests. Shown are medians of the rounds and the ra
 """
 import argparse, subprocess, tempfile, time
 
-from servers import BENCH, OURS, Server, median, own_all_slots, peer
+from servers import BENCH, Server, median, ours, own_all_slots, peer
 
 
 def certificate():
@@ -34,7 +34,7 @@ def us_a_request(server, tls, command, pipeline, requests):
 
 
 def start(options):
-    servers = {"ours": Server(OURS + options, cpu=0)}
+    servers = {"ours": Server(ours() + options, cpu=0)}
     for kind in ("redis", "valkey"):
         try:
             servers[kind] = Server(peer(kind, options), cpu=0)

@@ -137,8 +137,11 @@ fn a_paused_core_writes_nothing_for_its_siblings() {
         };
         assert_eq!(node.line("CLIENT PAUSE 100000 WRITE"), ok());
         // What follows in the same connection waits too.
-        clients.iter_mut().for_each(|client| client.send(format!("SET {key} x\r\nGET {key}\r\n").as_bytes()));
+        let requests = format!("ECHO first\r\nSET {key} x\r\nGET {key}\r\n");
+        clients.iter_mut().for_each(|client| client.send(requests.as_bytes()));
         wait_until("all wait", || info(&mut node, "clients", "blocked_clients") == "16");
+        // What came before does not, though a sibling owes the rest.
+        clients.iter_mut().for_each(|client| assert_eq!(client.read(), Some(Value::Bulk("first".into()))));
         assert_eq!(node.line(&format!("GET {key}")), Value::Null);
         let mut reader = Client::connect(port);
         reader.send(format!("MULTI\r\nGET {key}\r\nEXEC\r\n").as_bytes());

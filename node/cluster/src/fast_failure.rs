@@ -92,7 +92,7 @@ impl Cluster {
     pub(crate) fn tell_collectors(&mut self, suspect: NodeIndex, now: u64) {
         if self.nodes[suspect].is_failed() || !self.myself().is_voter() || !self.config.fast_failure_detection
         {
-            return; // The verdict is out already, or this node's opinion does not count.
+            return; // The verdict is out already, this node's opinion does not count, or the next ping will do.
         }
         let voters: Vec<NodeIndex> =
             self.nodes.iter().filter(|(_, n)| n.is_voter() && !n.is_unreachable()).map(|(i, _)| i).collect();

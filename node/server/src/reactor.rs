@@ -240,7 +240,7 @@ impl Reactor {
         if !waits || client.reply.len() > HOLD_BYTES {
             return false;
         }
-        if !client.reply.is_empty() {
+        if client.has_to_send() {
             self.held.push_back((client.index, now));
         }
         true

@@ -1,7 +1,9 @@
 //! Slots on the move while something else happens.
 
+use std::collections::BTreeSet;
+
 use base::Slot;
-use cluster::{Cluster, Random};
+use cluster::{Cluster, Config, Random};
 
 use crate::kit::{Net, config};
 
@@ -39,4 +41,30 @@ fn a_restart_does_not_revive_a_claim() {
     let after = Cluster::load(&observer.nodes_conf(), config(1), Random::from_number(9), net.now).unwrap();
     assert!(!named(&after));
     assert_eq!(after.find_node(a).unwrap().slots.len() + 1, observer.find_node(a).unwrap().slots.len());
+}
+
+/// A failover takes all slots of a master but one, which goes to another shard: without slots, it follows its successor all
+/// the same, whichever it hears of last.
+#[test]
+fn a_master_emptied_by_a_failover_and_a_move_follows_its_successor() {
+    let mut net = Net::cluster(3, 3);
+    let successor = net.id(3);
+    let slots: Vec<Slot> = net.nodes[0].myself().slots.iter().collect();
+    let last = &slots[slots.len() - 1..];
+    let staying = Config { allow_replica_migration: false, ..config(0) };
+    net.with(0, |node, now| node.set_config(staying, now));
+    net.silent.insert(0);
+    net.advance(12_000);
+    assert!(net.nodes[3].myself().is_master());
+    net.ok(3, &format!("DELSLOTS {}", last[0].number()));
+    // It hears of its successor first, and only then of the move of its last slot.
+    net.silent = BTreeSet::from([1, 2, 4, 5]);
+    net.advance(1000);
+    assert_eq!(net.nodes[0].myself().slots.iter().collect::<Vec<_>>(), last);
+    net.with(1, |node, now| node.take_slots(last, successor, now));
+    net.silent.clear();
+    net.advance(6000);
+    assert!(net.nodes[0].myself().is_replica());
+    let master = net.nodes[0].myself().master.and_then(|master| net.nodes[0].node(master));
+    assert_eq!(master.map(|node| node.id), Some(successor));
 }

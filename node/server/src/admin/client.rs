@@ -308,7 +308,9 @@ pub fn unblock(call: &mut Call<'_>) -> Outcome {
         _ => return Err(Error::new("ERR CLIENT UNBLOCK reason should be TIMEOUT or ERROR")),
     };
     let id = call.args.integer(2)?;
-    let waits = |client: &&Client| client.blocked || client.awaits_sibling;
+    let core = &*call.core;
+    let waits =
+        |client: &&Client| client.blocked && core.may_unblock(core.session(client)) || client.awaits_sibling;
     let client = call.core.clients.iter().find(|client| client.id as i64 == id).filter(waits);
     let waiting = client.map(|client| (call.core.session(client), client.awaits_sibling));
     if let Some((session, elsewhere)) = waiting {

@@ -84,10 +84,15 @@ impl Core {
         self.slot_stats.resume(interrupted);
     }
 
+    /// Whether a session waits here for what may never come: what MIGRATE or RESTORE wait for ends by itself.
+    pub fn may_unblock(&self, session: SessionId) -> bool {
+        self.replication.waits.holds(session)
+            || self.waiting.get(session).is_some_and(|blocked| blocked.payload().is_none())
+    }
+
     /// Ends a session's wait, if it waits here: CLIENT UNBLOCK.
     pub fn unblock(&mut self, session: SessionId, with_error: bool) {
-        if self.waiting.get(session).is_some_and(|blocked| blocked.payload().is_some()) {
-            // It will go on by itself.
+        if !self.may_unblock(session) {
             return;
         }
         let error = Error::new("UNBLOCKED client unblocked via CLIENT UNBLOCK");

@@ -85,6 +85,11 @@ impl Waits {
         Some(self.0.remove(at))
     }
 
+    /// Whether `session` waits.
+    pub fn holds(&self, session: SessionId) -> bool {
+        self.iter().any(|wait| wait.session == session)
+    }
+
     fn iter(&self) -> impl Iterator<Item = &Wait> {
         self.0.iter()
     }
