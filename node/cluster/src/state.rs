@@ -80,7 +80,9 @@ pub struct Cluster {
     /// Time of the last event.
     pub(crate) clock: u64,
     pub(crate) next_tick: u64,
-    pub(crate) ticks: u64,
+    /// When a random node is pinged next, and how often that was.
+    pub(crate) next_turn: u64,
+    pub(crate) turns: u64,
     pub(crate) pings: u64,
     /// What the driver will see next.
     pub(crate) effects: VecDeque<Effect>,
@@ -127,7 +129,8 @@ impl Cluster {
             todo: Todo::default(),
             clock: now,
             next_tick: now,
-            ticks: 0,
+            next_turn: now,
+            turns: 0,
             pings: 0,
             effects: VecDeque::new(),
             outbox: Vec::new(),
@@ -333,6 +336,7 @@ impl Cluster {
             self.update_state(now);
         }
         self.tell_siblings(now);
+        self.stay_alert(now);
         self.report_released_slots();
         if std::mem::take(&mut self.todo.save) {
             let fsync = std::mem::take(&mut self.todo.fsync);

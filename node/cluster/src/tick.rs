@@ -1,16 +1,21 @@
-//! What happens by itself: ten times a second, links are kept open, nodes pinged, silence judged.
+//! What happens by itself: ten times a second, links are kept open, nodes pinged, silence judged; more rarely while
+//! all is well and nothing is due.
 
 use crate::links::LinkId;
-use crate::node::{Flags, NodeIndex};
+use crate::node::{Flags, Node, NodeIndex};
 use crate::state::Cluster;
 use crate::wire::HeartbeatKind;
 
 /// Time between ticks, ms.
 const TICK_MS: u64 = 100;
-/// Ticks between two pings of the longest unheard of a few random nodes.
-const RANDOM_PING_TICKS: u64 = 10;
+/// The longest between ticks, where a tick would find nothing to do.
+const CALM_TICK_MS: u64 = 500;
+/// Time between two pings of the longest unheard of a few random nodes, ms.
+const RANDOM_PING_MS: u64 = 1000;
 /// How much longer each further sibling waits before it pings a quiet node, ms.
 const SIBLING_DELAY_MS: u64 = 250;
+/// Calm ticks that a node timeout must be long: with a shorter one, ticks stay short.
+const CALM_TIMEOUTS: u64 = 4;
 /// How many nodes that few is.
 const RANDOM_PING_CHOICE: usize = 5;
 
@@ -24,9 +29,8 @@ impl Cluster {
     /// Lets time pass. Calling it too often does no harm.
     pub fn tick(&mut self, now: u64) {
         if now >= self.next_tick {
-            self.next_tick = now + TICK_MS;
-            self.ticks += 1;
             self.run_tick(now);
+            self.next_tick = now + self.rest(now);
         } else {
             self.todo.failover = true;
         }
@@ -41,16 +45,15 @@ impl Cluster {
             self.keep_link(node, now);
         }
         let (place, siblings) = self.place_among_siblings();
-        let turn = self.ticks / RANDOM_PING_TICKS;
-        if self.ticks.is_multiple_of(RANDOM_PING_TICKS) {
-            if turn % siblings == place {
+        if now >= self.next_turn {
+            self.next_turn = now + RANDOM_PING_MS;
+            self.turns += 1;
+            if self.turns % siblings == place {
                 self.ping_someone(now);
             }
-            self.gossip_to_a_sibling(turn, now);
+            self.gossip_to_a_sibling(self.turns, now);
         }
-        // Siblings tell each other of pongs, so the first of them pings and the others need not.
-        let interval = self.config.ping_interval_ms();
-        let interval = interval + (place * SIBLING_DELAY_MS).min(interval / 4);
+        let interval = self.ping_interval(place);
         for node in self.others() {
             self.check_node(node, interval, now);
         }
@@ -63,6 +66,48 @@ impl Cluster {
         }
         if !self.is_ok() {
             self.todo.update_state = true;
+        }
+    }
+
+    /// How long a node may be quiet before this one, of that place among its siblings, pings it, ms.
+    fn ping_interval(&self, place: u64) -> u64 {
+        // Siblings tell each other of pongs, so the first of them pings and the others need not.
+        let interval = self.config.ping_interval_ms();
+        interval + (place * SIBLING_DELAY_MS).min(interval / 4)
+    }
+
+    /// How long until the next tick has something to do, ms.
+    fn rest(&self, now: u64) -> u64 {
+        if !self.is_calm(now) {
+            return TICK_MS;
+        }
+        let interval = self.ping_interval(self.place_among_siblings().0);
+        let peers = self.nodes.iter().filter(|(_, node)| !node.is_myself() && !node.sibling);
+        let pings = peers.map(|(_, node)| node.pong_received + interval + 1);
+        let due = pings.min().unwrap_or(u64::MAX).min(self.next_turn);
+        due.saturating_sub(now).clamp(TICK_MS, CALM_TICK_MS)
+    }
+
+    /// Whether all nodes are there and answer, and this one is about nothing.
+    fn is_calm(&self, now: u64) -> bool {
+        let at_rest = |node: &Node| {
+            node.is_myself()
+                || !node.is_unreachable()
+                    && !node.in_handshake()
+                    && (node.sibling || node.link.is_some())
+                    && (node.ping_sent == 0 || now.saturating_sub(node.ping_sent) < TICK_MS)
+        };
+        self.is_ok()
+            && !self.manual.in_progress()
+            && self.siblings.heard.is_empty()
+            && self.config.node_timeout >= CALM_TIMEOUTS * CALM_TICK_MS
+            && self.nodes.iter().all(|(_, node)| at_rest(node))
+    }
+
+    /// Ticks soon after all if what has just happened is a reason to.
+    pub(crate) fn stay_alert(&mut self, now: u64) {
+        if self.next_tick > now + TICK_MS && !self.is_calm(now) {
+            self.next_tick = now + TICK_MS;
         }
     }
 

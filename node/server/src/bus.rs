@@ -252,6 +252,9 @@ impl Core {
     /// Does what follows from news of the bus.
     fn bus_heard(&mut self) {
         self.cluster_changed();
-        self.wake_self();
+        self.rouse_for_brain();
+        if self.has_work_for_clients() {
+            self.wake_self();
+        }
     }
 }

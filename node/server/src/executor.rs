@@ -43,6 +43,9 @@ const MEMLOCK_LEAST: u64 = 512 << 10;
 /// How long a core may be silent when it is to begin or to end before it is stirred.
 const SILENCE: Duration = Duration::from_millis(250);
 
+/// How late a core's beat is usual.
+const LATE_MS: u64 = 100;
+
 /// How far helper threads stand back behind cores that want the same CPU: a quarter of its time is left to them.
 const ASIDE_NICE: libc::c_int = 5;
 
@@ -214,27 +217,26 @@ pub async fn yield_now() {
 /// would ever wake the core again. So one task of each core beats, and who misses its beat wakes that task from outside.
 #[derive(Default)]
 pub struct Pulse {
-    beats: AtomicU64,
+    /// When it will have beaten again, on the caller's clock, ms.
+    due: AtomicU64,
     task: OnceLock<Waker>,
 }
 
 impl Pulse {
-    /// Beats; to be called by always the same task, often.
-    pub async fn beat(&self) {
-        self.beats.fetch_add(1, Ordering::Relaxed);
+    /// Beats; to be called by always the same task, and again at `due` at the latest.
+    pub async fn beat(&self, due: u64) {
+        self.due.store(due, Ordering::Relaxed);
         if self.task.get().is_none() {
             let waker = std::future::poll_fn(|context| Poll::Ready(context.waker().clone())).await;
             self.task.get_or_init(|| waker);
         }
     }
 
-    /// Wakes the core if it has not beaten since the last look, when it had beaten `seen` times; how often it has now.
-    pub fn look(&self, seen: u64) -> u64 {
-        let beats = self.beats.load(Ordering::Relaxed);
-        if beats == seen {
+    /// Wakes the core if it should have beaten long before `now`.
+    pub fn look(&self, now: u64) {
+        if now > self.due.load(Ordering::Relaxed) + LATE_MS {
             self.task.get().inspect(|task| task.wake_by_ref());
         }
-        beats
     }
 }
 

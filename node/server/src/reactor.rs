@@ -134,6 +134,9 @@ impl Reactor {
         core.tend_shutdown();
         if events > 0 || messages {
             let commands = core.stats.commands.saturating_sub(commands);
+            if events > 0 || commands > 0 {
+                core.rest.rouse();
+            }
             core.stats.rounds.ended(start.elapsed_ns(), commands);
         }
         match (events, messages) {

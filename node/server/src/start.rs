@@ -40,7 +40,7 @@ use crate::shutdown::{Outcome, Wish};
 use crate::tls;
 use crate::users;
 
-/// Time between two looks at the cores' pulses: longer than a beat of an idle core (`cron`).
+/// Time between two looks at the cores' pulses.
 const PULSE_NANOSECONDS: libc::c_long = 250_000_000;
 
 /// Runs the process until it is told to end.
@@ -142,13 +142,11 @@ fn own_signals() -> libc::sigset_t {
 
 /// Waits until the cores agree to end; feels their pulses meanwhile.
 fn wait_for_end(process: &Process) {
-    let mut seen = vec![0; process.cores.len()];
     loop {
         match next_signal() {
             None => {
-                for (core, seen) in process.cores.iter().zip(&mut seen) {
-                    *seen = core.pulse.look(*seen);
-                }
+                let now = process.clock.now_ms();
+                process.cores.iter().for_each(|core| core.pulse.look(now));
             }
             Some(NUDGE) => {}
             Some(libc::SIGINT) if process.shutdown.is_asked() => {

@@ -12,6 +12,7 @@ use crate::client::{Closing, Role};
 use crate::clock::{self, Moment};
 use crate::core::Core;
 use crate::core::eviction::Room;
+use crate::core::rest::rest;
 use crate::executor;
 
 /// The longest a slice of background work takes.
@@ -24,10 +25,9 @@ const EXPIRE_SHARE_PERCENT: u32 = 25;
 
 /// Runs the background work of a core until the process ends.
 pub async fn run(core: Rc<RefCell<Core>>) {
-    let mut last = Instant::now();
+    let (mut last, mut commands) = (Instant::now(), 0);
     let (process, index) = (core.borrow().process.clone(), usize::from(core.borrow().index));
     while !process.is_stopping() {
-        process.cores[index].pulse.beat().await;
         let round = Instant::now();
         if process.shutdown.is_asked() {
             // Waiting for replicas has an end, though nothing comes in.
@@ -43,14 +43,21 @@ pub async fn run(core: Rc<RefCell<Core>>) {
             free(&core).await;
         }
         last = round;
-        let interval = {
+        let (interval, is_quiet) = {
             let core = core.borrow();
             if core.has_work_for_clients() {
                 core.wake_self();
             }
-            if core.expects_moment() { SHORT_INTERVAL } else { INTERVAL }
+            let before = std::mem::replace(&mut commands, core.stats.commands);
+            let interval = if core.expects_moment() { SHORT_INTERVAL } else { INTERVAL };
+            (interval.saturating_sub(round.elapsed()), commands == before && core.is_quiet())
         };
-        executor::sleep(interval.saturating_sub(round.elapsed())).await;
+        let time = if is_quiet { interval.max(core.borrow().time_for_brain()) } else { interval };
+        process.cores[index].pulse.beat(process.clock.now_ms() + time.as_millis() as u64).await;
+        match is_quiet {
+            true => rest(&core, time).await,
+            false => executor::sleep(time).await,
+        }
     }
 }
 
@@ -105,6 +112,17 @@ impl Core {
     /// Tells the latency monitor of an event.
     fn note_event(&mut self, event: &'static str, elapsed: Duration) {
         self.latency.observe(event, elapsed, self.config.insight.latency_monitor_threshold, self.now_ms);
+    }
+
+    /// Whether nothing but the brain needs this task before the next command or news.
+    fn is_quiet(&self) -> bool {
+        let may_expire = self.keys.may_expire() && !self.cluster.myself().is_replica();
+        !self.expects_moment() && self.loading.is_none() && !may_expire && !self.process.shutdown.is_asked()
+    }
+
+    /// How long the brain has nothing to do.
+    fn time_for_brain(&self) -> Duration {
+        Duration::from_millis(self.cluster.next_deadline().saturating_sub(self.bus_now()))
     }
 
     /// Whether something is to happen at a set moment soon.

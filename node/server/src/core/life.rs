@@ -26,6 +26,7 @@ use crate::core::migrations::Migrations;
 use crate::core::pause::Pause;
 use crate::core::propagate::Unit;
 use crate::core::push::{Late, Woken, close_full};
+use crate::core::rest::Rest;
 use crate::core::script::Scripting;
 use crate::core::slot_stats::SlotStats;
 use crate::core::stats::Stats;
@@ -116,6 +117,7 @@ impl Core {
             dirty: 0,
             now_ms: clock::unix_ms(),
             busy: false,
+            rest: Rest::default(),
             cron_paused: false,
             active_expire: true,
             arrivals: Vec::new(),
@@ -268,6 +270,7 @@ impl Core {
     /// Whether replies or messages wait for the client loop to send them.
     pub fn has_work_for_clients(&self) -> bool {
         !self.outbox.is_empty()
+            || !self.arrivals.is_empty()
             || self.mesh.has_outgoing()
             || self.tracking.has_news()
             || self.replication.has_news()

@@ -31,6 +31,7 @@ mod listener;
 mod node;
 mod push;
 mod request;
+pub mod rest;
 mod rounds;
 mod serve;
 pub mod slot_stats;
@@ -79,6 +80,7 @@ use loading::Loading;
 use migrations::Migrations;
 use pause::Pause;
 use propagate::Unit;
+use rest::Rest;
 use script::Scripting;
 use slot_stats::SlotStats;
 use stats::Stats;
@@ -197,6 +199,8 @@ pub struct Core {
     pub now_ms: u64,
     /// Work in slices waits for its next turn: the client loop does not sleep meanwhile.
     pub busy: bool,
+    /// Long sleeps of the background work.
+    pub rest: Rest,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.

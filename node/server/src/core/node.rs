@@ -126,6 +126,7 @@ impl Core {
         let now = self.bus_now();
         self.cluster.handle_sibling(from, message, now);
         self.cluster_changed();
+        self.rouse_for_brain();
     }
 
     /// Obeys `config` from now on, unless a newer one came first.
