@@ -164,7 +164,7 @@ pub fn run_times(core: &Core, args: &Args<'_>) -> ByCommand {
         args.len() == 2 || asked.iter().any(|asked| found.id == asked.id || is_sub(asked))
     };
     let commands = core.stats.by_command();
-    let timed = commands.filter(|(found, stats)| stats.histogram.is_some() && is_asked(found));
+    let timed = commands.filter(|(found, stats)| !stats.run_times.is_empty() && is_asked(found));
     timed.map(|(found, stats)| (found.id, stats.clone())).collect()
 }
 
@@ -172,9 +172,9 @@ pub fn run_times(core: &Core, args: &Args<'_>) -> ByCommand {
 pub fn histogram(commands: &ByCommand, reply: &mut Reply) {
     reply.map(commands.len());
     for (id, stats) in commands {
-        if let (Some(found), Some(histogram)) = (Found::by_id(*id), &stats.histogram) {
+        if let Some(found) = Found::by_id(*id) {
             reply.bulk(found.full_name().as_bytes());
-            write_histogram(reply, histogram);
+            write_histogram(reply, &stats.run_times.histogram());
         }
     }
 }

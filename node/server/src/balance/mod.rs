@@ -1,7 +1,8 @@
 //! `slot-balance`: slots change hands between siblings so that all cores have about the same to do.
 //!
-//! Once a second each core looks at what its slots cost since the last time (`core::slot_stats`), tells its siblings the
-//! sum, and plans (`plan`). What is said of a second is noisy, so costs are averaged over some looks, an imbalance must
+//! Once a second each core looks at the CPU time its thread used since the last time, tells its siblings, and plans (`plan`).
+//! That time is its slots', shared out by what each is known to have cost (`core::slot_stats`): what their commands took, and
+//! something for each request. What a second tells is noisy, so costs are averaged over some looks, an imbalance must
 //! last, the longer the smaller it is, and after a move there is a rest.
 
 mod plan;
@@ -28,15 +29,54 @@ const REST_REFUSED: u32 = 60;
 const REQUEST_US: f32 = 2.0;
 const MINUTE_MS: u64 = 60_000;
 
+/// What something costs a look, on average.
+#[derive(Clone, Copy, Default)]
+struct Average {
+    cost: f32,
+    /// Looks that it tells of, and one more.
+    looks: u16,
+}
+
+impl Average {
+    /// Takes what has been spent since the last look. The first look tells of a part of the time only.
+    fn take(&mut self, spent: f32) {
+        if self.looks > 0 {
+            self.cost += (spent - self.cost) / f32::from(self.looks);
+        }
+        self.looks = (self.looks + 1).min(AVERAGED);
+    }
+}
+
 /// What a slot costs.
 #[derive(Clone, Copy, Default)]
 struct Cost {
     /// What it had cost in all at the last look: microseconds, and requests.
     seen: (u64, u64),
-    /// On average, a look.
-    average: f32,
-    /// Looks since it is this core's.
-    looks: u16,
+    /// While it is this core's.
+    average: Average,
+}
+
+/// What a core costs.
+#[derive(Default)]
+struct Busy {
+    /// Microseconds of CPU time that its thread had used at the last look.
+    seen: u64,
+    /// With the slots it has.
+    average: Average,
+    /// How many these are.
+    slots: usize,
+}
+
+impl Busy {
+    /// Takes what the thread has used in all; `same` tells that it has the slots it had.
+    fn look(&mut self, cpu_us: u64, slots: usize, same: bool) {
+        let spent = cpu_us.saturating_sub(self.seen);
+        if !same || self.slots != slots {
+            self.average.looks = 0;
+        }
+        self.average.take(spent as f32);
+        (self.seen, self.slots) = (cpu_us, slots);
+    }
 }
 
 /// What a core knows of loads.
@@ -44,6 +84,8 @@ struct Cost {
 pub struct Balance {
     /// By slot.
     costs: Vec<Cost>,
+    /// This core.
+    busy: Busy,
     /// The other cores, as they said last.
     shares: Vec<Option<Share>>,
     /// For how many looks something was to be given.
@@ -64,24 +106,20 @@ impl Balance {
         self.shares[core] = share;
     }
 
-    /// Takes what `slot` has cost so far; what it costs a look, if it is this core's.
-    fn look(&mut self, slot: Slot, spent: SlotCost, is_mine: bool) -> u64 {
+    /// Takes what `slot` has cost so far; what it costs a look on average, if it is this core's.
+    fn look(&mut self, slot: Slot, spent: SlotCost, is_mine: bool) -> Average {
         self.costs.resize(SLOT_COUNT, Cost::default());
         let cost = &mut self.costs[slot.index()];
         if !is_mine {
             *cost = Cost::default();
-            return 0;
+            return Average::default();
         }
         // Counters that were set back count from there.
         let since = |now: u64, then: u64| now.checked_sub(then).unwrap_or(now) as f32;
         let (us, requests) = (since(spent.cpu_us, cost.seen.0), since(spent.requests, cost.seen.1));
         cost.seen = (spent.cpu_us, spent.requests);
-        // Of a slot that came since the last look this one tells of a part of the time only.
-        if cost.looks > 0 {
-            cost.average += (us + requests * REQUEST_US - cost.average) / f32::from(cost.looks);
-        }
-        cost.looks = (cost.looks + 1).min(AVERAGED);
-        cost.average as u64
+        cost.average.take(us + requests * REQUEST_US);
+        cost.average
     }
 }
 
@@ -93,11 +131,10 @@ impl Core {
             return;
         }
         let mine = self.slot_costs();
-        let share = self
-            .cluster
-            .myself()
-            .is_master()
-            .then(|| Share { load: mine.iter().map(|(_, cost)| cost).sum(), slots: mine.len() });
+        let busy = &self.balance.busy.average;
+        let share = Share { load: busy.cost as u64, slots: mine.len() };
+        // Nobody knows yet what slots that have just come cost here.
+        let share = (self.cluster.myself().is_master() && busy.looks > 1).then_some(share);
         let siblings: Vec<u16> = self.mesh.siblings().collect();
         siblings.into_iter().for_each(|core| self.mesh.send(core, Message::Load(share)));
         self.balance.hear(self.index, share);
@@ -128,16 +165,20 @@ impl Core {
 
     /// This core's slots, and what each costs a second.
     fn slot_costs(&mut self) -> Vec<(Slot, u64)> {
-        let Core { cluster, slot_stats, balance, .. } = self;
-        let mut costs = Vec::new();
+        let Core { cluster, slot_stats, balance, stats, .. } = self;
+        let (mut costs, mut same) = (Vec::new(), true);
         for slot in Slot::all() {
             let is_mine = cluster.owner(slot) == cluster::Owner::Me;
             let average = balance.look(slot, slot_stats.of(slot), is_mine);
             if is_mine {
-                costs.push((slot, average));
+                costs.push((slot, average.cost));
+                same &= average.looks > 1;
             }
         }
-        costs
+        balance.busy.look(stats.rounds.cpu_us, costs.len(), same);
+        let sum: f32 = costs.iter().map(|(_, cost)| cost).sum();
+        let scale = if sum > 0.0 { balance.busy.average.cost / sum } else { 0.0 };
+        costs.into_iter().map(|(slot, cost)| (slot, (cost * scale) as u64)).collect()
     }
 
     fn give(&mut self, plan: Move, policy: SlotBalance) {
@@ -174,15 +215,30 @@ mod tests {
     fn a_slot_that_came_is_averaged_from_then_on() {
         let (mut balance, slot) = (Balance::default(), Slot::ZERO);
         let mut look =
-            |cpu_us, is_mine| balance.look(slot, SlotCost { cpu_us, ..SlotCost::default() }, is_mine);
-        assert_eq!(look(1000, false), 0);
-        assert_eq!(look(300, true), 0, "nobody knows for how long");
-        assert_eq!(look(1300, true), 1000);
-        assert_eq!(look(3300, true), 1500);
+            |cpu_us, is_mine| balance.look(slot, SlotCost { cpu_us, ..SlotCost::default() }, is_mine).cost;
+        assert_eq!(look(1000, false), 0.0);
+        assert_eq!(look(300, true), 0.0, "nobody knows for how long");
+        assert_eq!(look(1300, true), 1000.0);
+        assert_eq!(look(3300, true), 1500.0);
         for i in 0..100 {
             look(3300 + i, true);
         }
-        assert!(look(3500, true) < 100, "what was long ago is forgotten");
-        assert!(look(10, true) < 100, "counters may be set back");
+        assert!(look(3500, true) < 100.0, "what was long ago is forgotten");
+        assert!(look(10, true) < 100.0, "counters may be set back");
+    }
+
+    #[test]
+    fn what_a_core_used_with_other_slots_is_forgotten() {
+        let mut busy = Busy::default();
+        busy.look(500_000, 10, true);
+        busy.look(1_000_000, 10, true);
+        busy.look(1_300_000, 10, true);
+        assert_eq!(busy.average.cost, 400_000.0);
+        busy.look(1_900_000, 9, true);
+        assert_eq!(busy.average.looks, 1, "it had more for a part of the time");
+        busy.look(2_000_000, 9, true);
+        assert_eq!(busy.average.cost, 100_000.0);
+        busy.look(2_000_000, 9, false);
+        assert_eq!(busy.average.looks, 1, "as many, but others");
     }
 }

@@ -9,13 +9,13 @@
 use base::Slot;
 
 /// Two cores whose loads differ by at most one part in so many of the larger are balanced.
-const TOLERATED: u64 = 10;
+const TOLERATED: u64 = 14;
 /// They are far apart when they differ by more than one part in so many.
 const FAR: u64 = 4;
 /// Looks for which cores must be far apart before something is done.
 const LOOKS_FAR: u32 = 3;
 /// The same for a difference that is small, and may be noise.
-const LOOKS_NEAR: u32 = 15;
+const LOOKS_NEAR: u32 = 6;
 /// A core is idle below this load: about a hundredth of its time.
 const IDLE: u64 = 10_000;
 /// A move must close at least one part in so many of the gap.
@@ -26,7 +26,7 @@ const SLOTS_MAX: usize = 512;
 /// What a core has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// What its slots cost a second, in microseconds.
+    /// What it costs a second, in microseconds of CPU time.
     pub load: u64,
     /// How many they are.
     pub slots: usize,

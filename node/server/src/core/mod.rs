@@ -33,6 +33,7 @@ mod push;
 mod request;
 pub mod rest;
 mod rounds;
+pub mod run_times;
 mod serve;
 pub mod slot_stats;
 mod touched;

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 
 use commands::table::Found;
-use hdrhistogram::Histogram;
 
 use crate::core::rounds::Rounds;
+use crate::core::run_times::RunTimes;
 
 /// Most different error codes counted, and with how many a script's own go to [`OTHER_CODES`]: it can make up any.
 const ERROR_CODES_MAX: usize = 1024;
@@ -13,8 +13,6 @@ const ERROR_CODES_MAX: usize = 1024;
 const SCRIPT_CODES_MAX: usize = 128;
 /// Under what further codes are counted together.
 const OTHER_CODES: &str = "ERRORSTATS_OVERFLOW";
-/// Longest run time a histogram tells apart, in microseconds.
-const HISTOGRAM_MAX_US: u64 = 1_000_000_000;
 
 /// What is counted of one command.
 #[derive(Debug, Default, Clone)]
@@ -27,8 +25,8 @@ pub struct CommandStats {
     pub rejected: u64,
     /// Times it ended with an error.
     pub failed: u64,
-    /// Distribution of run times in microseconds; absent until it ran, or when `latency-tracking` is off.
-    pub histogram: Option<Box<Histogram<u64>>>,
+    /// How long it ran each time, while `latency-tracking` was on.
+    pub run_times: RunTimes,
 }
 
 impl CommandStats {
@@ -38,11 +36,7 @@ impl CommandStats {
         self.microseconds += other.microseconds;
         self.rejected += other.rejected;
         self.failed += other.failed;
-        match (&mut self.histogram, other.histogram) {
-            (Some(own), Some(more)) => own.add(&*more).expect("all have the same bounds"),
-            (own @ None, more) => *own = more,
-            (Some(_), None) => {}
-        }
+        self.run_times.merge(other.run_times);
     }
 }
 
@@ -164,10 +158,7 @@ impl Stats {
         command.microseconds += microseconds;
         command.failed += u64::from(failed);
         if tracking {
-            let histogram = command.histogram.get_or_insert_with(|| {
-                Box::new(Histogram::new_with_max(HISTOGRAM_MAX_US, 2).expect("constants within bounds"))
-            });
-            histogram.saturating_record((nanoseconds / 1000).max(1));
+            command.run_times.record(nanoseconds);
         }
         microseconds
     }

@@ -330,7 +330,10 @@ fn by_command(glance: &Glance<'_>, count: impl Fn(&crate::core::stats::CommandSt
 fn durations(glance: &Glance<'_>) -> Samples {
     let mut samples = Vec::new();
     for (found, stats) in glance.core.stats.by_command() {
-        let Some(histogram) = &stats.histogram else { continue };
+        if stats.run_times.is_empty() {
+            continue;
+        }
+        let histogram = stats.run_times.histogram();
         let command = found.full_name().to_string();
         let mut part = |suffix, bound: Option<String>, value: f64| {
             let labels = [("command", command.clone())].into_iter().chain(bound.map(|bound| ("le", bound)));

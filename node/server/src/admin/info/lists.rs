@@ -7,6 +7,7 @@ use base::Random;
 use commands::table::Found;
 
 use super::Glance;
+use crate::core::run_times::RunTimes;
 use crate::core::stats::CommandStats;
 
 /// What is counted of commands, by row.
@@ -39,7 +40,7 @@ pub struct Database {
 /// Section Commandstats.
 pub(super) fn commands(glance: &Glance<'_>) -> Lines {
     // Histograms are large, and not for this section.
-    let counts = |stats: &CommandStats| CommandStats { histogram: None, ..*stats };
+    let counts = |stats: &CommandStats| CommandStats { run_times: RunTimes::default(), ..*stats };
     let commands = glance.core.stats.by_command();
     Lines::Commands(commands.map(|(found, stats)| (found.id, counts(stats))).collect())
 }
@@ -48,7 +49,7 @@ pub(super) fn commands(glance: &Glance<'_>) -> Lines {
 pub(super) fn latencies(glance: &Glance<'_>) -> Lines {
     let is_tracked = glance.core.config.insight.latency_tracking;
     let commands =
-        glance.core.stats.by_command().filter(|(_, stats)| is_tracked && stats.histogram.is_some());
+        glance.core.stats.by_command().filter(|(_, stats)| is_tracked && !stats.run_times.is_empty());
     Lines::Latencies(commands.map(|(found, stats)| (found.id, stats.clone())).collect())
 }
 
@@ -146,7 +147,7 @@ fn write_command(found: &Found, stats: &CommandStats, text: &mut String) {
 
 /// Percentiles of run times in microseconds.
 fn write_latency(found: &Found, stats: &CommandStats, percentiles: &[f64], text: &mut String) {
-    let Some(histogram) = &stats.histogram else { return };
+    let histogram = stats.run_times.histogram();
     let at =
         |percentile: &f64| format!("p{percentile}={:.3}", histogram.value_at_percentile(*percentile) as f64);
     let percentiles: Vec<String> = percentiles.iter().map(at).collect();
