@@ -120,6 +120,52 @@ fn the_ingress_shows_the_keys_of_the_process() {
     assert_eq!(refused, "ERR slot 16383 not handled by this node");
 }
 
+#[test]
+fn the_ingress_tracks_on_all_cores_or_on_none() {
+    let ingress = free_ports(1);
+    let server = ringmaster(3, &["--bootstrap", "yes", "--ingress-port", &ingress.to_string()]);
+    let mut client = Client::connect(ingress);
+    let mut cores: Vec<Client> = (0..3).map(|i| Client::connect(server.port + i)).collect();
+    let in_progress = "ERR hotkey tracking session already in progress";
+    let not_stopped = "ERR hotkey tracking session in progress, stop tracking first";
+    let start = "HOTKEYS START METRICS 1 NET";
+    // What ended is kept by whoever is not to start, or to forget.
+    assert_eq!(cores[0].line(start).text(), "OK");
+    assert_eq!(cores[0].line("HOTKEYS STOP").text(), "OK");
+    let ended = report(&mut cores[0]);
+    for tracking in 1..3 {
+        assert_eq!(cores[tracking].line(start).text(), "OK");
+        assert_eq!(client.line(start).text(), in_progress);
+        assert_eq!(client.line("HOTKEYS RESET").text(), not_stopped);
+        assert_eq!(cores[3 - tracking].line("HOTKEYS STOP"), Value::Null);
+        assert_eq!(report(&mut cores[0]), ended);
+        assert_eq!(client.line("HOTKEYS STOP").text(), "OK");
+        assert_eq!(client.line("HOTKEYS STOP"), Value::Null);
+    }
+    // Wherever the client is, all track when it is told so.
+    for line in [start, "HOTKEYS STOP", start] {
+        assert_eq!(client.line(line).text(), "OK");
+        for core in &mut cores {
+            let is_on = i64::from(line == start);
+            assert_eq!(number(&report(core), "tracking-active"), is_on);
+        }
+    }
+    assert_eq!(cores[2].line(start).text(), in_progress);
+    // One that stopped may start alone, and then not with the others.
+    assert_eq!(cores[2].line("HOTKEYS STOP").text(), "OK");
+    assert_eq!(cores[2].line(start).text(), "OK");
+    assert_eq!(client.line(start).text(), in_progress);
+    for line in ["HOTKEYS STOP", "MULTI", start, "HOTKEYS GET"] {
+        assert_ne!(client.line(line), Value::Null, "{line}");
+    }
+    let Value::Array(replies) = client.line("EXEC") else { panic!("replies") };
+    assert_eq!(replies[0].text(), "OK");
+    // A time that is over is over for all.
+    assert_eq!(client.line("HOTKEYS STOP").text(), "OK");
+    assert_eq!(client.line("HOTKEYS START METRICS 1 CPU DURATION 1").text(), "OK");
+    wait_until("the end of tracking", || client.line(start).text() == "OK");
+}
+
 fn redis_cli(port: u16, args: &[&str]) -> String {
     let output = run("redis-cli", &[&["-p", &port.to_string()], args].concat());
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

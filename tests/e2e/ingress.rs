@@ -150,6 +150,52 @@ fn slow_commands_have_their_client_and_a_number_of_their_own() {
 }
 
 #[test]
+fn the_slow_log_of_the_process_is_as_long_as_it_may_be() {
+    let (server, port) = process();
+    let mut client = Client::connect(port);
+    let keys = a_key_each(&mut client);
+    client.line("CONFIG SET slowlog-log-slower-than 0 slowlog-max-len 6");
+    let mut cores = [Client::connect(server.port), Client::connect(server.port + 1)];
+    let len = |client: &mut Client| {
+        let Value::Integer(len) = client.line("SLOWLOG LEN") else { panic!("a number") };
+        len
+    };
+    client.line("SLOWLOG RESET");
+    client.line(&format!("SET {} x", keys[0]));
+    assert_eq!(len(&mut client), 2, "RESET and SET");
+    for i in 0..20 {
+        client.line(&format!("SET {} {i}", keys[i % 2]));
+    }
+    assert_eq!(len(&mut client), 6);
+    client.line("CONFIG SET slowlog-log-slower-than -1");
+    let Value::Array(entries) = client.line("SLOWLOG GET -1") else { panic!("an array") };
+    assert_eq!((entries.len(), len(&mut client)), (6, 6));
+    let field = |entry: &Value, at: usize| match entry {
+        Value::Array(fields) => fields[at].clone(),
+        other => panic!("{other} is no entry"),
+    };
+    let numbers = entries.iter().map(|entry| match field(entry, 0) {
+        Value::Integer(number) => number,
+        other => panic!("{other} is no number"),
+    });
+    let numbers: Vec<i64> = numbers.collect();
+    assert!(numbers.windows(2).all(|pair| pair[0] - 1 == pair[1]), "none is missing: {numbers:?}");
+    let of_keys = keys.map(|key| entries.iter().filter(|e| field(e, 3).to_string().contains(&key)).count());
+    assert!(of_keys.iter().all(|count| *count > 0), "both cores' are there: {entries:?}");
+    // A core's own log is the core's, and as long as it may be.
+    for core in &mut cores {
+        assert_eq!(len(core), 6);
+    }
+    assert_eq!(client.line("SLOWLOG GET 2"), Value::Array(entries[..2].to_vec()));
+    for line in ["COMMANDLOG LEN slow", "SLOWLOG LEN"] {
+        assert_eq!(client.line(line), Value::Integer(6), "{line}");
+    }
+    assert!(client.line("COMMANDLOG LEN quick").text().contains("type should be one of"));
+    assert_eq!(client.line("SLOWLOG RESET").text(), "OK");
+    assert_eq!(len(&mut client), 0);
+}
+
+#[test]
 fn a_busy_script_is_found_and_ended_wherever_it_runs() {
     let (_server, port) = process();
     let mut other = Client::connect(port);

@@ -228,6 +228,67 @@ fn browse(port: u16) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// Keys as somebody may name them who would like the page to do something else.
+const RUDE_KEYS: [&[u8]; 4] = [
+    b"<img src=x onerror=document.title='hit'>",
+    b"</script><script>document.title='hit'</script>",
+    b"\"><b id=hit>&lt;'\\",
+    b"\x00\xff\r\n\xe2\x80\xae<i>",
+];
+
+#[test]
+fn hot_keys_on_the_page() {
+    let (server, port) = server(2, &["--enable-debug-command", "yes"]);
+    let mut cores: Vec<Client> = (0..2).map(|core| Client::connect(server.port + core)).collect();
+    let page = browse(port);
+    assert!(page.contains("Not tracked. HOTKEYS START METRICS 2 CPU NET"), "{page}");
+    assert_eq!(samples(port)["ringmaster_hotkeys_tracking{core=\"1\"}"], 0.0);
+
+    for core in &mut cores {
+        assert_eq!(core.line("HOTKEYS START METRICS 2 CPU NET").text(), "OK");
+    }
+    let value = vec![b'x'; 10_000];
+    let long = vec![b'k'; 5000];
+    for (i, key) in RUDE_KEYS.into_iter().chain([&long[..]]).enumerate() {
+        for core in &mut cores {
+            (0..10 - i).for_each(|_| drop(core.call(&[&b"SET"[..], key, &value])));
+        }
+    }
+    let json = get(port, "/api/hotkeys");
+    assert!(json.contains("\"tracking\":[0,1]") && json.len() < 5000, "{json}");
+    let samples = samples(port);
+    assert_eq!(samples["ringmaster_hotkeys_tracking{core=\"1\"}"], 1.0);
+    assert!(!samples.keys().any(|name| name.contains("onerror")));
+    let page = browse(port);
+    let panel = page.split("id=\"hot-panel\"").nth(1).and_then(|rest| rest.split("</section>").next());
+    let panel = panel.unwrap_or_else(|| panic!("the panel is on the page: {page}"));
+    for shown in [
+        "\"&lt;img src=x onerror=document.title='hit'&gt;\"",
+        "\"&lt;/script&gt;&lt;script&gt;document.title='hit'&lt;/script&gt;\"",
+        "\"\\\"&gt;&lt;b id=hit&gt;&amp;lt;'\\\\\"",
+        "\"\\x00\\xff\\r\\n\\xe2\\x80\\xae&lt;i&gt;\"",
+        "... (4900 more bytes)",
+        "on cores 0, 1",
+        ">core 0<",
+        ">core 1<",
+    ] {
+        assert!(panel.contains(shown), "{shown} is not in {panel}");
+    }
+    for harm in ["<img", "<script", "<b ", "<i>"] {
+        assert!(!panel.contains(harm), "{harm} is in {panel}");
+    }
+    assert!(page.contains("<title>Ringmaster</title>") && !page.contains("id=\"hit\""), "{page}");
+    assert_eq!(cores[0].line("HOTKEYS STOP").text(), "OK");
+    assert!(get(port, "/api/hotkeys").contains("\"tracking\":[1]"));
+    // Who may see figures need not see keys. The page says so: user ops, word.
+    assert_eq!(cores[0].line("ACL SETUSER ops on >word +info").text(), "OK");
+    let login = "Authorization: Basic b3BzOndvcmQ=\r\n";
+    for (path, status) in [("/api/state", "200"), ("/api/hotkeys", "403")] {
+        let answer = send(port, format!("GET {path} HTTP/1.1\r\n{login}\r\n").as_bytes());
+        assert_eq!(answer.split(' ').nth(1), Some(status), "{path}");
+    }
+}
+
 #[test]
 fn the_dashboard_in_a_browser() {
     let (server, port) = server(2, &["--cluster-slot-stats-enabled", "yes"]);

@@ -24,6 +24,7 @@ use crate::balance::Share;
 use crate::config::Config;
 use crate::core::blocking::SessionId;
 use crate::core::handover::Handover;
+use crate::hotkeys::Plan;
 use crate::ingress::frame;
 use crate::metrics::{Answer, Question};
 use crate::pubsub::{Published, Wants};
@@ -103,6 +104,8 @@ pub enum Message {
         /// Whether it is answered with an error.
         with_error: bool,
     },
+    /// Track keys, as the sender's client says; the receiver has been claimed for it.
+    TrackKeys(Box<Plan>),
     /// These slots left the process: the ingress clients' subscriptions to their shard channels end.
     SlotsGone(Vec<Slot>),
 }

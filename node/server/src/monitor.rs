@@ -129,7 +129,7 @@ fn line(sender: &str, found: Found, args: &Args<'_>) -> String {
 }
 
 /// A word in double quotes, with what is not printable escaped.
-fn quote(line: &mut String, word: &[u8]) {
+pub fn quote(line: &mut String, word: &[u8]) {
     line.push('"');
     for byte in word {
         match byte {

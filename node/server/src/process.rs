@@ -3,6 +3,7 @@
 //! Nothing here is on the way of a request. The main thread makes everything that can fail (listeners,
 //! folders, cluster state), starts one executor per core, then waits for a signal.
 
+use std::ops::Range;
 use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, AtomicUsize, Ordering};
@@ -65,6 +66,8 @@ pub struct Place {
     pub pulse: Pulse,
     /// Bytes of memory it holds, as it last said; negative when it freed what others had allocated.
     pub held_bytes: AtomicI64,
+    /// Whether HOTKEYS tracks its keys: see [`Process::claim_tracking`].
+    pub tracks_keys: AtomicBool,
 }
 
 impl Process {
@@ -124,6 +127,22 @@ impl Process {
     /// A core has its data; whether it was the last.
     pub fn core_is_ready(&self) -> bool {
         self.loading.fetch_sub(1, Ordering::Relaxed) == 1
+    }
+
+    /// Lets all of these cores track keys, or none of them where one does already: whoever is told yes starts them.
+    pub fn claim_tracking(&self, cores: Range<usize>) -> bool {
+        let cores = &self.cores[cores];
+        let free = |core: &&Place| !core.tracks_keys.swap(true, Ordering::Relaxed);
+        let claimed = cores.iter().take_while(free).count();
+        if claimed < cores.len() {
+            cores[..claimed].iter().for_each(|core| core.tracks_keys.store(false, Ordering::Relaxed));
+        }
+        claimed == cores.len()
+    }
+
+    /// Whether any core tracks keys.
+    pub fn tracks_keys(&self) -> bool {
+        self.cores.iter().any(|core| core.tracks_keys.load(Ordering::Relaxed))
     }
 
     /// Makes the main thread look for what is new.

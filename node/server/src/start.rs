@@ -10,7 +10,6 @@ use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::rc::Rc;
-use std::sync::atomic::AtomicI64;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -24,7 +23,7 @@ use crate::config::{Config, Cores, Loaded, LogLevel};
 use crate::core::{Core, cron};
 use crate::descriptors;
 use crate::doors::Doors;
-use crate::executor::{self, Parking, Pulse};
+use crate::executor::{self, Parking};
 use crate::folders;
 use crate::listener;
 use crate::log::{self, Level, notice, warning};
@@ -205,8 +204,8 @@ fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, 
             let bus_port = first_bus + i as u16;
             // More cores than CPUs share them as the system sees fit.
             let cpu = (count <= cpus.len()).then(|| cpus[i]);
-            let (pulse, held_bytes) = (Pulse::default(), AtomicI64::new(0));
-            Ok(Place { bus_port, folder, cpu, event_fd, pulse, held_bytes })
+            let (pulse, held_bytes, tracks_keys) = Default::default();
+            Ok(Place { bus_port, folder, cpu, event_fd, pulse, held_bytes, tracks_keys })
         })
         .collect()
 }

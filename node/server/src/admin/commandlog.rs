@@ -24,9 +24,19 @@ const COUNT: usize = 10;
 
 /// The entries that SLOWLOG GET [count] and COMMANDLOG GET count type ask for, newest first; -1 is all.
 pub fn newest(core: &Core, host: Host, args: &Args<'_>) -> Result<Vec<Entry>, Error> {
-    let count = count(args)?;
-    let why = if host == Host::SlowlogGet { Why::Slow } else { parse_type(args[3])? };
+    let (count, why) = (count(args)?, named(host, args)?);
     Ok(core.commandlog.entries(why).take(count).cloned().collect())
+}
+
+/// How many entries the log has that SLOWLOG LEN and COMMANDLOG LEN type ask for.
+pub fn len(core: &Core, host: Host, args: &Args<'_>) -> Result<usize, Error> {
+    Ok(core.commandlog.entries(named(host, args)?).len())
+}
+
+/// How many entries the log that is asked for may have. Each core keeps as many, so that the newest of the process are
+/// among them.
+pub fn max(core: &Core, host: Host, args: &Args<'_>) -> Result<usize, Error> {
+    Ok(core.commandlog.max(named(host, args)?))
 }
 
 fn count(args: &Args<'_>) -> Result<usize, Error> {
@@ -42,16 +52,16 @@ fn parse_type(word: &[u8]) -> Result<Why, Error> {
     named.map(|(_, why)| *why).ok_or(BAD_TYPE)
 }
 
-/// Writes those of `entries` that are asked for; they may be of several cores.
-pub fn write(entries: &[Entry], args: &Args<'_>, reply: &mut Reply) -> Outcome {
+/// Writes those of `entries` that are asked for; they may be of several cores, and more than the `max` of a log.
+pub fn write(entries: &[Entry], max: usize, args: &Args<'_>, reply: &mut Reply) -> Outcome {
     let mut entries: Vec<&Entry> = entries.iter().collect();
-    entries.sort_by_key(|entry| Reverse(entry.at_us));
-    entries.truncate(count(args)?);
+    entries.sort_by_key(|entry| Reverse(entry.id));
+    entries.truncate(count(args)?.min(max));
     reply.array(entries.len());
     for entry in entries {
         reply.array(6);
         reply.integer(entry.id as i64);
-        reply.integer((entry.at_us / 1_000_000) as i64);
+        reply.integer(entry.at_s as i64);
         reply.integer(entry.value as i64);
         reply.array(entry.args.len());
         entry.args.iter().for_each(|arg| reply.bulk(arg));
@@ -61,21 +71,18 @@ pub fn write(entries: &[Entry], args: &Args<'_>, reply: &mut Reply) -> Outcome {
     Ok(())
 }
 
-/// The log that SLOWLOG, or COMMANDLOG with its type as the third word, is about.
-fn named(call: &Call<'_>) -> Result<Why, Error> {
-    call.args.get(2).map_or(Ok(Why::Slow), |word| parse_type(word))
-}
-
-/// SLOWLOG LEN, COMMANDLOG LEN type
-pub fn len(call: &mut Call<'_>) -> Outcome {
-    let why = named(call)?;
-    call.client.reply.integer(call.core.commandlog.entries(why).len() as i64);
-    Ok(())
+/// The log that a command is about.
+fn named(host: Host, args: &Args<'_>) -> Result<Why, Error> {
+    match host {
+        Host::CommandlogGet => parse_type(args[3]),
+        Host::CommandlogLen | Host::CommandlogReset => parse_type(args[2]),
+        _ => Ok(Why::Slow),
+    }
 }
 
 /// SLOWLOG RESET, COMMANDLOG RESET type
 pub fn reset(call: &mut Call<'_>) -> Outcome {
-    let why = named(call)?;
+    let why = named(call.host, call.args)?;
     call.core.commandlog.clear(why);
     call.client.reply.ok();
     Ok(())

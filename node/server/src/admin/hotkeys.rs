@@ -8,7 +8,9 @@ use commands::{Args, Error, Outcome, error};
 use resp::parse_integer;
 
 use super::Call;
+use crate::core::Core;
 use crate::hotkeys::Plan;
+use crate::mesh::Message;
 
 const COUNT: usize = 10;
 const COUNT_MAX: usize = 64;
@@ -33,27 +35,39 @@ const NOT_STOPPED: Error = Error::new("ERR hotkey tracking session in progress, 
 
 /// HOTKEYS START METRICS count [CPU] [NET] [COUNT k] [DURATION seconds] [SAMPLE ratio] [SLOTS count slot ...]
 pub fn start(call: &mut Call<'_>) -> Outcome {
-    let plan = parse(call.args)?;
-    let strange = plan.slots.iter().flat_map(SlotSet::iter).find(|slot| !serves(call, *slot));
-    if let Some(slot) = strange {
-        return Err(Error::text(format!("ERR slot {} not handled by this node", slot.number())));
-    }
-    if call.core.hotkeys.is_on() {
-        return Err(STARTED);
-    }
-    call.core.start_hotkeys(plan);
+    begin(call.core, call.args, false)?;
     call.client.reply.ok();
     Ok(())
 }
 
+/// Obeys HOTKEYS START on this core, or on all cores of the process: on none of them if it is refused.
+pub fn begin(core: &mut Core, args: &Args<'_>, of_process: bool) -> Outcome {
+    let plan = parse(args)?;
+    let strange = plan.slots.iter().flat_map(SlotSet::iter).find(|slot| !serves(core, *slot, of_process));
+    if let Some(slot) = strange {
+        return Err(Error::text(format!("ERR slot {} not handled by this node", slot.number())));
+    }
+    let own = usize::from(core.index);
+    let cores = if of_process { 0..core.mesh.cores() } else { own..own + 1 };
+    if !core.process.claim_tracking(cores) {
+        return Err(STARTED);
+    }
+    if of_process {
+        for sibling in core.mesh.siblings() {
+            core.mesh.send_in_order(sibling, Message::TrackKeys(Box::new(plan.clone())));
+        }
+    }
+    core.start_hotkeys(plan);
+    Ok(())
+}
+
 /// Whether this node serves `slot`, or, where all cores of the process are asked, one of them does.
-fn serves(call: &Call<'_>, slot: Slot) -> bool {
-    let cluster = &call.core.cluster;
-    let of_sibling = || match cluster.owner(slot) {
-        Owner::Node(node) => call.part.is_some() && call.core.sibling(node).is_some(),
+fn serves(core: &Core, slot: Slot, of_process: bool) -> bool {
+    let of_sibling = || match core.cluster.owner(slot) {
+        Owner::Node(node) => of_process && core.sibling(node).is_some(),
         _ => false,
     };
-    cluster.shard_slots().contains(slot) || of_sibling()
+    core.cluster.shard_slots().contains(slot) || of_sibling()
 }
 
 /// HOTKEYS STOP
@@ -70,7 +84,8 @@ pub fn stop(call: &mut Call<'_>) -> Outcome {
 
 /// HOTKEYS RESET
 pub fn reset(call: &mut Call<'_>) -> Outcome {
-    if call.core.hotkeys.is_on() {
+    // All cores refuse, or none.
+    if call.core.hotkeys.is_on() || call.part.is_some() && call.core.process.tracks_keys() {
         return Err(NOT_STOPPED);
     }
     call.core.hotkeys.reset();

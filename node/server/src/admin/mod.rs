@@ -12,7 +12,7 @@ mod config;
 mod connection;
 pub mod debug;
 mod help;
-mod hotkeys;
+pub mod hotkeys;
 pub mod info;
 mod latency;
 mod memory;
@@ -170,8 +170,7 @@ fn run_call(call: &mut Call<'_>) -> Outcome {
         Host::CommandGetkeysandflags => command::getkeysandflags(call),
         Host::CommandInfo => command::info(call),
         Host::CommandList => command::list(call),
-        Host::CommandlogGet | Host::SlowlogGet => view::show(call),
-        Host::CommandlogLen | Host::SlowlogLen => commandlog::len(call),
+        Host::CommandlogGet | Host::CommandlogLen | Host::SlowlogGet | Host::SlowlogLen => view::show(call),
         Host::CommandlogReset | Host::SlowlogReset => commandlog::reset(call),
         Host::ConfigGet => config::get(call),
         Host::ConfigResetstat => config::resetstat(call),

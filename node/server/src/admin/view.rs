@@ -36,8 +36,12 @@ pub enum View {
     RunTimes(ByCommand),
     /// For FUNCTION STATS.
     Functions(Functions),
+    /// For COMMANDLOG LEN and SLOWLOG LEN.
+    CommandsLen(usize),
     /// For HOTKEYS GET.
     HotKeys(Option<Report>),
+    /// For HOTKEYS START on all cores: that it is done, told to siblings ahead of the look.
+    Started,
     /// For DEBUG DIGEST and DIGEST-VALUE.
     Digests(Vec<Digest>),
 }
@@ -62,8 +66,10 @@ pub fn is_view(host: Host, args: &Args<'_>) -> bool {
         Host::Debug => debug::is_view(args),
         Host::ClientList
         | Host::CommandlogGet
+        | Host::CommandlogLen
         | Host::FunctionStats
         | Host::HotkeysGet
+        | Host::HotkeysStart
         | Host::Info
         | Host::LatencyDoctor
         | Host::LatencyGraph
@@ -72,7 +78,8 @@ pub fn is_view(host: Host, args: &Args<'_>) -> bool {
         | Host::LatencyLatest
         | Host::MemoryDoctor
         | Host::MemoryStats
-        | Host::SlowlogGet => true,
+        | Host::SlowlogGet
+        | Host::SlowlogLen => true,
         _ => false,
     }
 }
@@ -95,11 +102,13 @@ impl View {
             Host::Debug => View::Digests(digest::digests(core, args)),
             Host::FunctionStats => View::Functions(Functions::look(core)?),
             Host::HotkeysGet => View::HotKeys(Report::look(core)),
+            Host::HotkeysStart => View::Started,
             Host::Info => View::Info(Info::look(&glance(), args)),
             Host::LatencyHistogram => View::RunTimes(latency::run_times(core, args)),
             Host::MemoryDoctor => View::Memory(memory::signs(&glance())),
             Host::MemoryStats => View::Memory(memory::stats(&glance())),
             Host::CommandlogGet | Host::SlowlogGet => View::Commands(commandlog::newest(core, host, args)?),
+            Host::CommandlogLen | Host::SlowlogLen => View::CommandsLen(commandlog::len(core, host, args)?),
             _ => View::Latency(core.latency.clone()),
         })
     }
@@ -115,6 +124,8 @@ impl View {
             (View::Latency(own), View::Latency(other)) => own.merge(other),
             (View::RunTimes(own), View::RunTimes(other)) => merge_commands(own, other),
             (View::Functions(own), View::Functions(other)) => own.merge(other),
+            (View::CommandsLen(own), View::CommandsLen(other)) => *own += other,
+            (View::Started, View::Started) => {}
             (View::HotKeys(Some(own)), View::HotKeys(Some(other))) => own.merge(other),
             (View::HotKeys(_), View::HotKeys(None)) => {}
             (own @ View::HotKeys(None), other @ View::HotKeys(_)) => *own = other,
@@ -131,7 +142,11 @@ impl View {
             View::Memory(figures) if host == Host::MemoryStats => memory::write_stats(figures, reply),
             View::Memory(figures) => reply.verbatim("txt", &memory::report(figures)),
             View::Clients(lines) => client::write_list(lines, reply),
-            View::Commands(entries) => commandlog::write(entries, args, reply)?,
+            View::Commands(entries) => {
+                commandlog::write(entries, commandlog::max(core, host, args)?, args, reply)?
+            }
+            View::CommandsLen(len) => reply.integer(commandlog::max(core, host, args)?.min(*len) as i64),
+            View::Started => reply.ok(),
             View::Refusals(entries) => acl::write_log(entries, args, core.now_ms, reply)?,
             View::RunTimes(commands) => latency::histogram(commands, reply),
             View::Functions(functions) => functions.write(reply),

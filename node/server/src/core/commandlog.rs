@@ -41,12 +41,12 @@ impl Why {
 /// One command.
 #[derive(Debug, Clone)]
 pub struct Entry {
-    /// Its number among those of its kind in the process, ascending.
+    /// Its number among those of its kind in the process, ascending: entries of several cores are put in order by it.
     pub id: u64,
     /// Its number in all three.
     serial: u64,
-    /// When it had run, unix microseconds: entries of several cores are put in order by it.
-    pub at_us: u64,
+    /// When it had run, unix seconds.
+    pub at_s: u64,
     /// How long it took, in microseconds, or how many bytes it had.
     pub value: u64,
     /// Its words, shortened.
@@ -99,11 +99,11 @@ impl CommandLog {
         self.next_serial
     }
 
-    fn add(&mut self, why: Why, id: u64, at_us: u64, value: u64, args: &Args<'_>) {
+    fn add(&mut self, why: Why, id: u64, at_s: u64, value: u64, args: &Args<'_>) {
         let (log, serial) = (&mut self.logs[why as usize], self.next_serial);
         self.next_serial += 1;
         let (peer, name) = (Box::default(), Bytes::new());
-        log.entries.push_front(Entry { id, serial, at_us, value, args: shorten(args), peer, name });
+        log.entries.push_front(Entry { id, serial, at_s, value, args: shorten(args), peer, name });
         log.entries.truncate(log.max);
     }
 
@@ -127,6 +127,11 @@ impl CommandLog {
         self.logs[why as usize].entries.iter()
     }
 
+    /// How many entries a log may have.
+    pub fn max(&self, why: Why) -> usize {
+        self.logs[why as usize].max
+    }
+
     /// Forgets all entries.
     pub fn clear(&mut self, why: Why) {
         self.logs[why as usize].entries.clear();
@@ -140,7 +145,7 @@ impl Core {
         if !found.command.has(SKIP_SLOWLOG) {
             let words = without_secrets(found, args);
             let id = self.process.log_ids[why as usize].fetch_add(1, Ordering::Relaxed);
-            self.commandlog.add(why, id, clock::unix_us(), value, &Args::new(&words));
+            self.commandlog.add(why, id, clock::unix_ms() / 1000, value, &Args::new(&words));
         }
     }
 

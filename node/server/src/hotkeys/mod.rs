@@ -7,6 +7,8 @@
 mod heavy_hitters;
 mod report;
 
+use std::sync::atomic::Ordering;
+
 use cluster::SlotSet;
 use commands::Args;
 use commands::table::Found;
@@ -97,7 +99,7 @@ impl Hotkeys {
 }
 
 impl Core {
-    /// Tracks from now on.
+    /// Tracks from now on; the core has been claimed for it.
     pub fn start_hotkeys(&mut self, plan: Plan) {
         let session = Session {
             plan,
@@ -119,6 +121,7 @@ impl Core {
             session.end = Some(now);
         }
         self.hotkeys.is_on = false;
+        self.place().tracks_keys.store(false, Ordering::Relaxed);
     }
 
     /// Ends a tracking whose time is over.

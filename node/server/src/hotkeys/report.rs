@@ -9,23 +9,28 @@ use super::{Cost, Plan, Used};
 use crate::core::Core;
 
 /// A look at a tracking.
+#[derive(Debug)]
 pub struct Report {
-    plan: Plan,
-    is_on: bool,
+    /// What is tracked, and how.
+    pub plan: Plan,
+    /// Whether it goes on.
+    pub is_on: bool,
     start_ms: u64,
-    duration_ms: u64,
+    /// How long it went on so far.
+    pub duration_ms: u64,
     /// The selected slots, or else those that are served.
     slots: SlotSet,
     all: Cost,
     selected: Cost,
-    sampled: Cost,
+    /// Of the commands that were looked at.
+    pub sampled: Cost,
     user_us: u64,
     system_us: u64,
     net_bytes: u64,
-    /// Nanoseconds by key.
-    by_cpu: Vec<(Bytes, u64)>,
-    /// Bytes by key.
-    by_net: Vec<(Bytes, u64)>,
+    /// Nanoseconds by key, the hottest first.
+    pub by_cpu: Vec<(Bytes, u64)>,
+    /// Bytes by key, the hottest first.
+    pub by_net: Vec<(Bytes, u64)>,
 }
 
 /// A field of the reply.

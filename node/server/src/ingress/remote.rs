@@ -63,6 +63,7 @@ impl Core {
                 Message::Unblock { session, with_error } => self.unblock(session, with_error),
                 Message::Unsigned(session, serials) => self.sign_for_sibling(core, session, serials),
                 Message::Signed { serials, peer, name } => self.commandlog.sign_some(serials, &peer, &name),
+                Message::TrackKeys(plan) => self.start_hotkeys(*plan),
                 Message::SlotsGone(slots) => self.end_shard_channels(&slots, true),
             }
         }

@@ -66,7 +66,6 @@ fn combination_of_host(host: Host, args: &Args<'_>) -> Option<Combine> {
         | Host::FunctionFlush
         | Host::FunctionRestore
         | Host::HotkeysReset
-        | Host::HotkeysStart
         | Host::MemoryPurge
         | Host::Save
         | Host::ScriptFlush
@@ -77,12 +76,7 @@ fn combination_of_host(host: Host, args: &Args<'_>) -> Option<Combine> {
         Host::FunctionKill | Host::ScriptKill | Host::ScriptShow => Combine::Any,
         // By address it is an error that there is no such client; by filters it is the number of those that there are.
         Host::ClientKill if args.len() == 3 => Combine::Any,
-        Host::ClientKill
-        | Host::ClientUnblock
-        | Host::CommandlogLen
-        | Host::Publish
-        | Host::SlowlogLen
-        | Host::Spublish => Combine::Sum,
+        Host::ClientKill | Host::ClientUnblock | Host::Publish | Host::Spublish => Combine::Sum,
         // All keys were saved when the last core's were, and all writes are safe when each core's are.
         Host::Lastsave | Host::Wait | Host::Waitaof => Combine::Least,
         Host::LatencyReset | Host::PubsubNumpat => Combine::CountUnion,
@@ -215,6 +209,9 @@ impl Core {
 
     /// Looks, and asks the siblings to look.
     fn gather_view(&mut self, client: &mut Client, host: Host, found: Found, args: &Args<'_>) -> Outcome {
+        if host == Host::HotkeysStart {
+            admin::hotkeys::begin(self, args, true)?;
+        }
         let view = View::look(self, Looking { host, args, client: Some(client), of_process: true })?;
         let words = (0..args.len()).map(|i| args.to_bytes(i)).collect();
         let viewing = Viewing { view, missing: self.mesh.cores() - 1, host, words };

@@ -11,6 +11,7 @@ use std::time::Duration;
 use crate::admin::info::Glance;
 use crate::core::Core;
 use crate::executor;
+use crate::hotkeys;
 use crate::mesh::Message;
 
 use super::sample::{Report, report};
@@ -27,6 +28,8 @@ pub enum Question {
     Samples,
     /// For a figure of each of its slots.
     Slots(Figure),
+    /// For the keys that cost most.
+    HotKeys,
 }
 
 /// What it answers.
@@ -36,6 +39,8 @@ pub enum Answer {
     Samples(Report),
     /// To [`Question::Slots`].
     Slots(Vec<SlotRun>),
+    /// To [`Question::HotKeys`]; `None` where they are not tracked.
+    HotKeys(Option<Box<hotkeys::Report>>),
 }
 
 /// The questions of a core that siblings have still to answer.
@@ -69,6 +74,7 @@ impl Core {
         match question {
             Question::Samples => Answer::Samples(report(&Glance::of(self, None), Scope::Core)),
             Question::Slots(figure) => Answer::Slots(runs(self, figure)),
+            Question::HotKeys => Answer::HotKeys(hotkeys::Report::look(self).map(Box::new)),
         }
     }
 

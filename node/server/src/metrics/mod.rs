@@ -8,6 +8,7 @@
 mod ask;
 mod dashboard;
 mod exposition;
+mod hot_keys;
 mod http;
 mod sample;
 mod serve;

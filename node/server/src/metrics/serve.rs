@@ -6,7 +6,8 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use acl::{Context, Event, Reason};
-use commands::{Args, table};
+use commands::Args;
+use commands::table::Found;
 
 use crate::admin::info::Glance;
 use crate::core::Core;
@@ -18,7 +19,7 @@ use super::http::{self, HEAD_MAX, Request, Response};
 use super::sample::{Report, report};
 use super::slots::Figure;
 use super::table::Scope;
-use super::{dashboard, exposition};
+use super::{dashboard, exposition, hot_keys};
 
 /// Most connections at a time; further ones are closed.
 const CONNECTIONS_MAX: u32 = 16;
@@ -30,6 +31,8 @@ const LINGER: Duration = Duration::from_secs(1);
 const READ_BYTES: usize = 2 << 10;
 /// How long to wait after an accept that failed.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// Names of keys, which not everybody may know who may know figures.
+const HOT_KEYS: &str = "/api/hotkeys";
 const JSON: &str = "application/json";
 /// What the dashboard may load: nothing from elsewhere.
 const POLICY: &str = "Content-Security-Policy: default-src 'none'; style-src 'unsafe-inline'; script-src \
@@ -122,6 +125,14 @@ async fn respond(core: &Rc<RefCell<Core>>, stream: &Stream, request: &Request) -
             });
             Response::page(JSON, dashboard::slots(runs))
         }
+        HOT_KEYS => {
+            let cores = ask(core, Question::HotKeys).await;
+            let reports = cores.into_iter().map(|answer| match answer {
+                Some(Answer::HotKeys(report)) => report,
+                _ => None,
+            });
+            Response::page(JSON, hot_keys::write(&reports.collect::<Vec<_>>()))
+        }
         _ => Response::refusal("404 Not Found"),
     }
 }
@@ -137,8 +148,8 @@ async fn reports(core: &Rc<RefCell<Core>>) -> (Report, Vec<Option<Report>>) {
     (process, cores.collect())
 }
 
-/// Whether this request may be answered: who asks must be a user that may run INFO, and as long as the default user
-/// needs no password `protected-mode` keeps other machines out.
+/// Whether this request may be answered: who asks must be a user that may run INFO, or HOTKEYS GET where keys are named,
+/// and as long as the default user needs no password `protected-mode` keeps other machines out.
 fn admit(core: &mut Core, stream: &Stream, request: &Request) -> Result<(), Response> {
     core.follow_users();
     let open = !core.users.ask_password();
@@ -160,8 +171,9 @@ fn admit(core: &mut Core, stream: &Stream, request: &Request) -> Result<(), Resp
             }
         }
     };
-    let words: &[&[u8]] = &[b"info"];
-    let may = table::find(b"info").is_some_and(|info| user.check(&info, &Args::new(words)).is_ok());
+    let words: &[&[u8]] = if request.path == HOT_KEYS { &[b"hotkeys", b"get"] } else { &[b"info"] };
+    let args = Args::new(words);
+    let may = Found::resolve(&args).is_ok_and(|found| user.check(&found, &args).is_ok());
     if may { Ok(()) } else { Err(Response::refusal("403 Forbidden")) }
 }
 

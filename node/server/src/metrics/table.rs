@@ -197,6 +197,11 @@ pub const METRICS: &[Metric] = &[
         "Entries of the slow log",
         Read::One(|g| g.core.commandlog.entries(Why::Slow).len() as f64),
     ),
+    gauge(
+        "hotkeys_tracking",
+        "1 while HOTKEYS tracks the core's keys",
+        Read::One(|g| f64::from(u8::from(g.core.hotkeys.is_on()))),
+    ),
     counter("acl_denied_total", "What users were refused, by what they lacked", Read::Many(denied)),
     // Keys and memory.
     gauge("keys", "Keys", Read::One(|g| g.core.keys.len() as f64)),
