@@ -1,6 +1,6 @@
 //! One port for the whole process.
 
-use kit::{Client, Process, Value, free_ports, ringmaster};
+use kit::{Client, Process, Value, free_ports, ringmaster, wait_until};
 
 fn process() -> (Process, u16) {
     let ingress = free_ports(1);
@@ -258,4 +258,117 @@ fn settings_at_two_cores_at_once_are_all_obeyed() {
             });
         }
     }
+}
+
+/// The slots and the number of keys that CLUSTER SLOT-STATS names, in its order.
+fn slot_keys(client: &mut Client, query: &str) -> Vec<(i64, i64)> {
+    let Value::Array(rows) = client.line(&format!("CLUSTER SLOT-STATS {query}")) else { panic!("an array") };
+    let row = |row: &Value| match row {
+        Value::Array(row) => match &row[..] {
+            [Value::Integer(slot), Value::Array(figures)] => match figures[1] {
+                Value::Integer(keys) => (*slot, keys),
+                ref other => panic!("{other} is no number"),
+            },
+            _ => panic!("{row:?} is no slot and its figures"),
+        },
+        other => panic!("{other} is no row"),
+    };
+    rows.iter().map(row).collect()
+}
+
+#[test]
+fn slots_are_those_of_the_process() {
+    let (server, port) = process();
+    // Whichever core takes a connection in, the answer is the same.
+    for mut client in (0..4).map(|_| Client::connect(port)) {
+        client.line("FLUSHALL");
+        let keys = a_key_each(&mut client);
+        for (i, key) in keys.iter().enumerate() {
+            (0..=i).for_each(|n| drop(client.line(&format!("SET {{{key}}}{n} x"))));
+        }
+        let slots = keys.each_ref().map(|key| match client.line(&format!("CLUSTER KEYSLOT {key}")) {
+            Value::Integer(slot) => slot,
+            other => panic!("{other} is no slot"),
+        });
+        assert_eq!(slot_keys(&mut client, "SLOTSRANGE 0 16383").len(), 16384);
+        assert_eq!(slot_keys(&mut client, "SLOTSRANGE 8191 8192"), [(8191, 0), (8192, 0)]);
+        let fullest = slot_keys(&mut client, "ORDERBY key-count LIMIT 3");
+        assert_eq!(fullest[..2], [(slots[1], 2), (slots[0], 1)]);
+        assert_eq!((fullest.len(), fullest[2].1), (3, 0));
+        assert!(client.line("CLUSTER SLOT-STATS SLOTSRANGE 1 0").text().contains("greater than end slot"));
+        assert_eq!(slot_keys(&mut Client::connect(server.port), "SLOTSRANGE 0 16383").len(), 8192);
+        for (i, slot) in slots.iter().enumerate() {
+            let expect = Value::Integer(1 + i as i64);
+            assert_eq!(client.line(&format!("CLUSTER COUNTKEYSINSLOT {slot}")), expect);
+            let named = client.line(&format!("CLUSTER GETKEYSINSLOT {slot} 10"));
+            assert!(matches!(&named, Value::Array(keys) if keys.len() == 1 + i), "{named}");
+            let named = client.line(&format!("CLUSTER GETKEYSINSLOT {slot} 1"));
+            assert!(matches!(&named, Value::Array(keys) if keys.len() == 1), "{named}");
+        }
+        for line in ["CLUSTER COUNTKEYSINSLOT 16384", "CLUSTER GETKEYSINSLOT 0 -1"] {
+            assert!(client.line(line).text().starts_with("ERR Invalid slot"), "{line}");
+        }
+        assert_eq!(client.line("CLUSTER GETSLOTMIGRATIONS"), Value::Array(Vec::new()));
+        assert!(client.line("CLUSTER CANCELSLOTMIGRATIONS").text().contains("No migrations ongoing"));
+    }
+}
+
+#[test]
+fn slots_move_on_the_word_of_whoever_came_in_anywhere() {
+    let (server, port) = process();
+    let mut cores = [Client::connect(server.port), Client::connect(server.port + 1)];
+    let ids = cores.each_mut().map(|core| core.line("CLUSTER MYID").text());
+    for (i, mut client) in (0..6).map(|i| (i, Client::connect(port))) {
+        let (to, other) = ((i + 1) % 2, i % 2);
+        let order = format!("CLUSTER MIGRATESLOTS SLOTSRANGE 0 0 NODE {}", ids[to]);
+        assert_eq!(client.line(&order).text(), "OK");
+        assert_eq!(client.line(&order).text(), "ERR Target node can not be this node.");
+        let wide = format!("CLUSTER MIGRATESLOTS SLOTSRANGE 1 16000 NODE {}", ids[1]);
+        assert_eq!(client.line(&wide).text(), "ERR Slots are not served by this node.");
+        assert!(client.line("CLUSTER MIGRATESLOTS SLOTSRANGE").text().starts_with("ERR"));
+        let served = |core: &mut Client| slot_keys(core, "SLOTSRANGE 0 0").len();
+        wait_until("the slot is there", || [to, other].map(|core| served(&mut cores[core])) == [1, 0]);
+        // What makes a node another one is for its own port.
+        for line in ["CLUSTER RESET", &format!("CLUSTER FORGET {}", ids[0]), "CLUSTER FAILOVER"] {
+            assert!(client.line(line).text().contains("is for one node"), "{line}");
+        }
+        assert_eq!(client.line("CLUSTER SAVECONFIG").text(), "OK");
+    }
+    let mut client = Client::connect(port);
+    for line in
+        ["MULTI", "CLUSTER FLUSHSLOTS", &format!("CLUSTER MIGRATESLOTS SLOTSRANGE 0 0 NODE {}", ids[1])]
+    {
+        client.line(line);
+    }
+    let Value::Array(replies) = client.line("EXEC") else { panic!("replies") };
+    assert!(replies[0].text().contains("is for one node") && replies[1].text() == "OK", "{replies:?}");
+}
+
+#[test]
+fn refusals_of_all_cores_are_one_log() {
+    let (server, port) = process();
+    let mut client = Client::connect(port);
+    let mut cores = [Client::connect(server.port), Client::connect(server.port + 1)];
+    for core in &mut cores {
+        core.line("AUTH nobody x");
+        core.line("AUTH nobody x");
+    }
+    // The log is in the order of its milliseconds.
+    std::thread::sleep(std::time::Duration::from_millis(5));
+    cores[1].line("AUTH other x");
+    let log = |client: &mut Client, line: &str| {
+        let Value::Array(entries) = client.line(line) else { panic!("an array") };
+        let entry = |entry: &Value| match entry {
+            Value::Array(fields) => [&fields[9], &fields[1], &fields[15]].map(Value::to_string),
+            other => panic!("{other} is no entry"),
+        };
+        entries.iter().map(entry).collect::<Vec<_>>()
+    };
+    let expect = [["\"other\"", ":1", ":2"], ["\"nobody\"", ":4", ":0"]];
+    assert_eq!(log(&mut client, "ACL LOG"), expect, "names, counts, numbers");
+    assert_eq!(log(&mut client, "ACL LOG 1"), expect[..1]);
+    assert_eq!(log(&mut cores[0], "ACL LOG"), [["\"nobody\"", ":2", ":0"]]);
+    assert_eq!(log(&mut cores[1], "ACL LOG"), [expect[0], ["\"nobody\"", ":2", ":1"]]);
+    client.line("CONFIG SET acllog-max-len 1");
+    assert_eq!(log(&mut client, "ACL LOG").len(), 1);
 }

@@ -26,7 +26,7 @@ mod user;
 mod users;
 
 pub use check::{Denial, Reason};
-pub use log::{Context, Entry, Event, Log};
+pub use log::{Context, Entry, Event, Log, unite};
 pub use rule::{RuleError, SetError};
 pub use selector::{Defaults, Selector};
 pub use user::{User, UserId};

@@ -43,6 +43,8 @@ pub struct Process {
     pub users: SharedUsers,
     /// The next numbers in the logs of commands, by kind: an entry has its number in the whole process.
     pub log_ids: [AtomicU64; Why::NAMED.len()],
+    /// The next number in ACL LOG, likewise.
+    pub refusal_ids: AtomicU64,
     /// Each core's place.
     pub cores: Vec<Place>,
     /// The end that was asked for.
@@ -95,6 +97,7 @@ impl Process {
             config: SharedConfig::new(config),
             users,
             log_ids: Default::default(),
+            refusal_ids: AtomicU64::new(0),
             cores,
             shutdown,
             stopping,

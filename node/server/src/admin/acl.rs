@@ -3,9 +3,7 @@
 //! One set of users a process: what is set at any core holds for all (`users`). The log of refusals is each core's
 //! own, as its slow log is; on the ingress they are shown as one.
 
-use std::cmp::Reverse;
-
-use acl::{Defaults, Entry, Selector, User, Users};
+use acl::{Defaults, Entry, Selector, User, Users, unite};
 use commands::table::{self, Found};
 use commands::{Args, Error, Outcome, error};
 use resp::{Reply, parse_integer};
@@ -229,9 +227,10 @@ pub fn reset_log(call: &mut Call<'_>) -> Outcome {
     Ok(())
 }
 
-/// The entries that ACL LOG [count] asks for, newest first.
+/// The entries that ACL LOG [count] may show.
 pub fn refusals(core: &Core, args: &Args<'_>) -> Result<Vec<Entry>, Error> {
-    Ok(core.acl_log.entries().take(log_count(args)?).cloned().collect())
+    log_count(args)?;
+    Ok(core.acl_log.entries().cloned().collect())
 }
 
 fn log_count(args: &Args<'_>) -> Result<usize, Error> {
@@ -244,12 +243,11 @@ fn log_count(args: &Args<'_>) -> Result<usize, Error> {
 }
 
 /// Writes those of `entries` that ACL LOG asks for; they may be of several cores.
-pub fn write_log(entries: &[Entry], args: &Args<'_>, now_ms: u64, reply: &mut Reply) -> Outcome {
-    let mut entries: Vec<&Entry> = entries.iter().collect();
-    entries.sort_by_key(|entry| Reverse(entry.updated_ms));
-    entries.truncate(log_count(args)?);
+pub fn write_log(entries: &[Entry], core: &Core, args: &Args<'_>, reply: &mut Reply) -> Outcome {
+    let mut entries = unite(entries);
+    entries.truncate(log_count(args)?.min(core.config.security.acllog_max_len as usize));
     reply.array(entries.len());
-    entries.iter().for_each(|entry| write_entry(reply, entry, now_ms));
+    entries.iter().for_each(|entry| write_entry(reply, entry, core.now_ms));
     Ok(())
 }
 

@@ -8,7 +8,7 @@ use resp::{Reply, parse_integer};
 use store::Keyspace;
 
 use super::Call;
-use crate::client::Role;
+use crate::client::{Door, Role};
 use crate::core::Core;
 use crate::core::blocking::SessionId;
 use crate::replication::wait::{Then, Wait};
@@ -16,6 +16,9 @@ use crate::route;
 
 /// How long SETSLOT waits for replicas that do not answer, unless it says.
 const SET_SLOT_TIMEOUT_MS: u64 = 2000;
+const OF_A_CORE: Error = Error::new(
+    "ERR this command is for one node, and the ingress port is all cores': send it to the core's own port",
+);
 const BAD_SLOT: Error = Error::new("ERR Invalid or out of range slot");
 
 /// The core's keys, as the brain asks for them.
@@ -33,6 +36,12 @@ impl Keys for CoreKeys<'_> {
 
 /// The subcommands that change something, and COUNT-FAILURE-REPORTS: the brain reads their words itself.
 pub fn change(call: &mut Call<'_>) -> Outcome {
+    // Whichever core took the connection in must not be the one that is reset, or forgets another.
+    let of_any =
+        matches!(call.host, Host::ClusterCountFailureReports | Host::ClusterMeet | Host::ClusterSaveconfig);
+    if call.client.door == Door::Ingress && call.core.mesh.cores() > 1 && !of_any {
+        return Err(OF_A_CORE);
+    }
     let words: Vec<_> = call.args[1..].iter().map(|word| String::from_utf8_lossy(word)).collect();
     let words: Vec<&str> = words.iter().map(|word| &**word).collect();
     let description = call.client.peer.to_string();
@@ -171,7 +180,7 @@ pub fn getkeysinslot(call: &mut Call<'_>) -> Outcome {
     call.client.reply.array(count.min(call.core.keys.slot_len(slot)));
     let reply = &mut call.client.reply;
     call.core.keys.keys_in_slot(slot, count, |entry| reply.bulk(entry.key()));
-    let session = call.core.session(call.client);
+    let session = call.part.map_or_else(|| call.core.session(call.client), |(session, _)| session);
     call.core.note_walk(session, slot, count);
     Ok(())
 }

@@ -160,7 +160,7 @@ fn run_call(call: &mut Call<'_>) -> Outcome {
         Host::ClusterNodes => cluster::nodes(call),
         Host::ClusterReplicas | Host::ClusterSlaves => cluster::replicas(call),
         Host::ClusterShards => cluster::shards(call),
-        Host::ClusterSlotStats => slot_stats::slot_stats(call),
+        Host::ClusterSlotStats => view::show(call),
         Host::ClusterSlots => cluster::slots(call),
         Host::ClusterSyncslots => migrate_slots::sync_slots(call),
         Host::Command => command::all(call),

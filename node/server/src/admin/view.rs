@@ -11,7 +11,7 @@ use resp::Reply;
 use super::debug::digest::{self, Digest};
 use super::info::{ByCommand, Figures, Glance, Info, merge_commands};
 use super::scripting::function::Functions;
-use super::{Call, acl, client, commandlog, debug, latency, memory};
+use super::{Call, acl, client, commandlog, debug, latency, memory, slot_stats};
 use crate::client::Client;
 use crate::core::Core;
 use crate::core::commandlog::Entry;
@@ -26,6 +26,8 @@ pub enum View {
     Memory(Figures),
     /// For CLIENT LIST: connections by number.
     Clients(Vec<(u64, String)>),
+    /// For CLUSTER SLOT-STATS.
+    Slots(Vec<slot_stats::Row>),
     /// For COMMANDLOG GET and SLOWLOG GET.
     Commands(Vec<Entry>),
     /// For ACL LOG.
@@ -65,6 +67,7 @@ pub fn is_view(host: Host, args: &Args<'_>) -> bool {
         Host::AclLog => !acl::resets_log(args),
         Host::Debug => debug::is_view(args),
         Host::ClientList
+        | Host::ClusterSlotStats
         | Host::CommandlogGet
         | Host::CommandlogLen
         | Host::FunctionStats
@@ -99,6 +102,7 @@ impl View {
         Ok(match host {
             Host::AclLog => View::Refusals(acl::refusals(core, args)?),
             Host::ClientList => View::Clients(client::lines(core, client, args)?),
+            Host::ClusterSlotStats => View::Slots(slot_stats::look(core, args)?),
             Host::Debug => View::Digests(digest::digests(core, args)),
             Host::FunctionStats => View::Functions(Functions::look(core)?),
             Host::HotkeysGet => View::HotKeys(Report::look(core)),
@@ -119,6 +123,7 @@ impl View {
             (View::Info(own), View::Info(other)) => own.merge(other),
             (View::Memory(own), View::Memory(other)) => own.merge(other),
             (View::Clients(own), View::Clients(other)) => own.extend(other),
+            (View::Slots(own), View::Slots(other)) => slot_stats::merge(own, other),
             (View::Commands(own), View::Commands(other)) => own.extend(other),
             (View::Refusals(own), View::Refusals(other)) => own.extend(other),
             (View::Latency(own), View::Latency(other)) => own.merge(other),
@@ -142,12 +147,13 @@ impl View {
             View::Memory(figures) if host == Host::MemoryStats => memory::write_stats(figures, reply),
             View::Memory(figures) => reply.verbatim("txt", &memory::report(figures)),
             View::Clients(lines) => client::write_list(lines, reply),
+            View::Slots(rows) => slot_stats::write(rows, core, args, reply)?,
             View::Commands(entries) => {
                 commandlog::write(entries, commandlog::max(core, host, args)?, args, reply)?
             }
             View::CommandsLen(len) => reply.integer(commandlog::max(core, host, args)?.min(*len) as i64),
             View::Started => reply.ok(),
-            View::Refusals(entries) => acl::write_log(entries, args, core.now_ms, reply)?,
+            View::Refusals(entries) => acl::write_log(entries, core, args, reply)?,
             View::RunTimes(commands) => latency::histogram(commands, reply),
             View::Functions(functions) => functions.write(reply),
             View::HotKeys(Some(report)) => report.write(reply),

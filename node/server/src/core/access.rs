@@ -4,6 +4,7 @@
 //! anew when it logs in or when the users change, and only the others' commands are looked at more closely.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use acl::{Context, Denial, Event, Reason, User, UserId, Users};
 use commands::table::{self, Found, Host, Run};
@@ -214,7 +215,8 @@ impl Core {
             Reason::Auth => &mut stats.denied_log_ins,
             Reason::Channel => &mut stats.denied_channels,
         } += 1;
-        self.acl_log.add(event, self.now_ms, self.config.security.acllog_max_len as usize);
+        let next_id = || self.process.refusal_ids.fetch_add(1, Ordering::Relaxed);
+        self.acl_log.add(event, self.now_ms, self.config.security.acllog_max_len as usize, next_id);
     }
 
     /// Takes over the users of the process if they changed; called before the requests of a round.

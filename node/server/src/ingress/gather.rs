@@ -14,8 +14,8 @@ pub enum Combine {
     Sum,
     /// All say `+OK`.
     Ok,
-    /// Arrays are joined, in any order.
-    Join,
+    /// Arrays are joined, in any order, up to so many elements.
+    Join(usize),
     /// One of those that are no null, picked by this number.
     OneOf(u64),
     /// The first that is no error; else an error, rather one of a core that has something to do with it.
@@ -83,17 +83,25 @@ impl Gather {
         match self.combine {
             Combine::Sum => self.sum += line_number(part).0,
             Combine::Ok => {}
-            Combine::Join => {
-                let (count, end) = line_number(part);
-                self.elements += count.max(0) as usize;
-                self.joined.extend_from_slice(&part[end..]);
-            }
+            Combine::Join(most) => self.join(part, most),
             Combine::Least => self.add_least(part),
             Combine::OneOf(_) if matches!(part, b"$-1\r\n" | b"_\r\n") => {}
             Combine::OneOf(_) | Combine::Any => self.candidates.push(part.to_vec()),
             Combine::Union | Combine::CountUnion => self.names.extend(elements(part).map(<[u8]>::to_vec)),
             Combine::SumPairs => self.add_pairs(part),
         }
+    }
+
+    fn join(&mut self, part: &[u8], most: usize) {
+        let (count, end) = line_number(part);
+        let (count, room) = (count.max(0) as usize, most - self.elements);
+        match count <= room {
+            true => self.joined.extend_from_slice(&part[end..]),
+            false => {
+                array(part).into_iter().flatten().take(room).for_each(|e| self.joined.extend_from_slice(e))
+            }
+        }
+        self.elements += count.min(room);
     }
 
     fn add_least(&mut self, part: &[u8]) {
@@ -133,7 +141,7 @@ impl Gather {
         match self.combine {
             Combine::Sum => reply.integer(self.sum),
             Combine::Ok => reply.ok(),
-            Combine::Join => {
+            Combine::Join(_) => {
                 reply.array(self.elements);
                 reply.raw(&self.joined);
             }
@@ -253,6 +261,14 @@ mod tests {
         assert_eq!(found, parts.map(str::as_bytes));
         assert!(array(b"*-1\r\n").is_none() && array(b"-ERR\r\n").is_none());
         assert_eq!(array(b"*0\r\n").unwrap().count(), 0);
+    }
+
+    #[test]
+    fn no_more_than_was_asked_for() {
+        let parts: [&[u8]; 3] = [b"*1\r\n$1\r\na\r\n", b"*2\r\n$1\r\nb\r\n$1\r\nc\r\n", b"*0\r\n"];
+        assert_eq!(whole(Combine::Join(2), &parts), "*2\r\n$1\r\na\r\n$1\r\nb\r\n");
+        assert_eq!(whole(Combine::Join(0), &parts), "*0\r\n");
+        assert_eq!(whole(Combine::Join(3), &parts), "*3\r\n$1\r\na\r\n$1\r\nb\r\n$1\r\nc\r\n");
     }
 
     #[test]

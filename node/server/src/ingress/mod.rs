@@ -8,7 +8,8 @@
 //!
 //! Some things stay a core's, and the ingress does not hide it: a script that takes too long makes its own core busy; a
 //! script without keys runs on the core that accepted the client, and so does SYNC, which follows that core's stream;
-//! MIGRATE is said to the core that has the key.
+//! MIGRATE is said to the core that has the key, and what makes a node of the cluster another one (CLUSTER RESET) to
+//! its own port.
 
 pub mod frame;
 

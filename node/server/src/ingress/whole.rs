@@ -7,7 +7,7 @@ use base::Slot;
 use bytes::Bytes;
 use commands::table::{Found, Host, Run};
 use commands::{Args, Error, Outcome};
-use resp::{IntegerText, Reply};
+use resp::{IntegerText, Reply, parse_integer};
 
 use super::frame::{Kind, Words};
 use super::gather::{Combine, Gather};
@@ -47,7 +47,7 @@ pub(super) fn combination(found: Found, args: &Args<'_>, pick: u64) -> Option<Co
         _ => match found.command.name {
             "dbsize" => Some(Combine::Sum),
             "flushall" | "flushdb" => Some(Combine::Ok),
-            "keys" => Some(Combine::Join),
+            "keys" => Some(Combine::Join(usize::MAX)),
             "randomkey" => Some(Combine::OneOf(pick)),
             _ => None,
         },
@@ -73,10 +73,22 @@ fn combination_of_host(host: Host, args: &Args<'_>) -> Option<Combine> {
         Host::Bgrewriteaof | Host::Bgsave | Host::FunctionLoad | Host::HotkeysStop | Host::ScriptLoad => {
             Combine::OneOf(0)
         }
-        Host::FunctionKill | Host::ScriptKill | Host::ScriptShow => Combine::Any,
+        Host::ClusterCancelslotmigrations | Host::FunctionKill | Host::ScriptKill | Host::ScriptShow => {
+            Combine::Any
+        }
+        Host::ClusterGetkeysinslot => {
+            // A slot whose keys change cores has some on each.
+            let most = args.integer(3).ok().and_then(|most| usize::try_from(most).ok());
+            Combine::Join(most.unwrap_or(0))
+        }
+        Host::ClusterGetslotmigrations => Combine::Join(usize::MAX),
         // By address it is an error that there is no such client; by filters it is the number of those that there are.
         Host::ClientKill if args.len() == 3 => Combine::Any,
-        Host::ClientKill | Host::ClientUnblock | Host::Publish | Host::Spublish => Combine::Sum,
+        Host::ClientKill
+        | Host::ClientUnblock
+        | Host::ClusterCountkeysinslot
+        | Host::Publish
+        | Host::Spublish => Combine::Sum,
         // All keys were saved when the last core's were, and all writes are safe when each core's are.
         Host::Lastsave | Host::Wait | Host::Waitaof => Combine::Least,
         Host::LatencyReset | Host::PubsubNumpat => Combine::CountUnion,
@@ -97,6 +109,7 @@ impl Core {
             Run::Data(_) if !found.command.keys.is_empty() => false,
             Run::Data(_) if found.command.name == "scan" => true,
             Run::Host(host) if is_view(host, args) => true,
+            Run::Host(Host::ClusterMigrateslots) => true,
             _ => combination(found, args, 0).is_some(),
         };
         self.mesh.cores() > 1 && spans()
@@ -108,6 +121,7 @@ impl Core {
         self.tell_monitors(client, found, args, self.index);
         let outcome = match found.command.run {
             Run::Host(host) if is_view(host, args) => self.gather_view(client, host, found, args),
+            Run::Host(Host::ClusterMigrateslots) => self.ask_server_of(args.get(3), client, found, args),
             _ if found.command.name == "scan" => self.scan_process(client, found, args),
             _ => self.gather_parts(client, found, args),
         };
@@ -181,6 +195,26 @@ impl Core {
         if let Some(pending) = client.pending.as_mut().filter(|_| !part.is_empty()) {
             pending.fill(ticket, &flat(&part), &mut client.reply);
         }
+    }
+
+    /// Has the core that serves the slot of this number run a command; this one if none does, which will say so.
+    fn ask_server_of(
+        &mut self,
+        number: Option<&&[u8]>,
+        client: &mut Client,
+        found: Found,
+        args: &Args<'_>,
+    ) -> Outcome {
+        let number =
+            number.and_then(|word| parse_integer(word)).and_then(|number| u16::try_from(number).ok());
+        let slot = number.and_then(Slot::new);
+        let core = slot.and_then(|slot| self.core_of_slot(client, slot).ok().flatten());
+        let ticket = client.pending.get_or_insert_default().push(Place::Open);
+        match core {
+            Some(core) => self.send_frame(client, Kind::Part, found, args, Slot::ZERO, core, ticket),
+            None => self.run_part(client, found, args, None, ticket, true),
+        }
+        Ok(())
     }
 
     /// SCAN: the cursor tells the core; past its last key the next core's begins.
