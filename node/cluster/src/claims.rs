@@ -107,14 +107,24 @@ impl Cluster {
                 self.save_later(true);
             }
         }
-        if self.myself().is_master() && self.importing_from(slot) == Some(claimer) {
-            // The source finished the move but this node, or the master it replaced, missed that.
-            self.slots.importing.remove(&slot);
-            let label = self.nodes[claimer].label();
-            self.log_notice(format!(
-                "Slot {slot} is no longer being imported from node {label}; Clear my importing source for the slot."
-            ));
-            if self.slots.owner(slot) != Some(self.me) {
+        if self.importing_from(slot) == Some(claimer) && self.myself().is_master() {
+            self.import_source_gone(claimer, epoch, slot);
+        }
+    }
+
+    /// `claimer`, from which this node imports `slot`, does not claim it.
+    fn import_source_gone(&mut self, claimer: NodeIndex, epoch: u64, slot: Slot) {
+        match self.slots.owner(slot) {
+            // It never did, as far as is known: who does has taken its place, or got the slot from it.
+            Some(owner) if owner != claimer => self.importing_source_changed(owner, slot),
+            _ if epoch < self.nodes[claimer].config_epoch => {} // That was before it claimed it.
+            _ => {
+                // The source finished the move but this node, or the master it replaced, missed that.
+                self.slots.importing.remove(&slot);
+                let label = self.nodes[claimer].label();
+                self.log_notice(format!(
+                    "Slot {slot} is no longer being imported from node {label}; Clear my importing source for the slot."
+                ));
                 self.slots.rebind(&mut self.nodes, slot, self.me);
                 self.bump_epoch();
                 self.todo.update_state = true;
