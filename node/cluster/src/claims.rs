@@ -11,7 +11,7 @@ use crate::effects::Effect;
 use crate::node::NodeIndex;
 use crate::slot_set::{SlotBits, has_slot, slots_of};
 use crate::state::Cluster;
-use crate::wire::Header;
+use crate::wire::{Header, HeartbeatKind};
 
 /// What a set of claims took.
 #[derive(Default)]
@@ -20,9 +20,19 @@ struct Taken {
     from_me: Vec<Slot>,
     /// How many slots its shard's master lost.
     from_my_master: usize,
+    /// Whether the claimer wants slots back that this node has imported from it.
+    contested: bool,
 }
 
 impl Cluster {
+    /// Whether to look at all the claims of `sender`: they differ from what is known, or end a doubt.
+    pub(crate) fn are_news(&self, sender: NodeIndex, claimed: &SlotBits) -> bool {
+        let doubted = &self.slots.not_claimed;
+        self.nodes[sender].slots.bits() != claimed
+            || !doubted.is_empty() && slots_of(claimed).any(|slot| doubted.contains(slot))
+            || self.slots.taken_over.values().any(|giver| self.same_shard(sender, *giver))
+    }
+
     /// Believes those claims of `claimer` that are newer than what is known.
     pub(crate) fn take_claims(&mut self, claimer: NodeIndex, epoch: u64, claimed: &SlotBits) {
         if claimer == self.me {
@@ -36,6 +46,10 @@ impl Cluster {
             } else {
                 self.note_no_claim(claimer, epoch, slot);
             }
+        }
+        if taken.contested {
+            self.bump_epoch();
+            self.broadcast_pong(self.clock);
         }
         self.react_to_loss(claimer, epoch, claimed, my_master, taken);
     }
@@ -58,6 +72,10 @@ impl Cluster {
             return;
         }
         if owner == Some(self.me) {
+            if self.does_not_know_it_gave(claimer, slot) {
+                taken.contested = true;
+                return;
+            }
             taken.from_me.push(slot);
         }
         if owner == Some(my_master) {
@@ -71,6 +89,13 @@ impl Cluster {
         self.slots.rebind(&mut self.nodes, slot, claimer);
         self.todo.update_state = true;
         self.save_later(true);
+    }
+
+    /// Whether `claimer` took a new epoch, for whatever reason, before it heard that this node imported `slot` from it. Its
+    /// keys are here, so this node takes a newer one.
+    fn does_not_know_it_gave(&self, claimer: NodeIndex, slot: Slot) -> bool {
+        let giver = self.slots.taken_over.get(&slot);
+        giver.is_some_and(|giver| self.same_shard(claimer, *giver)) && !self.same_shard(claimer, self.me)
     }
 
     /// The owner of a slot that this node imports changed.
@@ -96,6 +121,9 @@ impl Cluster {
         if self.slots.owner(slot) == Some(claimer) && self.slots.not_claimed.insert(slot) {
             self.save_later(false);
         }
+        if self.slots.taken_over.get(&slot).is_some_and(|giver| self.same_shard(claimer, *giver)) {
+            self.slots.taken_over.remove(&slot); // It knows.
+        }
         if let Some(target) = self.migrating_to(slot).filter(|target| *target != claimer) {
             let replaced = self.nodes[target].config_epoch < epoch || self.nodes[target].is_replica();
             if replaced && self.same_shard(target, claimer) {
@@ -107,30 +135,65 @@ impl Cluster {
                 self.save_later(true);
             }
         }
-        if self.importing_from(slot) == Some(claimer) && self.myself().is_master() {
-            self.import_source_gone(claimer, epoch, slot);
+        if self.importing_from(slot) == Some(claimer)
+            && let Some(owner) = self.slots.owner(slot).filter(|owner| *owner != claimer)
+        {
+            // Who serves it took the source's place, or the slot from it.
+            self.importing_source_changed(owner, slot);
         }
     }
 
-    /// `claimer`, from which this node imports `slot`, does not claim it.
-    fn import_source_gone(&mut self, claimer: NodeIndex, epoch: u64, slot: Slot) {
-        match self.slots.owner(slot) {
-            // It never did, as far as is known: who does has taken its place, or got the slot from it.
-            Some(owner) if owner != claimer => self.importing_source_changed(owner, slot),
-            _ if epoch < self.nodes[claimer].config_epoch => {} // That was before it claimed it.
-            _ => {
-                // The source finished the move but this node, or the master it replaced, missed that.
-                self.slots.importing.remove(&slot);
-                let label = self.nodes[claimer].label();
-                self.log_notice(format!(
-                    "Slot {slot} is no longer being imported from node {label}; Clear my importing source for the slot."
-                ));
-                self.slots.rebind(&mut self.nodes, slot, self.me);
-                self.bump_epoch();
-                self.todo.update_state = true;
-                self.save_later(true);
+    /// Ends the imports whose sources have finished them, while this node, or the master it replaced, missed that: it takes
+    /// the slots.
+    ///
+    /// Valkey does so as soon as the source does not claim a slot. But it may just have heard that its own successor does,
+    /// or somebody else, before this node has, which would then take a slot without its keys. So everyone is asked first.
+    pub(crate) fn end_missed_imports(&mut self, now: u64) {
+        if self.slots.importing.is_empty() {
+            return self.slots.given_up.clear();
+        }
+        let given_up = |slot: Slot, source| {
+            self.slots.owner(slot) == Some(source) && self.slots.not_claimed.contains(slot)
+        };
+        let waiting = self.slots.importing.iter().filter(|(slot, source)| given_up(**slot, **source));
+        let waiting: Vec<Slot> = waiting.map(|(slot, _)| *slot).collect();
+        self.slots.given_up.retain(|slot, _| waiting.contains(slot));
+        let before = self.slots.given_up.len();
+        for slot in waiting {
+            self.slots.given_up.entry(slot).or_insert(now);
+        }
+        if self.slots.given_up.len() > before {
+            self.others().into_iter().for_each(|node| self.send_heartbeat(node, HeartbeatKind::Ping, now));
+        }
+        let Some(heard) = self.all_heard_since().filter(|_| self.is_ok() && self.myself().is_master()) else {
+            return;
+        };
+        for (slot, since) in self.slots.given_up.clone() {
+            if heard > since {
+                self.end_missed_import(slot);
             }
         }
+    }
+
+    fn end_missed_import(&mut self, slot: Slot) {
+        let Some(source) = self.slots.importing.remove(&slot) else { return };
+        self.log_notice(format!(
+            "Slot {slot} is no longer being imported from node {}; Clear my importing source for the slot.",
+            self.nodes[source].label()
+        ));
+        self.slots.rebind(&mut self.nodes, slot, self.me);
+        self.bump_epoch();
+        self.todo.update_state = true;
+        self.save_later(true);
+    }
+
+    /// Since when this node has heard of all others but replicas that are gone; none when a master is gone that nobody has
+    /// replaced yet.
+    fn all_heard_since(&self) -> Option<u64> {
+        let others = self.nodes.iter().filter(|(i, node)| *i != self.me && !node.in_handshake());
+        let (gone, here): (Vec<_>, Vec<_>) = others.map(|(_, node)| node).partition(|node| node.is_failed());
+        let replaced = !gone.iter().any(|node| node.is_voter());
+        replaced.then(|| here.iter().map(|node| node.data_received).min().unwrap_or(u64::MAX))
     }
 
     /// Claims may have left this node's shard without slots, or this node with keys it no longer serves.

@@ -196,7 +196,7 @@ impl Cluster {
         }
         let was_replica = self.nodes[sender].is_replica();
         self.note_role(sender, header);
-        let is_news = was_replica || self.nodes[sender].slots.bits() != header.slots;
+        let is_news = was_replica || self.are_news(sender, header.slots);
         if header.master.is_none() && (is_news || self.is_overtaken(sender, header.config_epoch)) {
             self.take_claims(sender, header.config_epoch, header.slots);
             if via != Via::Relay {

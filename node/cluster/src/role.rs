@@ -157,9 +157,11 @@ impl Cluster {
         self.following = None;
         self.effects.push_back(Effect::BecomeMaster);
         let slots: Vec<_> = self.nodes[old_master].slots.iter().collect();
+        let taken_over = std::mem::take(&mut self.slots.taken_over);
         for slot in slots {
             self.slots.rebind(&mut self.nodes, slot, self.me);
         }
+        self.slots.taken_over = taken_over;
         self.reset_manual_failover();
         self.election.forget();
         self.update_state(now);

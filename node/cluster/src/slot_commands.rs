@@ -154,6 +154,7 @@ impl Cluster {
                 let to = find(self, id);
                 self.log_notice(format!("Migrating slot {slot} to node {}", self.nodes[to].label()));
                 self.slots.migrating.insert(slot, to);
+                self.slots.taken_over.remove(&slot);
             }
             SetSlot::Importing(id) => {
                 let from = find(self, id);
@@ -170,6 +171,8 @@ impl Cluster {
                 self.assign_slot(slot, owner, keys_in_slot, now);
             }
         }
+        // Keys will leave a slot that is on the move, so who forgot that it is would not find them again.
+        self.save_later(true);
         self.slots_changed(now);
         Ok(())
     }
@@ -182,6 +185,7 @@ impl Cluster {
             self.slots.migrating.remove(&slot);
         }
         let my_master = self.my_master();
+        let giver = self.slots.owner(slot).filter(|giver| *giver != my_master);
         let was_mine = self.slots.owner(slot) == Some(my_master);
         self.slots.rebind(&mut self.nodes, slot, owner);
         let emptied = was_mine && self.nodes[my_master].slots.is_empty() && owner != my_master;
@@ -197,12 +201,17 @@ impl Cluster {
                 "My last slot was migrated to node {label} in shard {shard}. I am now an empty primary."
             ));
         }
-        if owner == self.my_master() && self.slots.importing.remove(&slot).is_some() && owner == self.me {
-            // A new epoch lets the others believe the new owner rather than the old one.
-            if self.bump_epoch() {
-                self.log_notice(format!("ConfigEpoch updated after importing slot {slot}"));
+        if owner == self.my_master() && self.slots.importing.remove(&slot).is_some() {
+            if let Some(giver) = giver {
+                self.slots.taken_over.insert(slot, giver);
             }
-            self.broadcast_pong(now);
+            if owner == self.me {
+                // A new epoch lets the others believe the new owner rather than the old one.
+                if self.bump_epoch() {
+                    self.log_notice(format!("ConfigEpoch updated after importing slot {slot}"));
+                }
+                self.broadcast_pong(now);
+            }
         }
     }
 }

@@ -36,6 +36,10 @@ pub(crate) struct Slots {
     /// Slots whose owner stopped claiming them while nobody else claims them yet. They stay bound, so that
     /// clients see redirections rather than errors, but an UPDATE must not spread them.
     pub(crate) not_claimed: SlotSet,
+    /// Slots this node imports that their sources stopped claiming, and since when that is known.
+    pub(crate) given_up: BTreeMap<Slot, u64>,
+    /// Slots this node or its master imported from others who may not know yet, and from whom.
+    pub(crate) taken_over: BTreeMap<Slot, NodeIndex>,
     /// Slots unbound since the owner of the state last looked.
     pub(crate) released: Vec<(Slot, NodeIndex)>,
 }
@@ -47,6 +51,8 @@ impl Slots {
             migrating: BTreeMap::new(),
             importing: BTreeMap::new(),
             not_claimed: SlotSet::default(),
+            given_up: BTreeMap::new(),
+            taken_over: BTreeMap::new(),
             released: Vec::new(),
         }
     }
@@ -79,6 +85,7 @@ impl Slots {
         nodes[owner].slots.remove(slot);
         self.owners[slot.index()] = NOBODY;
         self.not_claimed.remove(slot);
+        self.taken_over.remove(&slot);
         self.released.push((slot, owner));
         Some(owner)
     }
@@ -108,6 +115,7 @@ impl Slots {
     pub(crate) fn forget(&mut self, nodes: &mut Nodes, node: NodeIndex) {
         self.migrating.retain(|_, to| *to != node);
         self.importing.retain(|_, from| *from != node);
+        self.taken_over.retain(|_, from| *from != node);
         self.unbind_all(nodes, node);
     }
 }

@@ -58,6 +58,7 @@ impl Cluster {
             self.check_node(node, interval, now);
         }
         self.follow_master();
+        self.end_missed_imports(now);
         self.expire_manual_failover(now);
         if self.myself().is_replica() {
             self.continue_manual_failover();

@@ -17,6 +17,7 @@ use std::collections::BTreeSet;
 use base::{NodeId, Slot};
 use cluster::{Cluster, Owner, Random, SetSlot, SlotSet};
 
+use crate::node::SimNode;
 use crate::world::{Event, World};
 
 /// `cluster-manual-failover-timeout`: how long a source pauses for its target at most, ms.
@@ -296,6 +297,9 @@ impl World {
         if !talk || !can(source, &here) || !can(target, &takes) {
             return false;
         }
+        if [source, target].into_iter().any(|i| self.was_replaced(i)) {
+            self.moves.untracked.insert(slot);
+        }
         if self.moves.keys[source].contains(&(slot, key)) {
             self.moves.keys[target].insert((slot, key));
             self.share_keys(target);
@@ -303,6 +307,23 @@ impl World {
             self.share_keys(source);
         }
         true
+    }
+
+    /// Whether master `i` has a successor it has not heard of: what is written to it now is lost, as asynchronous replication
+    /// loses.
+    fn was_replaced(&self, i: usize) -> bool {
+        let myself = |node: &SimNode| {
+            let brain = node.cluster.as_ref().filter(|brain| brain.myself().is_master())?;
+            Some((brain.myself().shard_id, brain.myself().config_epoch))
+        };
+        let mine = myself(&self.nodes[i]);
+        let newer =
+            |(shard, epoch): (NodeId, u64)| mine.is_some_and(|(of, before)| of == shard && before < epoch);
+        self.nodes.iter().filter_map(myself).any(newer)
+    }
+
+    fn is_open(&self, i: usize) -> bool {
+        self.nodes[i].cluster.as_ref().is_some_and(Cluster::has_open_slots)
     }
 
     fn as_a_whole(&mut self, transfer: Transfer, stage: Stage) -> Option<(u64, Move)> {
@@ -329,6 +350,7 @@ impl World {
         }
         let now = self.now;
         let next = match stage {
+            Stage::Establish if brain.has_open_slots() || self.is_open(source) => return None,
             Stage::Establish => Stage::Pause,
             Stage::Pause => Stage::Paused(now),
             Stage::Paused(since) => Stage::Requested(since, now),
