@@ -40,10 +40,11 @@ impl Cluster {
         }
         let my_master = self.my_master();
         let mut taken = Taken::default();
-        for slot in Slot::all() {
-            if has_slot(claimed, slot) {
-                self.take_claim(claimer, epoch, slot, my_master, &mut taken);
-            } else {
+        for slot in slots_of(claimed) {
+            self.take_claim(claimer, epoch, slot, my_master, &mut taken);
+        }
+        for slot in self.slots.mattering(&self.nodes[claimer].slots).iter() {
+            if !has_slot(claimed, slot) {
                 self.note_no_claim(claimer, epoch, slot);
             }
         }

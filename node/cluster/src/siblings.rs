@@ -8,7 +8,9 @@
 //!   topology reaches the whole process with the speed of the mesh;
 //! - *heard*: whose pongs came in lately, so that the others need not ping those peers too. It is sent at least
 //!   once a second and is thus a sibling's own sign of life: a core that hangs for a node timeout is suspected;
-//! - once a second a heartbeat with gossip to one of them, for what the relays left out.
+//! - a heartbeat with gossip: at once when it says something new of its sender, at the next tick when its sender has heard
+//!   something new of others (a thousand nodes that meet are a thousand times news), and once a second to one of them, for
+//!   what all that left out.
 //!
 //! Siblings die together. A process that holds half of the votes cannot be replaced when it dies, and a
 //! replica beside its master protects from nothing: both are said in the log and in CLUSTER INFO.
@@ -20,8 +22,9 @@ use base::NodeId;
 use bytes::Bytes;
 
 use crate::effects::Effect;
-use crate::node::{Flags, Node, NodeIndex};
+use crate::node::{Address, Flags, Node, NodeIndex};
 use crate::receive::Via;
+use crate::slot_set::SlotSet;
 use crate::state::Cluster;
 use crate::wire::{self, Body, Header, HeartbeatKind, Packet};
 
@@ -51,8 +54,22 @@ pub(crate) struct Siblings {
     told: u64,
     /// News to hand on at the end of the event.
     pub(crate) relays: Vec<Bytes>,
+    /// What the siblings were last told of this node.
+    told_of_me: Option<Myself>,
+    /// Whether there is news of others to speak of at the next tick.
+    heard_news: bool,
     /// What was last warned of: half of the votes here, a replica beside its master.
     warned: (bool, bool),
+}
+
+/// What siblings want to know of a node at once.
+#[derive(Debug, PartialEq, Eq)]
+struct Myself {
+    epoch: u64,
+    slots: SlotSet,
+    flags: Flags,
+    master: Option<NodeIndex>,
+    address: Address,
 }
 
 impl Siblings {
@@ -171,16 +188,34 @@ impl Cluster {
             return;
         }
         let relays = std::mem::take(&mut self.siblings.relays);
-        if !self.todo.save && relays.is_empty() {
-            return;
-        }
-        for node in self.present_siblings() {
+        for node in if relays.is_empty() { Vec::new() } else { self.present_siblings() } {
             for bytes in &relays {
                 self.give_sibling(node, SiblingMessage::Relayed(bytes.clone()));
             }
-            if self.todo.save {
-                self.send_heartbeat(node, HeartbeatKind::Pong, now);
-            }
+        }
+        if !self.todo.save {
+            return;
+        }
+        let me = self.myself();
+        let (epoch, slots, flags, master) = (me.config_epoch, me.slots.clone(), me.flags, me.master);
+        let of_me = Some(Myself { epoch, slots, flags, master, address: me.address.clone() });
+        self.siblings.heard_news = of_me == self.siblings.told_of_me;
+        if !self.siblings.heard_news {
+            self.siblings.told_of_me = of_me;
+            self.speak_to_siblings(now);
+        }
+    }
+
+    /// At every tick: what was heard since the last.
+    pub(crate) fn tell_siblings_news(&mut self, now: u64) {
+        if std::mem::take(&mut self.siblings.heard_news) {
+            self.speak_to_siblings(now);
+        }
+    }
+
+    fn speak_to_siblings(&mut self, now: u64) {
+        for node in self.present_siblings() {
+            self.send_heartbeat(node, HeartbeatKind::Pong, now);
         }
     }
 

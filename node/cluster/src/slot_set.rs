@@ -14,7 +14,7 @@ pub type SlotBits = [u8; SLOT_BYTES];
 static NO_SLOTS: SlotBits = [0; SLOT_BYTES];
 
 /// A set of slots.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct SlotSet {
     bits: Option<Box<SlotBits>>,
     len: u16,

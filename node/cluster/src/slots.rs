@@ -111,6 +111,13 @@ impl Slots {
         self.importing.clear();
     }
 
+    /// The slots of a node and those on the move: those of which it matters that the node does not claim them.
+    pub(crate) fn mattering(&self, of_node: &SlotSet) -> SlotSet {
+        let moving = [&self.migrating, &self.importing, &self.taken_over];
+        let moving = moving.into_iter().flat_map(BTreeMap::keys).copied();
+        of_node.iter().chain(moving).collect()
+    }
+
     /// Clears every reference to `node`.
     pub(crate) fn forget(&mut self, nodes: &mut Nodes, node: NodeIndex) {
         self.migrating.retain(|_, to| *to != node);

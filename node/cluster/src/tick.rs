@@ -41,6 +41,7 @@ impl Cluster {
         self.bans.expire(now);
         self.close_slow_links();
         self.judge_siblings(now);
+        self.tell_siblings_news(now);
         for node in self.nodes.indexes() {
             self.keep_link(node, now);
         }
