@@ -26,11 +26,11 @@ impl Cluster {
         let label = self.nodes[node].label();
         self.log_notice(format!("NODE {label} possibly failing."));
         self.todo.update_state = true;
-        self.fail_if_agreed(node, now);
-        self.tell_collectors(node, now);
+        self.fail_if_agreed(&[node], now);
+        self.tell_collectors(now);
     }
 
-    /// A voting master says it cannot reach `node`.
+    /// A voting master says it cannot reach `node`. Whether a majority agrees is looked at after all it says.
     pub(crate) fn failure_reported(&mut self, node: NodeIndex, by: NodeIndex, now: u64) {
         match self.nodes[node].reports.iter_mut().find(|report| report.from == by) {
             Some(report) => report.at = now,
@@ -40,7 +40,6 @@ impl Cluster {
                 self.log_notice(format!("Node {reporter} reported node {about} as not reachable."));
             }
         }
-        self.fail_if_agreed(node, now);
     }
 
     /// A voting master says it reaches `node`.
@@ -69,21 +68,25 @@ impl Cluster {
     }
 
     /// Turns suspicion into the verdict when a majority agrees.
-    pub(crate) fn fail_if_agreed(&mut self, node: NodeIndex, now: u64) {
-        if !self.nodes[node].flags.has(Flags::PFAIL) {
+    pub(crate) fn fail_if_agreed(&mut self, suspects: &[NodeIndex], now: u64) {
+        if suspects.is_empty() {
             return;
         }
-        self.expire_reports(node, now);
-        let mine = usize::from(self.myself().is_voter());
-        // Reports are taken from voters only, but a voter may have lost its slots since.
-        let voters = self.nodes[node].reports.iter().filter(|r| self.nodes[r.from].is_voter()).count();
-        if voters + mine < self.quorum() {
-            return;
+        let needed = self.quorum() - usize::from(self.myself().is_voter());
+        for &node in suspects {
+            if !self.nodes[node].flags.has(Flags::PFAIL) || self.nodes[node].reports.len() < needed {
+                continue;
+            }
+            self.expire_reports(node, now);
+            // Reports are taken from voters only, but a voter may have lost its slots since.
+            let voters = self.nodes[node].reports.iter().filter(|r| self.nodes[r.from].is_voter()).count();
+            if voters >= needed {
+                let label = self.nodes[node].label();
+                self.log_notice(format!("Marking node {label} as failing (quorum reached)."));
+                self.mark_failed(node, now);
+                self.send_fail(node);
+            }
         }
-        let label = self.nodes[node].label();
-        self.log_notice(format!("Marking node {label} as failing (quorum reached)."));
-        self.mark_failed(node, now);
-        self.send_fail(node);
     }
 
     fn mark_failed(&mut self, node: NodeIndex, now: u64) {

@@ -24,9 +24,13 @@
 //!
 //! A suspicion, by silence too, is told at once to a few collectors instead of waiting for the next ping: the replicas
 //! of the suspect, which want to know, and the [`COLLECTORS`] voters after it by name, the same for everyone. That
-//! costs a handful of packets per node where telling everyone would cost the square of the cluster.
+//! costs a handful of packets per node where telling everyone would cost the square of the cluster. A packet speaks of
+//! all suspects, so of many at once (a rack is gone) only the first few decide who collects, and what is suspected within
+//! [`GATHER_MS`] goes together.
 
-use crate::node::NodeIndex;
+use std::collections::BTreeSet;
+
+use crate::node::{Flags, NodeIndex};
 use crate::state::Cluster;
 use crate::wire::HeartbeatKind;
 
@@ -34,6 +38,10 @@ use crate::wire::HeartbeatKind;
 const REFUSALS: u8 = 3;
 /// Time they have to span at least, ms.
 const SPAN_MS: u64 = 150;
+/// How long suspicions gather when one was told just before, ms.
+const GATHER_MS: u64 = 20;
+/// Of how many suspects, the first by name, collectors are told.
+const LEADING: usize = 4;
 /// Voters, besides the suspect's replicas, that are told of a fresh suspicion.
 const COLLECTORS: usize = 8;
 
@@ -44,6 +52,15 @@ pub(crate) struct Probe {
     pub(crate) answered: bool,
     refusals: u8,
     first_refusal: u64,
+}
+
+/// When suspicions are told.
+#[derive(Debug, Default)]
+pub(crate) struct Suspicions {
+    /// When some were told last.
+    told: u64,
+    /// When those that have gathered are to be told.
+    pub(crate) due: Option<u64>,
 }
 
 impl Cluster {
@@ -88,23 +105,40 @@ impl Cluster {
         self.nodes[node].probe = Probe::default();
     }
 
-    /// Tells the collectors of a fresh suspicion.
-    pub(crate) fn tell_collectors(&mut self, suspect: NodeIndex, now: u64) {
-        if self.nodes[suspect].is_failed() || !self.myself().is_voter() || !self.config.fast_failure_detection
-        {
-            return; // The verdict is out already, this node's opinion does not count, or the next ping will do.
+    /// Tells the collectors of a fresh suspicion, now or soon.
+    pub(crate) fn tell_collectors(&mut self, now: u64) {
+        if !self.myself().is_voter() || !self.config.fast_failure_detection {
+            return; // This node's opinion does not count, or the next ping will do.
         }
+        let told = self.suspicions.told;
+        if now < told + GATHER_MS {
+            self.suspicions.due = Some(told + GATHER_MS);
+        } else {
+            self.tell_suspicions(now);
+        }
+    }
+
+    /// Tells the suspicions that have gathered, when it is time to.
+    pub(crate) fn tell_gathered(&mut self, now: u64) {
+        if self.suspicions.due.is_some_and(|due| now >= due) {
+            self.tell_suspicions(now);
+        }
+    }
+
+    fn tell_suspicions(&mut self, now: u64) {
+        self.suspicions = Suspicions { told: now, due: None };
+        let suspects = self.nodes.iter().filter(|(_, node)| node.flags.has(Flags::PFAIL));
+        let suspects: Vec<NodeIndex> = suspects.map(|(i, _)| i).collect();
         let voters: Vec<NodeIndex> =
             self.nodes.iter().filter(|(_, n)| n.is_voter() && !n.is_unreachable()).map(|(i, _)| i).collect();
-        let id = self.nodes[suspect].id;
-        let first = voters.partition_point(|voter| self.nodes[*voter].id < id);
-        let after = voters[first..].iter().chain(&voters[..first]).copied().take(COLLECTORS);
-        let mut told: Vec<NodeIndex> = self.nodes[suspect].replicas.clone();
-        told.extend(after);
-        for node in told {
-            if node != self.me && node != suspect {
-                self.send_heartbeat(node, HeartbeatKind::Pong, now);
-            }
+        let mut told: BTreeSet<NodeIndex> =
+            suspects.iter().flat_map(|suspect| self.nodes[*suspect].replicas.clone()).collect();
+        for suspect in suspects.iter().take(LEADING) {
+            let id = self.nodes[*suspect].id;
+            let first = voters.partition_point(|voter| self.nodes[*voter].id < id);
+            told.extend(voters[first..].iter().chain(&voters[..first]).take(COLLECTORS));
         }
+        told.remove(&self.me);
+        self.send_same_pong(told.into_iter().collect(), now);
     }
 }

@@ -19,15 +19,22 @@ impl Cluster {
         if sender.is_none() && !trusted {
             return;
         }
+        let mut suspects = Vec::new();
         for entry in &beat.gossip {
             match self.nodes.find(entry.id) {
                 Some(node) if node == self.me => {}
-                Some(node) => self.gossip_about_known(sender, node, entry, now),
+                Some(node) => {
+                    self.gossip_about_known(sender, node, entry, now);
+                    if self.nodes[node].flags.has(Flags::PFAIL) {
+                        suspects.push(node);
+                    }
+                }
                 // An address alone proves nothing: only a known node vouches for one that is not.
                 None if sender.is_some() => self.gossip_about_unknown(entry, now),
                 None => {}
             }
         }
+        self.fail_if_agreed(&suspects, now);
     }
 
     fn gossip_about_known(

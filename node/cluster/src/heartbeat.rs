@@ -37,10 +37,20 @@ impl Cluster {
         }
     }
 
-    /// Sends a PONG to every other node: news of this node that must not wait for the next ping.
+    /// Sends a PONG to every other node: news of this node that must not wait for the next ping. All get the same bytes, or
+    /// in a big cluster it would take long to write them.
     pub(crate) fn broadcast_pong(&mut self, now: u64) {
-        for node in self.others() {
-            self.send_heartbeat(node, HeartbeatKind::Pong, now);
+        self.send_same_pong(self.others(), now);
+    }
+
+    /// Sends one PONG to all of these nodes.
+    pub(crate) fn send_same_pong(&mut self, to: Vec<NodeIndex>, now: u64) {
+        let (reading, others): (Vec<_>, Vec<_>) =
+            to.into_iter().partition(|node| self.nodes[*node].flags.has(Flags::EXTENSIONS));
+        for nodes in [reading, others] {
+            let Some(first) = nodes.first() else { continue };
+            let bytes = self.heartbeat(HeartbeatKind::Pong, Some(*first), now);
+            nodes.into_iter().for_each(|node| self.send_to(node, bytes.clone()));
         }
     }
 

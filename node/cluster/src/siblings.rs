@@ -233,7 +233,7 @@ impl Cluster {
         self.outbox.push(Effect::Sibling { to, message });
     }
 
-    /// At every tick: what was heard and signs of life out, silence judged, placement looked at.
+    /// At every tick: what was heard and signs of life out, silence judged.
     pub(crate) fn judge_siblings(&mut self, now: u64) {
         if !self.siblings.any() {
             return;
@@ -258,7 +258,6 @@ impl Cluster {
                 self.reachable_again(node, now);
             }
         }
-        self.warn_of_placement();
     }
 
     /// Place of this node among the siblings of its cluster, by name, and how many they are.
@@ -285,7 +284,10 @@ impl Cluster {
         self.myself().master.is_some_and(|master| self.nodes[master].sibling)
     }
 
-    fn warn_of_placement(&mut self) {
+    pub(crate) fn warn_of_placement(&mut self) {
+        if !self.siblings.any() {
+            return;
+        }
         let (half, beside) = (self.holds_half_of_votes(), self.is_beside_its_master());
         let (half_before, beside_before) = std::mem::replace(&mut self.siblings.warned, (half, beside));
         if half && !half_before {

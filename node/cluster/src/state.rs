@@ -12,6 +12,7 @@ use crate::bans::Bans;
 use crate::config::Config;
 use crate::effects::{Effect, Level};
 use crate::election::Election;
+use crate::fast_failure::Suspicions;
 use crate::health::Health;
 use crate::links::{LinkId, Links};
 use crate::manual_failover::ManualFailover;
@@ -68,6 +69,7 @@ pub struct Cluster {
     pub(crate) needs_full_sync: bool,
     pub(crate) health: Health,
     pub(crate) election: Election,
+    pub(crate) suspicions: Suspicions,
     pub(crate) manual: ManualFailover,
     pub(crate) bans: Bans,
     pub(crate) links: Links,
@@ -119,6 +121,7 @@ impl Cluster {
             needs_full_sync: false,
             health: Health::default(),
             election: Election::default(),
+            suspicions: Suspicions::default(),
             manual: ManualFailover::default(),
             bans: Bans::default(),
             links: Links::default(),

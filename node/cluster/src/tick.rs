@@ -23,7 +23,7 @@ impl Cluster {
     /// When [`Cluster::tick`] wants to be called next, ms since 1970.
     pub fn next_deadline(&self) -> u64 {
         let election = self.election_deadline().unwrap_or(u64::MAX);
-        self.next_tick.min(election)
+        self.next_tick.min(election).min(self.suspicions.due.unwrap_or(u64::MAX))
     }
 
     /// Lets time pass. Calling it too often does no harm.
@@ -34,6 +34,7 @@ impl Cluster {
         } else {
             self.todo.failover = true;
         }
+        self.tell_gathered(now);
         self.finish(now);
     }
 
@@ -53,6 +54,7 @@ impl Cluster {
                 self.ping_someone(now);
             }
             self.gossip_to_a_sibling(self.turns, now);
+            self.warn_of_placement();
         }
         let interval = self.ping_interval(place);
         for node in self.others() {
