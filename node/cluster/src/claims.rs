@@ -30,7 +30,6 @@ impl Cluster {
         let doubted = &self.slots.not_claimed;
         self.nodes[sender].slots.bits() != claimed
             || !doubted.is_empty() && slots_of(claimed).any(|slot| doubted.contains(slot))
-            || self.slots.taken_over.values().any(|giver| self.same_shard(sender, *giver))
     }
 
     /// Believes those claims of `claimer` that are newer than what is known.
@@ -92,11 +91,20 @@ impl Cluster {
         self.save_later(true);
     }
 
-    /// Whether `claimer` took a new epoch, for whatever reason, before it heard that this node imported `slot` from it. Its
-    /// keys are here, so this node takes a newer one.
+    /// Whether `claimer` took a new epoch, for whatever reason, before it heard that this node imported `slot` from its
+    /// shard. The keys are here, so this node takes a newer one.
     fn does_not_know_it_gave(&self, claimer: NodeIndex, slot: Slot) -> bool {
         let giver = self.slots.taken_over.get(&slot);
-        giver.is_some_and(|giver| self.same_shard(claimer, *giver)) && !self.same_shard(claimer, self.me)
+        giver.is_some_and(|(giver, _)| self.same_shard(claimer, *giver)) && !self.same_shard(claimer, self.me)
+    }
+
+    /// Whom this node has heard of since it took a slot over has heard of that too: its next claim counts.
+    pub(crate) fn forget_takeovers(&mut self) {
+        if !self.slots.taken_over.is_empty()
+            && let Some(heard) = self.all_heard_since()
+        {
+            self.slots.taken_over.retain(|_, (_, since)| *since >= heard);
+        }
     }
 
     /// The owner of a slot that this node imports changed.
@@ -121,9 +129,6 @@ impl Cluster {
     fn note_no_claim(&mut self, claimer: NodeIndex, epoch: u64, slot: Slot) {
         if self.slots.owner(slot) == Some(claimer) && self.slots.not_claimed.insert(slot) {
             self.save_later(false);
-        }
-        if self.slots.taken_over.get(&slot).is_some_and(|giver| self.same_shard(claimer, *giver)) {
-            self.slots.taken_over.remove(&slot); // It knows.
         }
         if let Some(target) = self.migrating_to(slot).filter(|target| *target != claimer) {
             let replaced = self.nodes[target].config_epoch < epoch || self.nodes[target].is_replica();

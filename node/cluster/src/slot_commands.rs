@@ -203,7 +203,7 @@ impl Cluster {
         }
         if owner == self.my_master() && self.slots.importing.remove(&slot).is_some() {
             if let Some(giver) = giver {
-                self.slots.taken_over.insert(slot, giver);
+                self.slots.taken_over.insert(slot, (giver, now));
             }
             if owner == self.me {
                 // A new epoch lets the others believe the new owner rather than the old one.

@@ -38,8 +38,8 @@ pub(crate) struct Slots {
     pub(crate) not_claimed: SlotSet,
     /// Slots this node imports that their sources stopped claiming, and since when that is known.
     pub(crate) given_up: BTreeMap<Slot, u64>,
-    /// Slots this node or its master imported from others who may not know yet, and from whom.
-    pub(crate) taken_over: BTreeMap<Slot, NodeIndex>,
+    /// Slots this node or its master imported, which not everyone may know yet: from whom, and when.
+    pub(crate) taken_over: BTreeMap<Slot, (NodeIndex, u64)>,
     /// Slots unbound since the owner of the state last looked.
     pub(crate) released: Vec<(Slot, NodeIndex)>,
 }
@@ -113,8 +113,7 @@ impl Slots {
 
     /// The slots of a node and those on the move: those of which it matters that the node does not claim them.
     pub(crate) fn mattering(&self, of_node: &SlotSet) -> SlotSet {
-        let moving = [&self.migrating, &self.importing, &self.taken_over];
-        let moving = moving.into_iter().flat_map(BTreeMap::keys).copied();
+        let moving = [&self.migrating, &self.importing].into_iter().flat_map(BTreeMap::keys).copied();
         of_node.iter().chain(moving).collect()
     }
 
@@ -122,7 +121,7 @@ impl Slots {
     pub(crate) fn forget(&mut self, nodes: &mut Nodes, node: NodeIndex) {
         self.migrating.retain(|_, to| *to != node);
         self.importing.retain(|_, from| *from != node);
-        self.taken_over.retain(|_, from| *from != node);
+        self.taken_over.retain(|_, (from, _)| *from != node);
         self.unbind_all(nodes, node);
     }
 }

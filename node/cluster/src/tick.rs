@@ -62,6 +62,7 @@ impl Cluster {
         }
         self.follow_master();
         self.end_missed_imports(now);
+        self.forget_takeovers();
         self.expire_manual_failover(now);
         if self.myself().is_replica() {
             self.continue_manual_failover();

@@ -17,7 +17,6 @@ use std::collections::BTreeSet;
 use base::{NodeId, Slot};
 use cluster::{Cluster, Owner, Random, SetSlot, SlotSet};
 
-use crate::node::SimNode;
 use crate::world::{Event, World};
 
 /// `cluster-manual-failover-timeout`: how long a source pauses for its target at most, ms.
@@ -246,7 +245,7 @@ impl World {
             return Some((self.now + 100, again(step)));
         }
         let done = match step {
-            0 => self.set_slot(asked, slot, SetSlot::Importing(from)),
+            0 => !self.is_on_the_move(slot) && self.set_slot(asked, slot, SetSlot::Importing(from)),
             1 => self.set_slot(asked, slot, SetSlot::Migrating(to)),
             2 | 3 => self.migrate_key(slot, KEYS[step - 2], source, target),
             _ => self.set_slot(asked, slot, SetSlot::Node(to)) || step >= others_from,
@@ -297,7 +296,7 @@ impl World {
         if !talk || !can(source, &here) || !can(target, &takes) {
             return false;
         }
-        if [source, target].into_iter().any(|i| self.was_replaced(i)) {
+        if [source, target].into_iter().any(|i| self.has_rival(i)) {
             self.moves.untracked.insert(slot);
         }
         if self.moves.keys[source].contains(&(slot, key)) {
@@ -309,17 +308,21 @@ impl World {
         true
     }
 
-    /// Whether master `i` has a successor it has not heard of: what is written to it now is lost, as asynchronous replication
-    /// loses.
-    fn was_replaced(&self, i: usize) -> bool {
-        let myself = |node: &SimNode| {
-            let brain = node.cluster.as_ref().filter(|brain| brain.myself().is_master())?;
-            Some((brain.myself().shard_id, brain.myself().config_epoch))
+    /// Whether another node takes itself for the master of the shard of master `i`. One of them is the other's successor, and
+    /// does not know yet or is not known to be: what is written now may be lost, as asynchronous replication loses.
+    fn has_rival(&self, i: usize) -> bool {
+        let shard = |i: usize| {
+            let myself = self.nodes[i].cluster.as_ref()?.myself();
+            myself.is_voter().then_some(myself.shard_id)
         };
-        let mine = myself(&self.nodes[i]);
-        let newer =
-            |(shard, epoch): (NodeId, u64)| mine.is_some_and(|(of, before)| of == shard && before < epoch);
-        self.nodes.iter().filter_map(myself).any(newer)
+        let of = shard(i);
+        of.is_some() && (0..self.nodes.len()).any(|other| other != i && shard(other) == of)
+    }
+
+    /// Whether `slot` is on the move as any node knows it: the tool wants that fixed first.
+    fn is_on_the_move(&self, slot: Slot) -> bool {
+        let open = |brain: &Cluster| brain.migrating_to(slot).or(brain.importing_from(slot)).is_some();
+        self.nodes.iter().filter_map(|node| node.cluster.as_ref()).any(open)
     }
 
     fn is_open(&self, i: usize) -> bool {

@@ -116,7 +116,7 @@ fn a_replica_beside_its_master_is_warned_of() {
     let id = net.id(0);
     net.ok(1, "flushslots");
     net.ok(1, &format!("replicate {id}"));
-    net.advance(500);
+    net.advance(1500);
     assert!(net.nodes[1].is_beside_its_master());
     assert!(net.logged(1, "same process as its master"));
     assert!(net.nodes[1].info_text().contains("cluster_replica_beside_its_master:1\r\n"));
