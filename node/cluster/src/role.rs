@@ -149,14 +149,17 @@ impl Cluster {
         self.following = Some(following);
     }
 
-    /// Makes this replica the master of its shard, with all slots its master had. The caller has given it a
+    /// Makes this replica the master of its shard, with all slots its master claimed: those it stopped claiming somebody else
+    /// has, who would lose them to a newer epoch. The caller has given it a
     /// config epoch already.
     pub(crate) fn take_over_from_master(&mut self, now: u64) {
         let Some(old_master) = self.nodes[self.me].master else { return };
         self.set_as_master(self.me);
         self.following = None;
         self.effects.push_back(Effect::BecomeMaster);
-        let slots: Vec<_> = self.nodes[old_master].slots.iter().collect();
+        let given_up = &self.slots.not_claimed;
+        let slots = self.nodes[old_master].slots.iter().filter(|slot| !given_up.contains(*slot));
+        let slots: Vec<_> = slots.collect();
         let taken_over = std::mem::take(&mut self.slots.taken_over);
         for slot in slots {
             self.slots.rebind(&mut self.nodes, slot, self.me);

@@ -68,3 +68,77 @@ fn a_master_emptied_by_a_failover_and_a_move_follows_its_successor() {
     let master = net.nodes[0].myself().master.and_then(|master| net.nodes[0].node(master));
     assert_eq!(master.map(|node| node.id), Some(successor));
 }
+
+/// Node `i` takes itself for the owner of `slot`, and everyone agrees.
+fn is_served_by(net: &Net, slot: Slot, i: usize) -> bool {
+    let id = net.id(i);
+    net.nodes.iter().all(|node| node.find_node(id).is_some_and(|owner| owner.slots.contains(slot)))
+}
+
+/// The source finished a move of which the target missed the end.
+#[test]
+fn a_missed_import_ends_when_all_have_been_asked() {
+    let mut net = Net::cluster(3, 0);
+    let (a, c) = (net.id(0), net.id(2));
+    let slot = net.nodes[0].myself().slots.iter().next().unwrap();
+    net.ok(2, &format!("setslot {slot} importing {a}"));
+    net.ok(0, &format!("setslot {slot} node {c}"));
+    net.advance(4000);
+    assert!(is_served_by(&net, slot, 2));
+}
+
+/// The target of a move hears that the source does not claim the slot any more, before it hears that another node does.
+#[test]
+fn an_import_does_not_take_what_somebody_else_has() {
+    let mut net = Net::cluster(3, 0);
+    let a = net.id(0);
+    let slot = net.nodes[0].myself().slots.iter().next().unwrap();
+    net.ok(2, &format!("setslot {slot} importing {a}"));
+    net.silent.insert(2);
+    net.with(1, |node, now| node.take_slots(&[slot], a, now));
+    net.advance(100);
+    net.silent = BTreeSet::from([1]);
+    net.advance(1500);
+    assert!(net.nodes[2].importing_from(slot).is_some());
+    net.silent.clear();
+    net.advance(6000);
+    assert!(is_served_by(&net, slot, 1));
+    assert!(net.nodes[2].importing_from(slot).is_none());
+}
+
+/// The source of a move takes a newer epoch than the target's before it hears that the move has ended. The keys are with the
+/// target.
+#[test]
+fn a_slot_that_was_imported_is_not_lost_to_a_newer_epoch_of_its_source() {
+    let mut net = Net::cluster(3, 0);
+    let (a, c) = (net.id(0), net.id(2));
+    let slot = net.nodes[0].myself().slots.iter().next().unwrap();
+    net.ok(2, &format!("setslot {slot} importing {a}"));
+    net.ok(0, &format!("setslot {slot} migrating {c}"));
+    net.silent.insert(0);
+    net.ok(2, &format!("setslot {slot} node {c}"));
+    net.command(0, "bumpepoch").unwrap();
+    net.silent.clear();
+    net.advance(4000);
+    assert!(is_served_by(&net, slot, 2));
+    // Later it is given back, and nobody holds on to it.
+    net.ok(0, &format!("setslot {slot} importing {c}"));
+    net.ok(2, &format!("setslot {slot} migrating {a}"));
+    net.ok(0, &format!("setslot {slot} node {a}"));
+    net.advance(4000);
+    assert!(is_served_by(&net, slot, 0));
+}
+
+/// A replica that takes over leaves alone what its master had stopped to claim.
+#[test]
+fn a_successor_does_not_claim_what_its_master_gave_away() {
+    let mut net = Net::cluster(3, 3);
+    let c = net.id(2);
+    let slot = net.nodes[0].myself().slots.iter().next().unwrap();
+    net.ok(0, &format!("setslot {slot} node {c}")); // Who does not claim it yet.
+    net.advance(1500);
+    net.kill(0);
+    net.advance(12_000);
+    assert!(net.nodes[3].myself().is_master());
+    assert!(!net.nodes[3].myself().slots.contains(slot));
+}

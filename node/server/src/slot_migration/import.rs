@@ -20,6 +20,7 @@ const NOT_THE_SOURCES: Error = Error::new("ERR Target node does not agree about 
 const COMMAND_FAILED: &str =
     "Failed to process command during slot migration. Check logs for more information";
 const BUSY: Error = Error::new("ERR Slot is already being imported on the target by a different migration");
+const BY_HAND: Error = Error::new("ERR Slots are being manually migrated");
 
 /// How far it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -56,6 +57,9 @@ impl Core {
         }
         if !self.owns_all(source, &slots) {
             return Err(NOT_THE_SOURCES);
+        }
+        if slots.iter().any(|slot| self.cluster.importing_from(slot).is_some()) {
+            return Err(BY_HAND); // Keys of it are here that are nowhere else.
         }
         if client.import.is_some() || slots.iter().any(|slot| self.importing.contains(slot)) {
             return Err(BUSY);
