@@ -459,14 +459,22 @@ impl World {
         }
     }
 
-    /// Node `i` is no replica of `master` any more: what it lacks of its keys is lost as asynchronous replication loses.
+    /// Node `i` is no replica of `master` any more: what it lacks of the keys of a master of its shard (its own or one it has
+    /// not heard of) is lost as asynchronous replication loses.
     pub(crate) fn promoted_with_keys(&mut self, i: usize, master: NodeId) {
         if self.moves.touched.is_empty() {
             return;
         }
-        let m = self.by_id[&master];
-        let differ: Vec<Slot> =
-            self.moves.keys[i].symmetric_difference(&self.moves.keys[m]).map(|(slot, _)| *slot).collect();
+        let keys = &self.moves.keys;
+        let mut differ: Vec<Slot> =
+            keys[i].symmetric_difference(&keys[self.by_id[&master]]).map(|(slot, _)| *slot).collect();
+        let brain = self.nodes[i].cluster.as_ref();
+        let shard = |of: NodeId| brain?.find_node(of).map(|node| node.shard_id);
+        for (j, node) in self.nodes.iter().enumerate() {
+            if node.following.is_none() && shard(node.id) == shard(self.nodes[i].id) {
+                differ.extend(keys[j].difference(&keys[i]).map(|(slot, _)| *slot));
+            }
+        }
         differ.into_iter().for_each(|slot| {
             self.moves.untracked.insert(slot);
         });
