@@ -57,7 +57,7 @@ pub(crate) struct Siblings {
     /// What the siblings were last told of this node.
     told_of_me: Option<Myself>,
     /// Whether there is news of others to speak of at the next tick.
-    heard_news: bool,
+    pub(crate) heard_news: bool,
     /// What was last warned of: half of the votes here, a replica beside its master.
     warned: (bool, bool),
 }

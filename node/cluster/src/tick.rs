@@ -105,6 +105,7 @@ impl Cluster {
         self.is_ok()
             && !self.manual.in_progress()
             && self.siblings.heard.is_empty()
+            && !self.siblings.heard_news
             && self.config.node_timeout >= CALM_TIMEOUTS * CALM_TICK_MS
             && self.nodes.iter().all(|(_, node)| at_rest(node))
     }

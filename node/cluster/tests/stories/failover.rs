@@ -40,7 +40,8 @@ fn silence_gets_the_whole_timeout() {
     let took = until(&mut net, "FAIL", 6000, |net| net.nodes[1].find_node(old).unwrap().is_failed());
     assert!((2000..=4000).contains(&took), "{took} ms");
     until(&mut net, "promotion", 3000, |net| net.nodes[3].myself().is_master());
-    assert!(matches!(net.nodes[0].state(), State::Fail(_)), "the lonely master stopped serving");
+    // It pings when it likes, and so may notice a little later that it is alone.
+    until(&mut net, "end of service", 1000, |net| matches!(net.nodes[0].state(), State::Fail(_)));
     net.silent.clear();
     until(&mut net, "return", 10_000, |net| net.nodes[0].myself().is_replica());
     net.advance(3000);
