@@ -313,7 +313,7 @@ impl World {
     fn has_rival(&self, i: usize) -> bool {
         let shard = |i: usize| {
             let myself = self.nodes[i].cluster.as_ref()?.myself();
-            myself.is_voter().then_some(myself.shard_id)
+            myself.is_master().then_some(myself.shard_id)
         };
         let of = shard(i);
         of.is_some() && (0..self.nodes.len()).any(|other| other != i && shard(other) == of)
