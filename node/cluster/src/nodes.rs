@@ -20,6 +20,8 @@ pub(crate) struct Nodes {
     rows: Vec<Option<Box<Node>>>,
     free: Vec<NodeIndex>,
     by_id: BTreeMap<NodeId, NodeIndex>,
+    /// How many nodes have replicas. Counted, for whoever has a thousand nodes to meet.
+    pub(crate) replicated: usize,
 }
 
 impl Nodes {
@@ -71,6 +73,7 @@ impl Nodes {
     pub(crate) fn remove(&mut self, index: NodeIndex) -> Node {
         let node = self.rows[usize::from(index.0)].take().expect("a node is removed once");
         self.by_id.remove(&node.id);
+        self.replicated -= usize::from(!node.replicas.is_empty());
         self.free.push(index);
         *node
     }

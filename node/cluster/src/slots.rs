@@ -69,8 +69,7 @@ impl Slots {
             return false;
         }
         nodes[to].slots.insert(slot);
-        if nodes[to].slots.len() == 1 && nodes.iter().any(|(_, n)| !n.is_replica() && !n.replicas.is_empty())
-        {
+        if nodes[to].slots.len() == 1 && nodes.replicated > 0 {
             // A master with its first slot may attract replicas, unless the cluster has none at all.
             nodes[to].flags.set(Flags::MIGRATE_TO, true);
         }

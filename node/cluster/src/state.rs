@@ -234,11 +234,13 @@ impl Cluster {
             old.replicas.retain(|r| *r != replica);
             if old.replicas.is_empty() {
                 old.flags.set(Flags::MIGRATE_TO, false);
+                self.nodes.replicated -= 1;
             }
         }
         self.nodes[replica].master = master;
         if let Some(master) = master {
             let mut replicas = std::mem::take(&mut self.nodes[master].replicas);
+            self.nodes.replicated += usize::from(replicas.is_empty());
             replicas.push(replica);
             replicas.sort_by_key(|r| self.nodes[*r].id);
             self.nodes[master].replicas = replicas;
