@@ -169,7 +169,11 @@ impl Cluster {
             self.slots.given_up.entry(slot).or_insert(now);
         }
         if self.slots.given_up.len() > before {
-            self.others().into_iter().for_each(|node| self.send_heartbeat(node, HeartbeatKind::Ping, now));
+            for node in self.others() {
+                if self.nodes[node].ping_sent == 0 {
+                    self.send_heartbeat(node, HeartbeatKind::Ping, now);
+                }
+            }
         }
         let Some(heard) = self.all_heard_since().filter(|_| self.is_ok() && self.myself().is_master()) else {
             return;
