@@ -372,3 +372,35 @@ fn refusals_of_all_cores_are_one_log() {
     client.line("CONFIG SET acllog-max-len 1");
     assert_eq!(log(&mut client, "ACL LOG").len(), 1);
 }
+
+#[test]
+fn sizes_of_keys_are_those_of_the_process_and_many_are_sampled() {
+    let (_process, port) = process();
+    let mut client = Client::connect(port);
+    let sizes = |client: &mut Client| -> String {
+        client.line("INFO keysizes").text().lines().skip(1).collect::<Vec<_>>().join(" ")
+    };
+    for (i, key) in ["a", "b", "c", "d"].iter().enumerate() {
+        client.line(&format!("SET {key} {}", "x".repeat(1 << i)));
+    }
+    client.line("RPUSH list 1 2 3");
+    client.line("SADD set 1 2 3 4");
+    client.line("ZADD zset 1 a");
+    client.line("HSET hash field value");
+    client.line("XADD stream * field value");
+    let exact = "db0_distrib_strings_sizes:1=1,2=1,4=1,8=1 db0_distrib_lists_items:2=1 db0_distrib_sets_items:4=1 \
+                 db0_distrib_zsets_items:1=1 db0_distrib_hashes_items:1=1";
+    assert_eq!(sizes(&mut client), exact);
+    for batch in 0..40 {
+        let pairs: String = (0..1000).map(|i| format!(" key:{batch}:{i} 0123456789")).collect();
+        client.line(&format!("MSET{pairs}"));
+    }
+    let many = sizes(&mut client);
+    assert!(many.ends_with("keysizes_sampled_keys:16384"), "{many}");
+    let strings = many
+        .split_once("8=")
+        .and_then(|(_, rest)| rest.split([',', ' ']).next())
+        .expect("keys of 8 to 15 bytes");
+    let strings: u32 = strings.parse().expect("a number");
+    assert!((39_000..=40_010).contains(&strings), "{many}");
+}

@@ -10,7 +10,7 @@ use store::{Entry, EntryMut, EntryRef, Garbage, KeyLookup, Keyspace, Kind, StrRe
 
 use crate::ctx::{Lfu, Overdue, Settings};
 use crate::effects::{Class, Effects};
-use crate::error::{Error, WRONG_TYPE};
+use crate::error::{Error, NOT_INTEGER, OVERFLOW, WRONG_TYPE};
 
 /// What a new value does to its key's expiry.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -238,6 +238,25 @@ impl<'a> Db<'a> {
                 self.effects.notify(key, Class::New, "new");
             }
         }
+    }
+
+    /// Adds to the number at `key`, 0 where the key is not there; what it is now. One look-up, as in
+    /// [`Db::write_or_create`].
+    pub fn add(&mut self, key: &[u8], by: i64) -> Result<i64, Error> {
+        let clock = fresh_clock(self.now_ms, self.lfu);
+        let Some(mut entry) = self.live(key) else {
+            self.set(key, Value::Int(by), Expire::Keep);
+            return Ok(by);
+        };
+        let old = entry.string().ok_or(WRONG_TYPE)?.to_int().ok_or(NOT_INTEGER)?;
+        let new = old.checked_add(by).ok_or(OVERFLOW)?;
+        let expire_ms = entry.expire_at();
+        let replaced = entry.overwrite(Value::Int(new), expire_ms);
+        entry.set_clock(clock);
+        if let Some(replaced) = replaced {
+            discard(self.garbage, replaced);
+        }
+        Ok(new)
     }
 
     /// Changes the bytes of the string at `key`, made `len` long (zeros are added) first; the key must be there

@@ -7,7 +7,7 @@ use crate::args::Args;
 use crate::ctx::Ctx;
 use crate::db::Expire;
 use crate::effects::{Class, Outcome};
-use crate::error::{Error, NOT_FLOAT, NOT_INTEGER, OVERFLOW, WRONG_TYPE};
+use crate::error::{Error, NOT_FLOAT, WRONG_TYPE};
 use crate::long_double::LongDouble;
 
 const DECREMENT_OVERFLOW: Error = Error::new("ERR decrement would overflow");
@@ -35,12 +35,7 @@ pub(crate) fn decrby(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
 }
 
 fn add(ctx: &mut Ctx<'_>, key: &[u8], by: i64) -> Outcome {
-    let old = match ctx.db.peek(key) {
-        Some(entry) => entry.string().ok_or(WRONG_TYPE)?.to_int().ok_or(NOT_INTEGER)?,
-        None => 0,
-    };
-    let new = old.checked_add(by).ok_or(OVERFLOW)?;
-    ctx.db.set(key, Value::Int(new), Expire::Keep);
+    let new = ctx.db.add(key, by)?;
     ctx.wrote(key, Class::String, "incrby");
     ctx.reply.integer(new);
     Ok(())

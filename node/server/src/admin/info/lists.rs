@@ -7,6 +7,7 @@ use base::Random;
 use commands::table::Found;
 
 use super::Glance;
+use super::key_sizes::KeySizes;
 use crate::core::run_times::RunTimes;
 use crate::core::stats::CommandStats;
 
@@ -24,6 +25,8 @@ pub enum Lines {
     Errors(BTreeMap<String, u64>),
     /// Of Keyspace.
     Database(Database),
+    /// Of Keysizes.
+    KeySizes(KeySizes),
     /// Of Replication: each but for its number.
     Replicas(Vec<String>),
 }
@@ -91,6 +94,7 @@ impl Lines {
                 own.expires += more.expires;
                 own.ttl_ms += more.ttl_ms;
             }
+            (Lines::KeySizes(own), Lines::KeySizes(more)) => own.merge(more),
             (Lines::Replicas(own), Lines::Replicas(more)) => own.extend(more),
             _ => unreachable!("all cores show the same sections"),
         }
@@ -116,6 +120,7 @@ impl Lines {
                 let average = ttl_ms / u128::from(*expires).max(1);
                 let _ = write!(text, "db0:keys={keys},expires={expires},avg_ttl={average}\r\n");
             }
+            Lines::KeySizes(sizes) => sizes.write(text),
             Lines::Replicas(replicas) => replicas.iter().enumerate().for_each(|(i, replica)| {
                 let _ = write!(text, "slave{i}:{replica}\r\n");
             }),

@@ -13,6 +13,7 @@
 
 mod fields;
 mod glance;
+mod key_sizes;
 mod lists;
 mod memory;
 mod replication;
@@ -78,6 +79,7 @@ pub const SECTIONS: &[Section] = &[
     Section { title: "Latencystats", shown: When::WithAll, body: &[Body::Lines(lists::latencies)] },
     Section { title: "Cluster", shown: When::Usually, body: &[Fields(fields::CLUSTER)] },
     Section { title: "Keyspace", shown: When::Usually, body: &[Body::Lines(lists::databases)] },
+    Section { title: "Keysizes", shown: When::WithAll, body: &[Body::Lines(key_sizes::key_sizes)] },
     Section { title: "Debug", shown: When::ByName, body: &[Fields(stats::DEBUG)] },
 ];
 
