@@ -85,10 +85,14 @@ impl Cluster {
             // Across shards it is an operator's will, which ends the migration; within, it is a failover.
             self.log_notice(format!("Slot {slot} is no longer being migrated."));
         }
+        // What others have among themselves is told again after a crash: no disk is waited for, or it would be for each
+        // node of a big cluster that meets.
+        let is_ours =
+            owner == Some(self.me) || owner == Some(my_master) || self.importing_from(slot).is_some();
         self.importing_source_changed(claimer, slot);
         self.slots.rebind(&mut self.nodes, slot, claimer);
         self.todo.update_state = true;
-        self.save_later(true);
+        self.save_later(is_ours);
     }
 
     /// Whether `claimer` took a new epoch, for whatever reason, before it heard that this node imported `slot` from its

@@ -366,6 +366,11 @@ impl Cluster {
         }
     }
 
+    /// Whether there is something to do for the driver.
+    pub fn has_effects(&self) -> bool {
+        !self.effects.is_empty()
+    }
+
     /// The next thing to do for the driver, in order; `None` when all is done.
     pub fn poll_effect(&mut self) -> Option<Effect> {
         self.effects.pop_front()

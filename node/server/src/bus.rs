@@ -182,23 +182,32 @@ async fn read(core: Rc<RefCell<Core>>, link: LinkId, mut stream: Channel) {
     loop {
         // An error ends a link as its end does.
         let len = stream.read(&mut buffer).await.unwrap_or(0);
-        let mut core = core.borrow_mut();
-        if !core.bus.links.contains_key(&link) {
+        if !hear(&mut core.borrow_mut(), link, &buffer[..len]) {
             return; // The brain closed it.
         }
-        let now = core.bus_now();
-        core.tell_brain();
-        if len > 0 {
-            core.cluster.handle_data(link, &buffer[..len], now);
-        } else {
-            core.bus.close(link);
-            core.cluster.link_closed(link, now);
-        }
-        core.bus_heard();
+        // The other links are heard first: what the brain then wants is one file of the configuration, not one for each.
+        executor::yield_now().await;
+        core.borrow_mut().bus_heard();
         if len == 0 {
             return;
         }
     }
+}
+
+/// Tells the brain what came over a link, nothing being its end; false when there is no such link any more.
+fn hear(core: &mut Core, link: LinkId, data: &[u8]) -> bool {
+    if !core.bus.links.contains_key(&link) {
+        return false;
+    }
+    let now = core.bus_now();
+    core.tell_brain();
+    if data.is_empty() {
+        core.bus.close(link);
+        core.cluster.link_closed(link, now);
+    } else {
+        core.cluster.handle_data(link, data, now);
+    }
+    true
 }
 
 async fn write(core: Rc<RefCell<Core>>, link: LinkId, outgoing: Rc<Outgoing>, mut stream: Channel) {

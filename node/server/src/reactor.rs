@@ -80,8 +80,8 @@ impl Reactor {
             } else {
                 self.park().await;
             }
-            // Work in slices goes on at once where no client is waiting.
-            if std::mem::take(&mut self.core.borrow_mut().busy) && empty_waits > 0 {
+            // Work in slices goes on as soon as no client is waiting.
+            if empty_waits > 0 && std::mem::take(&mut self.core.borrow_mut().busy) {
                 executor::yield_now().await;
             } else {
                 executor::yield_if_needed().await;
@@ -104,6 +104,10 @@ impl Reactor {
         let (start, commands) = (Moment::now(), core.stats.commands);
         core.now_ms = clock::unix_ms();
         core.follow_users();
+        if core.cluster.has_effects() {
+            // No command runs between what the brain has decided and what follows from it.
+            core.cluster_changed();
+        }
         self.listeners.follow(&core.process.doors, core.index, &mut self.ring);
         let mut events = 0;
         loop {

@@ -270,16 +270,20 @@ impl World {
         self.nodes[i].report_replication();
         let Some(brain) = &mut self.nodes[i].cluster else { return };
         call(brain, clock);
+        let mut saved = false;
         while let Some(effect) = self.nodes[i].cluster.as_mut().and_then(Cluster::poll_effect) {
             if self.faults_on && self.random.one_in(200_000) {
-                // Between two effects: what comes later never happens. What it claims may be known by now.
-                self.note_claims(i);
+                // Between two effects: what comes later never happens. What it claims is known, or will be, if it is saved.
+                if saved {
+                    self.note_claims(i);
+                }
                 match self.options.moves {
                     true => self.crash_process(self.nodes[i].process, false),
                     false => self.crash(i, false),
                 }
                 return;
             }
+            saved |= matches!(effect, Effect::SaveConfig { .. });
             self.perform(i, effect);
         }
         let Some(brain) = &self.nodes[i].cluster else { return };

@@ -17,10 +17,11 @@ fn seeds_that_failed_once() {
 }
 
 /// Late in a long run. 20474: two replicas of one process went round a ring of nodes that each thought the next one's
-/// replica, telling each other of every step. 31801: a crash between a promotion and the news of it.
+/// replica, telling each other of every step. 31801: a crash between a promotion and the news of it. 60835: one before
+/// it was saved.
 #[test]
 fn seeds_that_failed_late() {
-    for seed in [20474, 31801] {
+    for seed in [20474, 31801, 60835] {
         run_seed(seed, Options::of_seed(seed)).unwrap_or_else(|why| panic!("seed {seed}: {why}"));
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! Once a second each core looks at the CPU time its thread used since the last time, tells its siblings, and plans (`plan`).
 //! That time is its slots', shared out by what each is known to have cost (`core::slot_stats`): what their commands took, and
-//! something for each request. What a second tells is noisy, so costs are averaged over some looks, an imbalance must
+//! something for each request. Where many come by way of siblings (the ingress), that time is whose connections they are and
+//! says little of slots: then what these are known to have cost is all that counts. What a second tells is noisy, so costs are averaged over some looks, an imbalance must
 //! last, the longer the smaller it is, and after a move there is a rest.
 
 mod plan;
@@ -27,6 +28,8 @@ const REST: u32 = 5;
 const REST_REFUSED: u32 = 60;
 /// What a request costs beyond its command's own time (reading, finding, answering), in microseconds, about.
 const REQUEST_US: f32 = 2.0;
+/// The part of all requests that is many.
+const MANY: f32 = 0.1;
 const MINUTE_MS: u64 = 60_000;
 
 /// What something costs a look, on average.
@@ -59,24 +62,38 @@ struct Cost {
 /// What a core costs.
 #[derive(Default)]
 struct Busy {
-    /// Microseconds of CPU time that its thread had used at the last look.
-    seen: u64,
-    /// With the slots it has.
-    average: Average,
-    /// How many these are.
+    /// At the last look: microseconds of CPU time that its thread had used, and requests that had gone to siblings or come
+    /// from them.
+    seen: (u64, u64),
+    /// Of the first, with the slots it has.
+    cpu: Average,
+    /// Of the second.
+    carried: Average,
+    /// How many slots it has.
     slots: usize,
 }
 
 impl Busy {
-    /// Takes what the thread has used in all; `same` tells that it has the slots it had.
-    fn look(&mut self, cpu_us: u64, slots: usize, same: bool) {
-        let spent = cpu_us.saturating_sub(self.seen);
+    /// Takes what the thread has used and what was carried in all; `same` tells that it has the slots it had.
+    fn look(&mut self, spent: (u64, u64), slots: usize, same: bool) {
         if !same || self.slots != slots {
-            self.average.looks = 0;
+            (self.cpu.looks, self.carried.looks) = (0, 0);
         }
-        self.average.take(spent as f32);
-        (self.seen, self.slots) = (cpu_us, slots);
+        self.cpu.take(since(spent.0, self.seen.0));
+        self.carried.take(since(spent.1, self.seen.1));
+        (self.seen, self.slots) = (spent, slots);
     }
+
+    /// What its slots cost, which are known to have cost `cost` together.
+    fn of_slots(&self, cost: f32) -> f32 {
+        let many = self.carried.cost * REQUEST_US > cost * MANY;
+        if many { cost } else { self.cpu.cost }
+    }
+}
+
+/// What a counter has grown by. One that was set back counts from there.
+fn since(now: u64, then: u64) -> f32 {
+    now.checked_sub(then).unwrap_or(now) as f32
 }
 
 /// What a core knows of loads.
@@ -114,8 +131,6 @@ impl Balance {
             *cost = Cost::default();
             return Average::default();
         }
-        // Counters that were set back count from there.
-        let since = |now: u64, then: u64| now.checked_sub(then).unwrap_or(now) as f32;
         let (us, requests) = (since(spent.cpu_us, cost.seen.0), since(spent.requests, cost.seen.1));
         cost.seen = (spent.cpu_us, spent.requests);
         cost.average.take(us + requests * REQUEST_US);
@@ -131,10 +146,10 @@ impl Core {
             return;
         }
         let mine = self.slot_costs();
-        let busy = &self.balance.busy.average;
-        let share = Share { load: busy.cost as u64, slots: mine.len() };
+        let share = Share { load: mine.iter().map(|(_, cost)| cost).sum(), slots: mine.len() };
         // Nobody knows yet what slots that have just come cost here.
-        let share = (self.cluster.myself().is_master() && busy.looks > 1).then_some(share);
+        let is_known = self.balance.busy.cpu.looks > 1;
+        let share = (self.cluster.myself().is_master() && is_known).then_some(share);
         let siblings: Vec<u16> = self.mesh.siblings().collect();
         siblings.into_iter().for_each(|core| self.mesh.send(core, Message::Load(share)));
         self.balance.hear(self.index, share);
@@ -175,9 +190,9 @@ impl Core {
                 same &= average.looks > 1;
             }
         }
-        balance.busy.look(stats.rounds.cpu_us, costs.len(), same);
+        balance.busy.look((stats.rounds.cpu_us, stats.forwarded + stats.run_for_siblings), costs.len(), same);
         let sum: f32 = costs.iter().map(|(_, cost)| cost).sum();
-        let scale = if sum > 0.0 { balance.busy.average.cost / sum } else { 0.0 };
+        let scale = if sum > 0.0 { balance.busy.of_slots(sum) / sum } else { 0.0 };
         costs.into_iter().map(|(slot, cost)| (slot, (cost * scale) as u64)).collect()
     }
 
@@ -230,15 +245,25 @@ mod tests {
     #[test]
     fn what_a_core_used_with_other_slots_is_forgotten() {
         let mut busy = Busy::default();
-        busy.look(500_000, 10, true);
-        busy.look(1_000_000, 10, true);
-        busy.look(1_300_000, 10, true);
-        assert_eq!(busy.average.cost, 400_000.0);
-        busy.look(1_900_000, 9, true);
-        assert_eq!(busy.average.looks, 1, "it had more for a part of the time");
-        busy.look(2_000_000, 9, true);
-        assert_eq!(busy.average.cost, 100_000.0);
-        busy.look(2_000_000, 9, false);
-        assert_eq!(busy.average.looks, 1, "as many, but others");
+        busy.look((500_000, 0), 10, true);
+        busy.look((1_000_000, 0), 10, true);
+        busy.look((1_300_000, 0), 10, true);
+        assert_eq!(busy.cpu.cost, 400_000.0);
+        busy.look((1_900_000, 0), 9, true);
+        assert_eq!(busy.cpu.looks, 1, "it had more for a part of the time");
+        busy.look((2_000_000, 0), 9, true);
+        assert_eq!(busy.cpu.cost, 100_000.0);
+        busy.look((2_000_000, 0), 9, false);
+        assert_eq!(busy.cpu.looks, 1, "as many, but others");
+    }
+
+    #[test]
+    fn time_for_requests_that_siblings_carry_is_nobodys() {
+        let mut busy = Busy::default();
+        busy.look((0, 0), 10, true);
+        busy.look((300_000, 0), 10, true);
+        assert_eq!(busy.of_slots(50_000.0), 300_000.0);
+        busy.look((900_000, 100_000), 10, true);
+        assert_eq!(busy.of_slots(50_000.0), 50_000.0);
     }
 }

@@ -26,7 +26,7 @@ const SLOTS_MAX: usize = 512;
 /// What a core has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Share {
-    /// What it costs a second, in microseconds of CPU time.
+    /// What its slots cost a second, in microseconds of CPU time.
     pub load: u64,
     /// How many they are.
     pub slots: usize,

@@ -1,5 +1,6 @@
 //! The core as a cluster node: driving the brain, carrying out what it wants.
 
+use std::iter;
 use std::time::Duration;
 
 use cluster::{Effect, Level as ClusterLevel, SiblingMessage};
@@ -26,14 +27,23 @@ impl Core {
 
     /// Does what the brain wants.
     pub fn carry_out(&mut self) {
-        while let Some(effect) = self.cluster.poll_effect() {
-            self.carry_out_one(effect);
+        while self.cluster.has_effects() {
+            let effects: Vec<Effect> = iter::from_fn(|| self.cluster.poll_effect()).collect();
+            // One file for all of it, and first: a packet may leave only after what it speaks of is saved.
+            let saves = effects.iter().filter_map(|effect| match effect {
+                Effect::SaveConfig { fsync } => Some(*fsync),
+                _ => None,
+            });
+            if let Some(fsync) = saves.reduce(|one, other| one | other) {
+                self.save_nodes_conf(fsync);
+            }
+            effects.into_iter().for_each(|effect| self.carry_out_one(effect));
         }
     }
 
     fn carry_out_one(&mut self, effect: Effect) {
         match effect {
-            Effect::SaveConfig { fsync } => self.save_nodes_conf(fsync),
+            Effect::SaveConfig { .. } => {} // Done already.
             Effect::Log { level, text } => {
                 let level = match level {
                     ClusterLevel::Verbose => Level::Verbose,
