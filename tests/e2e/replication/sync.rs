@@ -26,8 +26,9 @@ fn cut(master: &Process, replica: &Process) {
     for _ in 0..3 {
         let rounds = writer.rounds();
         wait_until("writes go on", || writer.rounds() > rounds + 10);
-        ask(master, "CLIENT KILL TYPE replica");
+        // Asked first: the replica may be back before the next question.
         let before: u64 = info(master, "sync_partial_ok").parse().unwrap();
+        ask(master, "CLIENT KILL TYPE replica");
         wait_until("the replica is back", || {
             info(master, "sync_partial_ok").parse::<u64>().unwrap() > before
         });
