@@ -38,6 +38,22 @@ fn slots_move_while_clients_write() {
     writer.check();
 }
 
+/// Keys of a slot that is imported by hand are nowhere else: it does not come as a whole, too.
+#[test]
+fn slots_that_are_imported_by_hand_are_refused() {
+    let nodes = three();
+    create(&nodes.each_ref());
+    let source = ask(&nodes[0], "CLUSTER MYID");
+    assert_eq!(ask(&nodes[1], &format!("CLUSTER SETSLOT 5 IMPORTING {source}")), "OK");
+    migrate(&nodes[0], &nodes[1], "0 10");
+    wait_until("it has failed", || state(&nodes[0]) == "failed");
+    let text = Client::connect(nodes[0].port).line("CLUSTER GETSLOTMIGRATIONS").to_string();
+    assert!(text.contains("Slots are being manually migrated"), "{text}");
+    assert_eq!(ask(&nodes[1], "CLUSTER SETSLOT 5 STABLE"), "OK");
+    migrate(&nodes[0], &nodes[1], "0 10");
+    wait_until("the slots have moved", || state(&nodes[0]) == "success");
+}
+
 /// Every type goes from one node to another, and is the same there.
 fn all_types_go(from: &Process, to: &Process) {
     add(from, to.port, from);

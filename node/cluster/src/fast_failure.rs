@@ -5,7 +5,7 @@
 //! several seconds is meant for the doubtful cases. So when a link that had been answered on is closed by the
 //! other end, it is opened again at once; a node that refuses is probed at every tick, and suspected when
 //!
-//! 1. its last pong came on a link this process opened (a node never reached before gets the whole timeout:
+//! 1. a pong has come on a link this process opened (a node never reached before gets the whole timeout:
 //!    while a cluster starts, refusals mean nothing), and
 //! 2. its port refused [`REFUSALS`] connections in a row, over at least [`SPAN_MS`], and
 //! 3. it has no connection open to this node, and
@@ -48,8 +48,10 @@ const COLLECTORS: usize = 8;
 /// What was seen of one node.
 #[derive(Debug, Default)]
 pub(crate) struct Probe {
-    /// Condition 1: a pong came on the last link that could be opened.
-    pub(crate) answered: bool,
+    /// Condition 1.
+    reached: bool,
+    /// Whether a pong came on the last link that could be opened.
+    answered: bool,
     refusals: u8,
     first_refusal: u64,
 }
@@ -83,7 +85,7 @@ impl Cluster {
     /// The host of `node` says that nobody listens there.
     pub(crate) fn connection_refused(&mut self, node: NodeIndex, now: u64) {
         let probe = &mut self.nodes[node].probe;
-        if !probe.answered || !self.config.fast_failure_detection {
+        if !probe.reached || !self.config.fast_failure_detection {
             return;
         }
         if probe.refusals == 0 {
@@ -100,9 +102,16 @@ impl Cluster {
 
     /// The port of `node` accepted a connection: what it refused before is over, and until a pong comes on
     /// the new link it is not trusted with being opened again at once, or two nodes that cannot agree would
-    /// do nothing but reconnect.
+    /// do nothing but reconnect. What it refuses then counts again: the port of a process that ends accepts to the last.
     pub(crate) fn someone_listens(&mut self, node: NodeIndex) {
-        self.nodes[node].probe = Probe::default();
+        let probe = &mut self.nodes[node].probe;
+        *probe = Probe { reached: probe.reached, ..Probe::default() };
+    }
+
+    /// `node` answered on a link that this one opened.
+    pub(crate) fn pong_on_own_link(&mut self, node: NodeIndex) {
+        let probe = &mut self.nodes[node].probe;
+        (probe.reached, probe.answered) = (true, true);
     }
 
     /// Tells the collectors of a fresh suspicion, now or soon.

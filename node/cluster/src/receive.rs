@@ -216,7 +216,7 @@ impl Cluster {
         let node = &mut self.nodes[sender];
         node.pong_received = now;
         node.ping_sent = 0;
-        node.probe.answered = true;
+        self.pong_on_own_link(sender);
         if self.siblings.any() {
             self.siblings.heard.push((self.nodes[sender].id, now));
         }

@@ -32,6 +32,17 @@ fn a_killed_master_is_replaced_at_once() {
     assert!(net.logged(1, "(nodename-2) reported node"));
 }
 
+/// The others open their links again while the port of the dying process still accepts them.
+#[test]
+fn a_master_that_is_killed_slowly_is_replaced_at_once() {
+    let mut net = Net::cluster(3, 3);
+    net.lingering = 5;
+    net.kill(0);
+    assert_eq!(net.lingering, 0);
+    let took = until(&mut net, "promotion", 1500, |net| net.nodes[3].myself().is_master());
+    assert!(took < 1000, "{took} ms, with a node timeout of 2000 ms");
+}
+
 #[test]
 fn silence_gets_the_whole_timeout() {
     let mut net = Net::cluster(3, 3);

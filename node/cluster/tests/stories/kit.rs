@@ -31,6 +31,8 @@ pub struct Net {
     pub seen: Vec<(usize, Effect)>,
     /// Nodes whose process is gone: their port refuses.
     pub dead: BTreeSet<usize>,
+    /// Connections that ports of dead nodes still accept before they refuse: a process takes a while to end.
+    pub lingering: usize,
     /// Nodes that nothing reaches and that reach nothing.
     pub silent: BTreeSet<usize>,
     /// Replication offsets by node.
@@ -64,6 +66,7 @@ impl Net {
             now,
             seen: Vec::new(),
             dead: BTreeSet::new(),
+            lingering: 0,
             silent: BTreeSet::new(),
             offsets: BTreeMap::new(),
             pipes: BTreeMap::new(),
@@ -183,7 +186,11 @@ impl Net {
             Effect::Connect { link, port, .. } => {
                 let to = usize::from(port - 17000);
                 let cut = self.silent.contains(&i) || self.silent.contains(&to);
-                if to >= self.nodes.len() || (self.dead.contains(&to) && !cut) {
+                if self.dead.contains(&to) && !cut && self.lingering > 0 {
+                    self.lingering -= 1;
+                    self.nodes[i].link_connected(link, "127.0.0.1", self.now);
+                    self.nodes[i].link_closed(link, self.now);
+                } else if to >= self.nodes.len() || (self.dead.contains(&to) && !cut) {
                     self.nodes[i].link_failed(link, ConnectFailure::Refused, self.now);
                 } else if cut {
                     self.nodes[i].link_failed(link, ConnectFailure::Unreachable, self.now);

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use base::Slot;
+use base::{NodeId, Slot};
 use cluster::{Cluster, Config, Random};
 
 use crate::kit::{Net, config};
@@ -75,13 +75,19 @@ fn is_served_by(net: &Net, slot: Slot, i: usize) -> bool {
     net.nodes.iter().all(|node| node.find_node(id).is_some_and(|owner| owner.slots.contains(slot)))
 }
 
-/// The source finished a move of which the target missed the end.
-#[test]
-fn a_missed_import_ends_when_all_have_been_asked() {
+/// Three masters, the third of which imports a slot of the first: that slot, and their names.
+fn importing() -> (Net, Slot, NodeId, NodeId) {
     let mut net = Net::cluster(3, 0);
     let (a, c) = (net.id(0), net.id(2));
     let slot = net.nodes[0].myself().slots.iter().next().unwrap();
     net.ok(2, &format!("setslot {slot} importing {a}"));
+    (net, slot, a, c)
+}
+
+/// The source finished a move of which the target missed the end.
+#[test]
+fn a_missed_import_ends_when_all_have_been_asked() {
+    let (mut net, slot, _, c) = importing();
     net.ok(0, &format!("setslot {slot} node {c}"));
     net.advance(4000);
     assert!(is_served_by(&net, slot, 2));
@@ -90,10 +96,7 @@ fn a_missed_import_ends_when_all_have_been_asked() {
 /// The target of a move hears that the source does not claim the slot any more, before it hears that another node does.
 #[test]
 fn an_import_does_not_take_what_somebody_else_has() {
-    let mut net = Net::cluster(3, 0);
-    let a = net.id(0);
-    let slot = net.nodes[0].myself().slots.iter().next().unwrap();
-    net.ok(2, &format!("setslot {slot} importing {a}"));
+    let (mut net, slot, a, _) = importing();
     net.silent.insert(2);
     net.with(1, |node, now| node.take_slots(&[slot], a, now));
     net.advance(100);
@@ -110,10 +113,7 @@ fn an_import_does_not_take_what_somebody_else_has() {
 /// target.
 #[test]
 fn a_slot_that_was_imported_is_not_lost_to_a_newer_epoch_of_its_source() {
-    let mut net = Net::cluster(3, 0);
-    let (a, c) = (net.id(0), net.id(2));
-    let slot = net.nodes[0].myself().slots.iter().next().unwrap();
-    net.ok(2, &format!("setslot {slot} importing {a}"));
+    let (mut net, slot, a, c) = importing();
     net.ok(0, &format!("setslot {slot} migrating {c}"));
     net.silent.insert(0);
     net.ok(2, &format!("setslot {slot} node {c}"));
