@@ -80,8 +80,8 @@ impl Reactor {
             } else {
                 self.park().await;
             }
-            // Work in slices goes on as soon as no client is waiting.
-            if empty_waits > 0 && std::mem::take(&mut self.core.borrow_mut().busy) {
+            // Work in slices goes on at once where no client is waiting.
+            if std::mem::take(&mut self.core.borrow_mut().busy) && empty_waits > 0 {
                 executor::yield_now().await;
             } else {
                 executor::yield_if_needed().await;

@@ -1,6 +1,6 @@
 //! The source's side: one task sends the keys, then what changes, then gives the slots up.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -25,14 +25,12 @@ const KEYS: usize = 256;
 const FEW: usize = 64;
 /// How often written keys are sent before the pause, should they not become few.
 const ROUNDS: usize = 20;
-/// How long this works before clients are served.
-const SLICE: Duration = Duration::from_micros(100);
 /// Between two looks at whose the slots are.
 const LOOK: Duration = Duration::from_millis(1);
 
 /// Moves `slots` to `target` and ends the export.
 pub async fn run(core: Rc<RefCell<Core>>, name: NodeId, slots: Vec<Slot>, target: NodeId) {
-    let task = Task { core: core.clone(), name, slots, target, slice: Cell::new(Instant::now()) };
+    let task = Task { core: core.clone(), name, slots, target };
     let outcome = task.run().await;
     core.borrow_mut().end_export(task.name, &task.slots, outcome);
 }
@@ -42,8 +40,6 @@ struct Task {
     name: NodeId,
     slots: Vec<Slot>,
     target: NodeId,
-    /// When the present slice of work began.
-    slice: Cell<Instant>,
 }
 
 impl From<io::Error> for Broken {
@@ -171,15 +167,7 @@ impl Task {
             if cursor == 0 {
                 return Ok(());
             }
-        }
-    }
-
-    /// Lets clients be served when a slice of work is over; goes on as soon as there are none.
-    async fn breathe(&self) {
-        if self.slice.get().elapsed() >= SLICE {
-            self.core.borrow_mut().busy = true;
-            executor::yield_now().await;
-            self.slice.set(Instant::now());
+            executor::yield_if_needed().await;
         }
     }
 
@@ -202,7 +190,7 @@ impl Task {
                 }
                 None => link.send(&[b"DEL", &key]).await?,
             }
-            self.breathe().await;
+            executor::yield_if_needed().await;
         }
         Ok(())
     }
