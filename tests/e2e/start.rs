@@ -3,7 +3,7 @@
 use std::fs;
 use std::process::Command;
 
-use kit::{Client, answers, ringmaster, run, wait_until};
+use kit::{Client, Value, answers, ringmaster, run, wait_until};
 
 #[test]
 fn a_process_of_three_cores_is_a_working_cluster() {
@@ -75,6 +75,28 @@ fn a_damaged_nodes_conf_is_refused() {
     }
     fs::write(&file, &good).unwrap();
     server.restart(&[]).expect("it starts");
+}
+
+/// The disk is waited for by who asked for a change, and by nobody else: an answer tells what is in the file.
+#[test]
+fn an_answer_tells_what_nodes_conf_has() {
+    let (server, other) = (ringmaster(1, &["--bootstrap", "yes"]), ringmaster(1, &[]));
+    let (mut client, mut reader) = (Client::connect(server.port), Client::connect(server.port));
+    client.line(&format!("CLUSTER MEET 127.0.0.1 {}", other.port));
+    let id = Client::connect(other.port).line("CLUSTER MYID").text();
+    wait_until("they have met", || client.line("CLUSTER NODES").text().contains(&format!("{id} 127.0.0.1")));
+    let file = server.folder.join("nodes.conf");
+    for slot in 0..200 {
+        reader.send(b"GET key\r\n");
+        assert_eq!(client.line(&format!("CLUSTER SETSLOT {slot} MIGRATING {id}")).text(), "OK");
+        let text = fs::read_to_string(&file).unwrap();
+        assert!(text.contains(&format!("[{slot}->-{id}]")), "slot {slot} is not on the move in {text}");
+        assert_eq!(reader.read(), Some(Value::Null));
+    }
+    wait_until("nothing is left over", || {
+        let mut left = fs::read_dir(&server.folder).unwrap().flatten().map(|entry| entry.file_name());
+        left.all(|name| !name.to_string_lossy().ends_with(".tmp"))
+    });
 }
 
 /// From one core, whose files are where Redis has them, to two and to three.

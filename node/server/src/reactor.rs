@@ -88,6 +88,7 @@ impl Reactor {
             }
         }
         self.listeners.shut();
+        self.core.borrow_mut().finish_nodes_conf();
         self.core.borrow_mut().finish_log();
     }
 
@@ -131,7 +132,9 @@ impl Reactor {
         }
         self.welcome(&mut core);
         core.push_stream();
+        core.push_nodes_conf(&mut self.ring);
         let gate = core.commit(&mut self.ring);
+        let gate = core.nodes_file.narrow(gate);
         self.flush(&mut core, gate, start);
         self.let_go(&mut core, gate, events == 0 && !messages);
         core.send_messages(&mut self.ring, gate);
@@ -158,6 +161,7 @@ impl Reactor {
             Op::Sync => {
                 self.sends += core.synced(completion.token.index, completion.result, &mut self.ring);
             }
+            Op::SyncNodes => core.synced_nodes_conf(completion.result),
             Op::Wake | Op::WakeSent | Op::Cancel => {}
         }
     }
@@ -268,6 +272,7 @@ impl Reactor {
     /// Lets the replies of a client leave as `gate` allows.
     fn start_send(&mut self, core: &mut Core, index: u32, gate: Gate) {
         let Some(client) = core.clients.get(index) else { return };
+        let gate = if core.nodes_file.has_saved(client.answer_after) { gate } else { Gate::Wait };
         match gate {
             Gate::Open => self.sends += usize::from(client.start_send(&mut self.ring)),
             Gate::Join if client.park_reply() => core.aof.kept.park(index),

@@ -64,28 +64,25 @@ impl Checks {
     }
 
     /// Looks at what a node claims to be.
-    fn claims(&mut self, brain: &Cluster) {
-        let me = brain.myself();
-        let serves = if me.is_master() { me.slots.bits() } else { &[0; SLOT_BYTES] };
-        let serves: &SlotBits = &std::array::from_fn(|i| serves[i] & !self.moved[i]);
-        if let Some((epoch, before)) = self.last.get(&me.id) {
-            if *epoch == me.config_epoch && **before == *serves {
+    pub(crate) fn claims(&mut self, Claim { id, epoch, slots }: Claim) {
+        let serves: &SlotBits = &std::array::from_fn(|i| slots[i] & !self.moved[i]);
+        if let Some((before_epoch, before)) = self.last.get(&id) {
+            if *before_epoch == epoch && **before == *serves {
                 return;
             }
-            let (epoch, given_up) =
-                (*epoch, std::array::from_fn(|i| before[i] & !serves[i] & !self.moved[i]));
-            self.check_given_up(me.id, epoch, &given_up);
+            let (before_epoch, given_up) =
+                (*before_epoch, std::array::from_fn(|i| before[i] & !serves[i] & !self.moved[i]));
+            self.check_given_up(id, before_epoch, &given_up);
         }
-        self.last.insert(me.id, (me.config_epoch, Box::new(*serves)));
-        let claims = self.claims.entry(me.config_epoch).or_default();
+        self.last.insert(id, (epoch, Box::new(*serves)));
+        let claims = self.claims.entry(epoch).or_default();
         let alone = self.moved != [0; SLOT_BYTES];
-        for (other, slots) in claims.iter().filter(|(other, _)| !alone && *other != me.id) {
+        for (other, slots) in claims.iter().filter(|(other, _)| !alone && *other != id) {
             if slots.iter().zip(serves).any(|(a, b)| a & b != 0) {
-                let epoch = me.config_epoch;
-                self.broken = Some(format!("{other} and {} serve the same slot by epoch {epoch}", me.id));
+                self.broken = Some(format!("{other} and {id} serve the same slot by epoch {epoch}"));
             }
         }
-        claims.push((me.id, Box::new(*serves)));
+        claims.push((id, Box::new(*serves)));
     }
 
     /// No slot is lost: a master gives one up only to somebody who claims it by a greater epoch.
@@ -101,11 +98,28 @@ impl Checks {
     }
 }
 
+/// What a node claims to be.
+#[derive(Debug)]
+pub struct Claim {
+    id: NodeId,
+    epoch: u64,
+    slots: Box<SlotBits>,
+}
+
+impl Claim {
+    pub(crate) fn of(brain: &Cluster) -> Claim {
+        let me = brain.myself();
+        let slots = if me.is_master() { *me.slots.bits() } else { [0; SLOT_BYTES] };
+        Claim { id: me.id, epoch: me.config_epoch, slots: Box::new(slots) }
+    }
+}
+
 impl World {
-    /// Looks at what node `i` claims to be.
+    /// Looks at what node `i` claims to be, unless that is on its way to the disk: nobody hears of it before.
     pub(crate) fn note_claims(&mut self, i: usize) {
-        if let Some(brain) = &self.nodes[i].cluster {
-            self.checks.claims(brain);
+        let brain = self.nodes[i].cluster.as_ref().filter(|_| !self.nodes[i].disk.is_busy());
+        if let Some(claim) = brain.map(Claim::of) {
+            self.checks.claims(claim);
         }
     }
 

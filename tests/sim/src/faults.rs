@@ -2,6 +2,7 @@
 
 use cluster::FailoverMode;
 
+use crate::disk::Disk;
 use crate::network::{ConnId, FAIR, Parcel, Weather};
 use crate::node::Waiting;
 use crate::world::{Event, World};
@@ -177,6 +178,7 @@ impl World {
         node.stopped = false;
         node.host_up = !host;
         node.life += 1;
+        node.disk = Disk::default();
         if host {
             node.conf.clone_from(&node.synced_conf);
         }

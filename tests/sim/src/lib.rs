@@ -8,6 +8,7 @@
 //! - `network`: connections with TCP's promises (order within a direction, no loss without a reset) and
 //!   without more: delay, stalls, half-open ends, refusals, partitions, also one-sided ones;
 //! - `node`: one process or core with its clock skew, its `nodes.conf` (synced or not) and its offset;
+//! - `disk`: files that are saved while the node goes on, as the server does it;
 //! - `setup`, `world`, `wires`: how it begins, the queue of events and what each does;
 //! - `faults`: what goes wrong and when;
 //! - `moves`, `fix`: slots that move meanwhile (with an option of its own), and the repair afterwards;
@@ -15,6 +16,7 @@
 //! - `storm`: a thousand nodes that meet, and lose a hundred at once.
 
 pub mod checks;
+mod disk;
 pub mod faults;
 mod fix;
 pub mod moves;

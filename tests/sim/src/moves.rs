@@ -271,6 +271,7 @@ impl World {
             self.with(j, |brain, now| {
                 let _ = brain.set_slot(slot, action, keys, true, now);
             });
+            self.finish_saves(j);
         }
         if self.faults_on && self.moves.random.one_in(60) {
             let host = self.moves.random.one_in(2);
@@ -279,6 +280,7 @@ impl World {
         }
         let mut done = false;
         self.with(i, |brain, now| done = brain.set_slot(slot, action, keys, false, now).is_ok());
+        self.finish_saves(i);
         self.note_claims(i);
         done && self.nodes[i].cluster.is_some()
     }
@@ -397,6 +399,7 @@ impl World {
             Passage::Arrive => {
                 if self.nodes[target].cluster.as_ref()?.myself().is_master() {
                     self.with(target, |brain, now| brain.take_slots(slots, from, now));
+                    self.finish_saves(target);
                     Some(Passage::Taken)
                 } else {
                     Some(Passage::Return)

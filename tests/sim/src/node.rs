@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use base::NodeId;
 use cluster::{Cluster, Config, LinkId, Random, Replication, SiblingMessage};
 
+use crate::disk::Disk;
 use crate::network::{ConnId, Parcel};
 
 /// When the virtual world begins, ms since 1970.
@@ -38,6 +39,8 @@ pub struct SimNode {
     pub conf: String,
     /// Its `nodes.conf` as synced: what a crash of the host leaves.
     pub synced_conf: String,
+    /// What waits for its disk.
+    pub disk: Disk,
     /// How far its clock is ahead, ms.
     pub skew: i64,
     /// Stopped by SIGSTOP.
@@ -73,6 +76,7 @@ impl SimNode {
             process,
             conf: String::new(),
             synced_conf: String::new(),
+            disk: Disk::default(),
             skew,
             stopped: false,
             host_up: true,

@@ -25,6 +25,8 @@ pub struct Options {
     pub fault_ms: u64,
     /// How long the cluster may take to converge afterwards, ms.
     pub heal_ms: u64,
+    /// The longest a disk takes to keep a `nodes.conf`, ms; 0: no time.
+    pub disk_ms: u64,
     /// Whether slots move meanwhile.
     pub moves: bool,
     /// Print every event.
@@ -44,6 +46,7 @@ impl Options {
             fast: !random.one_in(4),
             fault_ms: 40_000,
             heal_ms: 120_000,
+            disk_ms: 20,
             moves: false,
             trace: false,
         }

@@ -49,6 +49,7 @@ pub fn storm(seed: u64, count: usize, cores: usize, node_timeout: u64) -> Result
         fast: true,
         fault_ms: 0,
         heal_ms: DEADLINE_MS,
+        disk_ms: 0,
         moves: false,
         trace: false,
     };

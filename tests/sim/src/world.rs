@@ -7,6 +7,7 @@ use base::NodeId;
 use cluster::{Cluster, ConnectFailure, Effect, Random, Replication, SiblingMessage};
 
 use crate::checks::Checks;
+use crate::disk::Saying;
 use crate::faults::Fault;
 use crate::moves::{Move, Moves};
 use crate::network::{ConnId, Network, Parcel};
@@ -41,6 +42,7 @@ pub(crate) enum Event {
     Arrives(ConnId, usize, Parcel),
     Sibling { to: usize, life: u32, from: NodeId, message: SiblingMessage },
     Paused { node: usize, life: u32 },
+    Saved { node: usize, life: u32, number: u64 },
     Fault(Fault),
     Move(Move),
 }
@@ -76,6 +78,8 @@ pub struct World {
     pub now: u64,
     /// The one source of chance.
     pub random: Random,
+    /// Chance of disks, of its own, so that they leave the course of all else as it is.
+    pub(crate) disk: Random,
     /// All nodes.
     pub nodes: Vec<SimNode>,
     /// What connects them.
@@ -129,10 +133,12 @@ const AT_ONCE_MAX: u64 = 25_000;
 impl World {
     /// A world without nodes.
     pub fn empty(options: Options, random: Random, hosts: usize) -> World {
+        let disk = Random::from_number(random.clone().next());
         World {
             options,
             now: 0,
             random,
+            disk,
             nodes: Vec::new(),
             net: Network::new(hosts),
             checks: Checks::default(),
@@ -217,6 +223,7 @@ impl World {
                 self.with(node, |brain, now| brain.clients_paused(replication, now));
                 Some(node)
             }
+            Event::Saved { node, life, number } => self.disk_answers(node, life, number),
             Event::Move(step) => {
                 self.go_on_moving(step);
                 None
@@ -297,28 +304,12 @@ impl World {
     fn perform(&mut self, i: usize, effect: Effect) {
         match effect {
             Effect::Connect { link, ip, port } => self.connect(i, link, &ip, port),
-            Effect::Send { link, bytes } => {
-                self.checks.sent(&bytes);
-                self.send(i, link, bytes);
-            }
+            Effect::Send { link, bytes } => self.say_when_saved(i, Saying::Packet(link, bytes)),
             Effect::Close { link } => self.close(i, link),
-            Effect::Sibling { to, message } => {
-                if let SiblingMessage::Packet(bytes) = &message {
-                    self.checks.sent(bytes);
-                }
-                let (to, from) = (self.by_id[&to], self.nodes[i].id);
-                let life = self.nodes[to].life;
-                self.push(self.now, Event::Sibling { to, life, from, message });
-            }
+            Effect::Sibling { to, message } => self.say_when_saved(i, Saying::Message(to, message)),
             // Where nobody restarts, nobody reads it.
             Effect::SaveConfig { .. } if self.options.fault_ms == 0 => {}
-            Effect::SaveConfig { fsync } => {
-                let text = self.nodes[i].cluster.as_ref().map(Cluster::nodes_conf).unwrap_or_default();
-                if fsync {
-                    self.nodes[i].synced_conf.clone_from(&text);
-                }
-                self.nodes[i].conf = text;
-            }
+            Effect::SaveConfig { fsync } => self.save(i, fsync),
             Effect::BecomeReplicaOf { id, full_sync, .. } => {
                 let wait = if full_sync { 100 + self.random.below(400) } else { 5 };
                 if full_sync {

@@ -11,6 +11,8 @@ use super::Call;
 use crate::client::{Door, Role};
 use crate::core::Core;
 use crate::core::blocking::SessionId;
+use crate::core::nodes_file::Saying;
+use crate::mesh::Message;
 use crate::replication::wait::{Then, Wait};
 use crate::route;
 
@@ -34,8 +36,15 @@ impl Keys for CoreKeys<'_> {
     }
 }
 
-/// The subcommands that change something, and COUNT-FAILURE-REPORTS: the brain reads their words itself.
+/// The subcommands that change something, and COUNT-FAILURE-REPORTS: the brain reads their words itself. What has
+/// changed is on the disk before the answer leaves.
 pub fn change(call: &mut Call<'_>) -> Outcome {
+    let outcome = obey(call);
+    call.client.answer_after = call.core.nodes_file.promised();
+    outcome
+}
+
+fn obey(call: &mut Call<'_>) -> Outcome {
     // Whichever core took the connection in must not be the one that is reset, or forgets another.
     let of_any =
         matches!(call.host, Host::ClusterCountFailureReports | Host::ClusterMeet | Host::ClusterSaveconfig);
@@ -285,16 +294,21 @@ pub fn links(call: &mut Call<'_>) -> Outcome {
 }
 
 impl Core {
-    /// Obeys a SETSLOT that the replicas have obeyed.
+    /// Obeys a SETSLOT of `session` that the replicas have obeyed.
     ///
     /// # Errors
     /// What has become of the cluster meanwhile does not allow it.
-    pub fn set_slot(&mut self, words: &[String]) -> Result<(), Error> {
+    pub fn set_slot(&mut self, words: &[String], session: SessionId) -> Result<(), Error> {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let client = cluster::Client { description: "", is_master: false };
         let now = self.process.clock.now_ms();
         let answer = self.cluster.command(&words, &CoreKeys(&self.keys), client, now);
         self.cluster_changed();
+        let promised = self.nodes_file.promised();
+        let client = self.clients.get(session.index).filter(|c| c.generation == session.generation);
+        if let Some(client) = client {
+            client.answer_after = promised;
+        }
         match answer {
             Some(Err(error)) => Err(Error::text(error.to_string())),
             _ => Ok(()),
@@ -310,7 +324,7 @@ impl Core {
         if self.core_ids[own] != id {
             self.core_ids[own] = id;
             for core in self.mesh.siblings() {
-                self.mesh.send(core, crate::mesh::Message::Identity(id));
+                self.say_when_saved(Saying::Message(core, Message::Identity(id)));
             }
             self.name_siblings();
         }

@@ -130,13 +130,18 @@ impl Core {
                 self.mark_outgoing(index);
             }
         }
+        self.release_waiting();
+        self.mesh.release();
+        sends
+    }
+
+    /// Looks at replies again that wait.
+    pub fn release_waiting(&mut self) {
         for index in std::mem::take(&mut self.aof.kept.waiting) {
             if let Some(client) = self.clients.get(index) {
                 client.waits_for_disk = false;
                 self.mark_outgoing(index);
             }
         }
-        self.mesh.release();
-        sends
     }
 }

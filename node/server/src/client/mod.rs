@@ -139,6 +139,8 @@ pub struct Client {
     pub queued: bool,
     /// Stands in the list of clients whose replies wait for the disk.
     pub waits_for_disk: bool,
+    /// The save of `nodes.conf` that its replies wait for ([`crate::core::nodes_file`]).
+    pub answer_after: u64,
     /// Row of the last command, for CLIENT LIST; none before the first, and after one that has no row.
     pub last_row: Option<u16>,
     /// Bytes received and sent, and commands run.
@@ -218,6 +220,7 @@ impl Client {
             deaf: false,
             queued: false,
             waits_for_disk: false,
+            answer_after: 0,
             last_row: None,
             bytes_in: 0,
             bytes_out: 0,

@@ -89,7 +89,9 @@ const SPARE_BYTES: usize = 1024;
 /// Replaces the file at `path` so that a crash leaves the old or the new content, never a mixture: a file
 /// beside it is written, synced and renamed. Blocks for the disk.
 pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
-    replace(path, content, true)
+    let new = Replacement::write(path, content)?;
+    new.file().sync_all()?;
+    new.put()?.sync_all()
 }
 
 /// Brings `content` to the file at `path` without waiting for the disk: it outlives a crash of the process, and one of
@@ -99,12 +101,14 @@ pub fn write_atomically(path: &Path, content: &[u8]) -> io::Result<()> {
 /// # Errors
 /// The system's; the old content is then still there.
 pub fn write_soon(path: &Path, content: &[u8]) -> io::Result<()> {
-    let Ok(file) = File::options().write(true).open(path) else { return replace(path, content, false) };
+    let Ok(file) = File::options().write(true).open(path) else {
+        return Replacement::write(path, content)?.put().map(drop);
+    };
     let room = usize::try_from(file.metadata()?.len()).unwrap_or(0);
     if content.len() <= room && room - content.len() < 2 * SPARE_BYTES {
         return file.write_all_at(&filled(content, room), 0);
     }
-    replace(path, &filled(content, content.len() + SPARE_BYTES), false)
+    Replacement::write(path, &filled(content, content.len() + SPARE_BYTES))?.put().map(drop)
 }
 
 /// `content`, filled up with line feeds to `len` bytes.
@@ -114,32 +118,53 @@ fn filled(content: &[u8], len: usize) -> Vec<u8> {
     bytes
 }
 
-fn replace(path: &Path, content: &[u8], sync: bool) -> io::Result<()> {
-    let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
-    name.push(format!(".{}.tmp", std::process::id()));
-    let beside = path.with_file_name(name);
-    let written = (|| {
-        let mut file = File::create(&beside)?;
+/// New content for a file, complete in a file beside it.
+pub struct Replacement {
+    path: PathBuf,
+    beside: PathBuf,
+    file: File,
+}
+
+impl Replacement {
+    /// Writes `content` beside the file at `path`.
+    ///
+    /// # Errors
+    /// The system's.
+    pub fn write(path: &Path, content: &[u8]) -> io::Result<Replacement> {
+        let mut name = path.file_name().ok_or(io::ErrorKind::InvalidInput)?.to_owned();
+        name.push(format!(".{}.tmp", std::process::id()));
+        let beside = path.with_file_name(name);
+        let file = File::create(&beside)?;
+        let mut new = Replacement { path: path.to_owned(), beside, file };
         // The file may hold passwords: it stays as closed as it was.
         if let Ok(old) = fs::metadata(path) {
-            file.set_permissions(old.permissions())?;
+            new.file.set_permissions(old.permissions())?;
         }
-        file.write_all(content)?;
-        if sync {
-            file.sync_all()?;
-        }
-        fs::rename(&beside, path)?;
-        if !sync {
-            return Ok(());
-        }
-        let folder = path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        File::open(folder)?.sync_all()
-    })();
-    if written.is_err() {
-        // Best effort: the error that counts is the one above.
-        let _ = fs::remove_file(&beside);
+        new.file.write_all(content)?;
+        Ok(new)
     }
-    written
+
+    /// What has to be on the disk before the content is put in place.
+    pub fn file(&self) -> &File {
+        &self.file
+    }
+
+    /// Puts the new content in the place of the old. On the disk that is so once the folder is: returned.
+    ///
+    /// # Errors
+    /// The system's; the old content is then still there.
+    pub fn put(self) -> io::Result<File> {
+        fs::rename(&self.beside, &self.path)?;
+        let folder = self.path.parent().filter(|p| !p.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        File::open(folder)
+    }
+}
+
+impl Drop for Replacement {
+    fn drop(&mut self) {
+        // It is gone already if it was put in place. Else best effort: the error that counts is another.
+        let _ = fs::remove_file(&self.beside);
+    }
 }
 
 /// An I/O error in the system's words, as Redis shows it.

@@ -44,7 +44,7 @@ pub use directives::replication::Replication;
 pub use directives::ringmaster::Ringmaster;
 pub use directives::security::Security;
 pub use directives::tls::Tls;
-pub use files::{Disk, Files, reason, write_atomically, write_soon};
+pub use files::{Disk, Files, Replacement, reason, write_atomically, write_soon};
 pub use help::help;
 pub use load::{ConfigError, Loaded, load};
 pub use rewrite::rewrite;

@@ -19,6 +19,7 @@ use crate::client::Door;
 use crate::core::Core;
 use crate::core::blocking::{Blocked, SessionId};
 use crate::core::migrations::{Direction, Migration};
+use crate::core::nodes_file::Saying;
 use crate::ingress::Place;
 use crate::mesh::Message;
 
@@ -153,7 +154,7 @@ impl Core {
         let me = self.cluster.my_id();
         let job = Migration::new(name, Direction::Import, &numbers, giver, me, self.now_ms / 1000);
         self.migrations.begin(job, "success", self.config.cluster.slot_migration_log_max_len);
-        self.mesh.send(from, Message::HandoverTaken(name));
+        self.say_when_saved(Saying::Message(from, Message::HandoverTaken(name)));
     }
 
     /// The sibling serves what it was given, and its claim is in its file.

@@ -23,6 +23,7 @@ use crate::core::commandlog::CommandLog;
 use crate::core::eviction::Eviction;
 use crate::core::latency::Latency;
 use crate::core::migrations::Migrations;
+use crate::core::nodes_file::NodesFile;
 use crate::core::pause::Pause;
 use crate::core::propagate::Unit;
 use crate::core::push::{Late, Woken, close_full};
@@ -77,6 +78,7 @@ impl Core {
             config: config.clone(),
             config_version: 0,
             cluster,
+            nodes_file: NodesFile::default(),
             bus: Bus::default(),
             effects: Effects::default(),
             decoded: None,

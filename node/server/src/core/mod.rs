@@ -29,6 +29,7 @@ mod dispatch;
 mod life;
 mod listener;
 mod node;
+pub mod nodes_file;
 mod push;
 mod request;
 pub mod rest;
@@ -79,6 +80,7 @@ use eviction::Eviction;
 use latency::Latency;
 use loading::Loading;
 use migrations::Migrations;
+use nodes_file::NodesFile;
 use pause::Pause;
 use propagate::Unit;
 use rest::Rest;
@@ -122,6 +124,8 @@ pub struct Core {
     pub tls: tls::Settings,
     /// Its view of the cluster.
     pub cluster: Cluster,
+    /// Its `nodes.conf`.
+    pub nodes_file: NodesFile,
     /// Its links to other nodes.
     pub bus: Bus,
     /// Effects of the running command.

@@ -5,10 +5,10 @@ use std::time::Duration;
 
 use cluster::{Effect, Level as ClusterLevel, SiblingMessage};
 
-use crate::config::{Config, write_atomically, write_soon};
+use crate::config::Config;
 use crate::core::Core;
+use crate::core::nodes_file::Saying;
 use crate::core::pause::What;
-use crate::folders;
 use crate::log::{self, Level, warning};
 use crate::mesh::Message;
 use crate::pubsub::{Audience, Kind};
@@ -29,7 +29,7 @@ impl Core {
     pub fn carry_out(&mut self) {
         while self.cluster.has_effects() {
             let effects: Vec<Effect> = iter::from_fn(|| self.cluster.poll_effect()).collect();
-            // One file for all of it, and first: a packet may leave only after what it speaks of is saved.
+            // One save for all of it, and first: a packet may leave only after what it speaks of is saved.
             let saves = effects.iter().filter_map(|effect| match effect {
                 Effect::SaveConfig { fsync } => Some(*fsync),
                 _ => None,
@@ -54,18 +54,14 @@ impl Core {
             }
             Effect::Sibling { to, message } => {
                 if let Some(core) = self.core_ids.iter().position(|id| *id == to) {
-                    self.mesh.send(core as u16, Message::Cluster(Box::new(message)));
+                    self.say_when_saved(Saying::Message(core as u16, Message::Cluster(Box::new(message))));
                 }
             }
             Effect::Connect { link, ip, port } => {
                 let limit = Duration::from_millis(self.config.cluster.node_timeout.max(1));
                 self.bus.connect(link, (ip, port), limit, self.tls.to_nodes.clone());
             }
-            Effect::Send { link, bytes } => {
-                if let Some(backlog) = self.bus.send(link, bytes) {
-                    self.cluster.set_link_backlog(link, backlog);
-                }
-            }
+            Effect::Send { link, bytes } => self.say_when_saved(Saying::Packet(link, bytes)),
             Effect::Close { link } => self.bus.close(link),
             Effect::DeleteKeys(slots) => {
                 self.invalidate_slots(&slots);
@@ -91,6 +87,7 @@ impl Core {
             }
             Effect::BecomeMaster => {
                 self.unfollow();
+                self.nodes_file.hold_replies();
                 self.replaced_at = Some(self.bus_now());
             }
             // Modules are not there yet.
@@ -119,15 +116,6 @@ impl Core {
         }
         self.cluster.set_siblings(self.core_ids.iter().copied(), now);
         self.carry_out();
-    }
-
-    /// Writes this node's `nodes.conf`, and waits for the disk where a promise hangs on it.
-    fn save_nodes_conf(&mut self, fsync: bool) {
-        let file = folders::cluster_file(&self.config, self.place());
-        let write = if fsync { write_atomically } else { write_soon };
-        if let Err(e) = write(&file, self.cluster.nodes_conf().as_bytes()) {
-            warning!("Could not write {}: {e}", file.display());
-        }
     }
 
     /// Takes news of a sibling.

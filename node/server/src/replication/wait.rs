@@ -124,7 +124,7 @@ impl Core {
         let reached = self.reached(&wait);
         let answer = match &wait.then {
             Then::SetSlot(_) if reached.replicas < wait.replicas => Err(NO_REPLICAS),
-            Then::SetSlot(words) => self.set_slot(words),
+            Then::SetSlot(words) => self.set_slot(words, session),
             Then::Count | Then::Disks { .. } => Ok(()),
         };
         self.end_replica_wait(&wait, answer.map(|()| reached));

@@ -156,8 +156,17 @@ impl ClientRing {
 
     /// Asks the disk to keep what was written to `file` so far. The descriptor must stay open until the next enter.
     pub fn sync(&mut self, token: Token, file: RawFd) {
+        self.push_sync(token, file, FsyncFlags::DATASYNC);
+    }
+
+    /// The same, with all that the disk keeps of the file besides its content; for folders.
+    pub fn sync_all(&mut self, token: Token, file: RawFd) {
+        self.push_sync(token, file, FsyncFlags::empty());
+    }
+
+    fn push_sync(&mut self, token: Token, file: RawFd, flags: FsyncFlags) {
         // No memory is involved; the kernel holds the file itself once the entry is submitted.
-        let entry = opcode::Fsync::new(Fd(file)).flags(FsyncFlags::DATASYNC).build();
+        let entry = opcode::Fsync::new(Fd(file)).flags(flags).build();
         self.push(&entry.user_data(token.pack()));
     }
 

@@ -17,6 +17,8 @@ pub enum Op {
     Sync,
     /// Another operation was ended.
     Cancel,
+    /// What `nodes.conf` is replaced by is on the disk.
+    SyncNodes,
 }
 
 /// The owner of an operation: a listener's or client's index, and which incarnation of it.
@@ -54,6 +56,7 @@ impl Token {
             4 => Op::WakeSent,
             5 => Op::Sync,
             6 => Op::Cancel,
+            7 => Op::SyncNodes,
             _ => return None,
         };
         Some(Token { op, index: bits as u32, generation: (bits >> 32) as u32 & ((1 << GENERATION_BITS) - 1) })
@@ -66,7 +69,9 @@ mod tests {
 
     #[test]
     fn round_trip() {
-        for op in [Op::Accept, Op::Recv, Op::Send, Op::Wake, Op::WakeSent, Op::Sync, Op::Cancel] {
+        for op in
+            [Op::Accept, Op::Recv, Op::Send, Op::Wake, Op::WakeSent, Op::Sync, Op::Cancel, Op::SyncNodes]
+        {
             let token = Token { op, index: u32::MAX - 1, generation: 0xABCDEF };
             assert_eq!(Token::unpack(token.pack()), Some(token));
         }

@@ -121,6 +121,7 @@ impl Core {
         let now = self.bus_now();
         self.cluster.take_slots(&slots, import.source, now);
         self.cluster_changed();
+        self.nodes_file.hold_replies();
         notice!("Slot migration {} completed: this node serves the slots now", import.name);
         self.migrations.end(import.name, "success", "", self.now_ms / 1000);
     }
