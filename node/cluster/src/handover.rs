@@ -58,6 +58,11 @@ impl Cluster {
         Ok(())
     }
 
+    /// Somebody is at `epoch`, and may say so later than what he does by it is known: no claim made from now on is older.
+    pub fn heard_of_epoch(&mut self, epoch: u64) {
+        self.current_epoch = self.current_epoch.max(epoch);
+    }
+
     /// The keys of `slots` came from `from`, a sibling or a node that has paused for it: this node serves them from now on.
     pub fn take_slots(&mut self, slots: &[Slot], from: NodeId, now: u64) {
         for &slot in slots {

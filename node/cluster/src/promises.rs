@@ -51,7 +51,7 @@ impl<T> Promises<T> {
     }
 
     /// The next thing that was kept and may leave now.
-    pub fn next(&mut self) -> Option<T> {
+    pub fn take(&mut self) -> Option<T> {
         let may_leave = self.kept.front().is_some_and(|(number, _)| self.has_saved(*number));
         if may_leave { self.kept.pop_front().map(|(_, thing)| thing) } else { None }
     }
@@ -69,13 +69,13 @@ mod tests {
         assert_eq!(promises.pass("first"), None);
         promises.ask();
         assert_eq!(promises.pass("second"), None);
-        assert_eq!(promises.next(), None);
+        assert_eq!(promises.take(), None);
         promises.saved(1);
-        assert_eq!((promises.next(), promises.next()), (Some("first"), None));
+        assert_eq!((promises.take(), promises.take()), (Some("first"), None));
         assert_eq!(promises.pass("third"), None, "the second save is still awaited");
         promises.saved(2);
         assert_eq!(
-            (promises.next(), promises.next(), promises.next()),
+            (promises.take(), promises.take(), promises.take()),
             (Some("second"), Some("third"), None)
         );
         assert_eq!(promises.pass("at once"), Some("at once"));

@@ -64,6 +64,12 @@ pub fn allowed_cpus() -> Vec<usize> {
     (0..libc::CPU_SETSIZE as usize).filter(|cpu| unsafe { libc::CPU_ISSET(*cpu, &set) }).collect()
 }
 
+/// Whether `cores` that may run on `cpus` CPUs are pinned, core i to the i-th. More cores than CPUs share them as the system
+/// sees fit; and who starts a core alone starts others beside it, which would all sit on the first CPU.
+pub fn pins(cores: usize, cpus: usize) -> bool {
+    cores == cpus || (2..cpus).contains(&cores)
+}
+
 /// A running core.
 pub struct Running {
     /// Where its thread says that it has begun, then that it has ended.

@@ -6,6 +6,7 @@
 use std::fs;
 
 use crate::config::Config;
+use crate::executor;
 use crate::ring::MEMLOCK_PER_CORE;
 
 /// Where to read on.
@@ -25,7 +26,7 @@ fn look(read: &dyn Fn(&str) -> Option<String>, config: &Config, cores: usize, cp
         backlog(read, u64::from(config.network.tcp_backlog)),
         overcommit(read),
         huge_pages(read).filter(|_| !config.general.disable_thp),
-        interrupts(read, cores, cpus),
+        interrupts(read, cores, cpus).filter(|_| executor::pins(cores, cpus.len())),
     ];
     found.into_iter().flatten().map(|text| format!("{text} ({MORE})")).collect()
 }
@@ -157,11 +158,12 @@ mod tests {
         assert_eq!(on(GOOD, &config, 1), Vec::<String>::new());
         assert_eq!(on(&[], &config, 1), Vec::<String>::new(), "what is not there is no fault");
         let lines = on(BAD, &config, 3);
-        assert_eq!(lines.len(), 6, "huge pages do not matter with disable-thp: {lines:#?}");
+        assert_eq!(lines.len(), 5, "huge pages do not matter with disable-thp: {lines:#?}");
         assert!(lines.iter().all(|line| line.contains("ringmaster-tune check")));
         config.general.disable_thp = false;
-        assert_eq!(on(BAD, &config, 3).len(), 7);
-        assert_eq!(on(BAD, &config, 2).len(), 6, "two cores have CPUs of their own");
+        assert_eq!(on(BAD, &config, 3).len(), 6);
+        assert_eq!(on(BAD, &config, 2).len(), 6, "two cores have CPUs of their own, so interrupts matter");
+        assert_eq!(on(BAD, &config, 1).len(), 5, "one may run on any");
         let line = &on(BAD, &config, 2)[5];
         assert!(
             line.starts_with("2 of the network cards' 2 queues interrupt CPU 0, where core 0 runs"),

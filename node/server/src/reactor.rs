@@ -24,6 +24,8 @@ use crate::ring::{ClientRing, Completion, Op, Wait};
 
 /// How long an empty wait inside the ring lasts; glommio's own tasks are late by at most that.
 const RING_WAIT: Duration = Duration::from_micros(500);
+/// How long a slice of work lasts that clients should not feel, and the wait for them after it, while there are any.
+pub const PACE: Duration = Duration::from_micros(100);
 /// How long a reply waits at most for those of siblings to the same pipeline, and the most bytes that do.
 const HOLD_NS: u64 = 200_000;
 const HOLD_BYTES: usize = 16 * 1024;
@@ -75,13 +77,20 @@ impl Reactor {
                 Round::Siblings => empty_waits,
                 Round::Nothing => empty_waits + 1,
             };
-            if empty_waits <= self.waits_before_parking() || self.core.borrow().busy {
-                self.enter();
+            let paced = std::mem::take(&mut self.core.borrow_mut().paced);
+            if paced || empty_waits <= self.waits_before_parking() || self.core.borrow().busy {
+                let limit = match paced {
+                    false => RING_WAIT,
+                    true if empty_waits <= WAITS_BEFORE_PARKING => PACE,
+                    // No client is there to be waited for.
+                    true => Duration::ZERO,
+                };
+                self.enter(limit);
             } else {
                 self.park().await;
             }
             // Work in slices goes on at once where no client is waiting.
-            if std::mem::take(&mut self.core.borrow_mut().busy) && empty_waits > 0 {
+            if paced || std::mem::take(&mut self.core.borrow_mut().busy) && empty_waits > 0 {
                 executor::yield_now().await;
             } else {
                 executor::yield_if_needed().await;
@@ -316,20 +325,21 @@ impl Reactor {
         core.outbox = outbox;
     }
 
-    /// Submits, and waits a moment for news.
-    fn enter(&mut self) {
+    /// Submits, and waits for news until `limit` has passed.
+    fn enter(&mut self, limit: Duration) {
         // A send completes inside the enter that submits it, unless its peer is slow; waiting for one
         // completion more than the sends then means waiting for real news.
         let events = if self.slow_sends == 0 { self.sends + 1 } else { 1 };
         let core = self.core.borrow();
-        let wait = if core.busy
+        let wait = if limit.is_zero()
+            || core.busy
             || !core.outbox.is_empty()
             || !core.mesh.may_wait()
             || core.migrate.leaving.has_keys()
         {
             Wait::No
         } else {
-            Wait::For { events, limit: RING_WAIT }
+            Wait::For { events, limit }
         };
         if let Err(e) = self.ring.enter(wait) {
             warning!("Entering the client ring failed: {e}");

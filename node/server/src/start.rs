@@ -202,8 +202,7 @@ fn lay_out(config: &Config, count: usize, cpus: &[usize]) -> Result<Vec<Place>, 
             let event_fd =
                 executor::event_fd().map_err(|e| format!("No event descriptor can be had: {e}"))?;
             let bus_port = first_bus + i as u16;
-            // More cores than CPUs share them as the system sees fit.
-            let cpu = (count <= cpus.len()).then(|| cpus[i]);
+            let cpu = executor::pins(count, cpus.len()).then(|| cpus[i]);
             let (pulse, held_bytes, tracks_keys) = Default::default();
             Ok(Place { bus_port, folder, cpu, event_fd, pulse, held_bytes, tracks_keys })
         })

@@ -90,7 +90,7 @@ impl World {
         if self.nodes[i].disk.promises.asked() > number {
             self.begin_save(i);
         }
-        while let Some(saying) = self.nodes[i].disk.promises.next() {
+        while let Some(saying) = self.nodes[i].disk.promises.take() {
             self.say(i, saying);
         }
     }

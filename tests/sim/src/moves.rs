@@ -98,6 +98,8 @@ pub(crate) struct Transfer {
     source: usize,
     target: usize,
     lives: (u32, u32),
+    /// The giver's epoch, which comes with what a core gives.
+    epoch: u64,
 }
 
 /// What is heard next in a migration.
@@ -187,8 +189,10 @@ impl World {
         let lives = (self.nodes[source].life, self.nodes[target].life);
         let step = match by_hand {
             true => Move::ByHand { slot: slots[0], source, target, step: 0 },
-            false if to_sibling => Move::Cores(Transfer { slots, source, target, lives }, Passage::Give),
-            false => Move::Whole(Transfer { slots, source, target, lives }, Stage::Establish),
+            false if to_sibling => {
+                Move::Cores(Transfer { slots, source, target, lives, epoch: 0 }, Passage::Give)
+            }
+            false => Move::Whole(Transfer { slots, source, target, lives, epoch: 0 }, Stage::Establish),
         };
         self.push(self.now, Event::Move(step));
     }
@@ -379,12 +383,12 @@ impl World {
         Some((self.soon(), Move::Whole(transfer, next)))
     }
 
-    fn between_cores(&mut self, transfer: Transfer, passage: Passage) -> Option<(u64, Move)> {
-        let Transfer { slots, source, target, .. } = &transfer;
-        let (source, target) = (*source, *target);
+    fn between_cores(&mut self, mut transfer: Transfer, passage: Passage) -> Option<(u64, Move)> {
         if !self.both_live(&transfer) {
             return None; // The process died.
         }
+        let Transfer { slots, source, target, epoch, .. } = &mut transfer;
+        let (source, target) = (*source, *target);
         let (from, to) = (self.nodes[source].id, self.nodes[target].id);
         let acts = if matches!(passage, Passage::Arrive) { target } else { source };
         if self.nodes[acts].stopped {
@@ -394,11 +398,15 @@ impl World {
             Passage::Give => {
                 let mut given = false;
                 self.with(source, |brain, now| given = brain.give_slots(slots, to, now).is_ok());
+                *epoch = self.nodes[source].cluster.as_ref().map_or(0, Cluster::current_epoch);
                 given.then_some(Passage::Arrive)
             }
             Passage::Arrive => {
                 if self.nodes[target].cluster.as_ref()?.myself().is_master() {
-                    self.with(target, |brain, now| brain.take_slots(slots, from, now));
+                    self.with(target, |brain, now| {
+                        brain.heard_of_epoch(*epoch);
+                        brain.take_slots(slots, from, now);
+                    });
                     self.finish_saves(target);
                     Some(Passage::Taken)
                 } else {

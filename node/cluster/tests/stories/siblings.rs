@@ -215,6 +215,38 @@ fn a_slot_changes_hands_between_siblings_and_a_peer_believes_it() {
     assert!((0..3).all(|i| net.nodes[i].find_node(giver).unwrap().slots.contains(slot[0])));
 }
 
+/// The giver has just taken the slots itself, and what it says of that waits for its disk.
+#[test]
+fn slots_are_not_lost_to_a_claim_of_their_giver_that_comes_behind_them() {
+    let mut net = process(2, 1);
+    net.ok(0, "meet 127.0.0.1 7002");
+    net.advance(3000);
+    let (giver, taker, slot) = (net.id(0), net.id(1), [Slot::new(5).unwrap()]);
+    // The newest epoch is the taker's, as far as it knows.
+    net.with(1, |node, now| drop(node.bump_config_epoch(now)));
+    net.advance(500);
+    let mut claims = Vec::new();
+    net.nodes[0].bump_config_epoch(NOW + 5000);
+    while let Some(effect) = net.nodes[0].poll_effect() {
+        if let Effect::Sibling { message, .. } = effect {
+            claims.push(message);
+        }
+    }
+    net.nodes[0].give_slots(&slot, taker, NOW + 5000).unwrap();
+    while net.nodes[0].poll_effect().is_some() {}
+    let epoch = net.nodes[0].current_epoch();
+    net.with(1, |node, now| {
+        node.heard_of_epoch(epoch);
+        node.take_slots(&slot, giver, now);
+    });
+    assert!(!claims.is_empty(), "it tells its sibling of its epoch");
+    for claim in claims {
+        net.with(1, |node, now| node.handle_sibling(giver, claim, now));
+    }
+    net.advance(500);
+    assert!((0..3).all(|i| net.nodes[i].find_node(taker).unwrap().slots.contains(slot[0])));
+}
+
 #[test]
 fn a_start_settles_a_handover_that_was_cut_short() {
     let siblings = (0..2).map(|i| ("127.0.0.1".to_string(), config(i))).collect();

@@ -33,6 +33,8 @@ const RECORDED: Error = Error::new(
 pub struct Handover {
     /// The job's name in the logs of both.
     name: NodeId,
+    /// The giver's epoch. Its claims wait for its disk and may come behind the slots, which must not be lost to them.
+    epoch: u64,
     /// The slots and their keys.
     slots: Vec<(Slot, SlotTable)>,
     /// Clients of the ingress that wait for one of these keys.
@@ -95,7 +97,8 @@ impl Core {
         let slots: Vec<(Slot, SlotTable)> =
             slots.iter().map(|slot| (*slot, self.keys.take_slot(*slot))).collect();
         self.dirty += slots.iter().map(|(_, table)| table.len() as u64).sum::<u64>();
-        self.mesh.send(to, Message::Handover(Box::new(Handover { name, slots, waits, returned })));
+        let epoch = self.cluster.current_epoch();
+        self.mesh.send(to, Message::Handover(Box::new(Handover { name, epoch, slots, waits, returned })));
     }
 
     /// The waits of ingress clients for keys of `slots`; those of this core's own are forwarded from now on.
@@ -127,10 +130,10 @@ impl Core {
 
     /// Takes slots over from the sibling `from`, or back.
     pub fn take_handover(&mut self, from: u16, handover: Handover) {
-        let Handover { name, slots, waits, returned } = handover;
+        let Handover { name, epoch, slots, waits, returned } = handover;
         let numbers: Vec<Slot> = slots.iter().map(|(slot, _)| *slot).collect();
         if !returned && (!self.cluster.myself().is_master() || self.effects.recording) {
-            let back = Handover { name, slots, waits, returned: true };
+            let back = Handover { name, epoch, slots, waits, returned: true };
             return self.mesh.send(from, Message::Handover(Box::new(back)));
         }
         for (slot, table) in slots {
@@ -145,6 +148,7 @@ impl Core {
         }
         self.update_listening();
         let (giver, now) = (self.core_ids[usize::from(from)], self.bus_now());
+        self.cluster.heard_of_epoch(epoch);
         self.cluster.take_slots(&numbers, giver, now);
         self.cluster_changed();
         if returned {

@@ -119,6 +119,7 @@ impl Core {
             dirty: 0,
             now_ms: clock::unix_ms(),
             busy: false,
+            paced: false,
             rest: Rest::default(),
             cron_paused: false,
             active_expire: true,

@@ -204,6 +204,8 @@ pub struct Core {
     pub now_ms: u64,
     /// Work in slices waits for its next turn: the client loop does not sleep meanwhile.
     pub busy: bool,
+    /// A slice of work is done that clients should not feel: the next moment is theirs.
+    pub paced: bool,
     /// Long sleeps of the background work.
     pub rest: Rest,
     /// DEBUG PAUSE-CRON.

@@ -165,7 +165,7 @@ impl Core {
     /// Save `number` is through: what waited for it leaves, and what was promised meanwhile is saved.
     fn saved_nodes_conf(&mut self, number: u64) {
         self.nodes_file.promises.saved(number);
-        while let Some(saying) = self.nodes_file.promises.next() {
+        while let Some(saying) = self.nodes_file.promises.take() {
             self.say(saying);
         }
         self.release_waiting();

@@ -1,6 +1,6 @@
 //! The source's side: one task sends the keys, then what changes, then gives the slots up.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::io;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -17,6 +17,7 @@ use crate::core::Core;
 use crate::executor;
 use crate::log::warning;
 use crate::migrate::{dump_held, parts};
+use crate::reactor::PACE;
 use crate::settings;
 
 /// Keys found at once.
@@ -30,7 +31,7 @@ const LOOK: Duration = Duration::from_millis(1);
 
 /// Moves `slots` to `target` and ends the export.
 pub async fn run(core: Rc<RefCell<Core>>, name: NodeId, slots: Vec<Slot>, target: NodeId) {
-    let task = Task { core: core.clone(), name, slots, target };
+    let task = Task { core: core.clone(), name, slots, target, slice: Cell::new(Instant::now()) };
     let outcome = task.run().await;
     core.borrow_mut().end_export(task.name, &task.slots, outcome);
 }
@@ -40,6 +41,8 @@ struct Task {
     name: NodeId,
     slots: Vec<Slot>,
     target: NodeId,
+    /// When the present slice of work began.
+    slice: Cell<Instant>,
 }
 
 impl From<io::Error> for Broken {
@@ -167,7 +170,6 @@ impl Task {
             if cursor == 0 {
                 return Ok(());
             }
-            executor::yield_if_needed().await;
         }
     }
 
@@ -190,7 +192,20 @@ impl Task {
                 }
                 None => link.send(&[b"DEL", &key]).await?,
             }
-            executor::yield_if_needed().await;
+            self.make_room(link).await?;
+        }
+        Ok(())
+    }
+
+    /// Lets clients have their turn where it is time: those of the target too, so that it gets no more at once than was
+    /// gathered in a slice.
+    async fn make_room(&self, link: &mut Link) -> Result<(), Broken> {
+        if self.slice.get().elapsed() >= PACE {
+            link.flush().await?;
+            self.core.borrow_mut().paced = true;
+            self.core.borrow().wake_self();
+            executor::yield_now().await;
+            self.slice.set(Instant::now());
         }
         Ok(())
     }
