@@ -131,7 +131,7 @@ pub fn settle_handovers(siblings: &mut [Cluster], now: u64) {
     }
 }
 
-fn counted(slots: &[Slot]) -> String {
+pub(crate) fn counted(slots: &[Slot]) -> String {
     match slots {
         [slot] => format!("Slot {slot}"),
         _ => format!("{} slots", slots.len()),

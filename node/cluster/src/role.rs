@@ -3,6 +3,7 @@
 use base::NodeId;
 
 use crate::effects::Effect;
+use crate::handover::counted;
 use crate::node::{Flags, NodeIndex};
 use crate::state::Cluster;
 use crate::wire::Header;
@@ -81,6 +82,25 @@ impl Cluster {
             self.nodes[master].shard_id,
             self.nodes[master].label()
         ));
+        if master == self.me {
+            self.take_back_slots(sender);
+        }
+    }
+
+    /// A replica of this node serves nothing. A slot that a tool's late word gave to it, when it was the master, is this node's
+    /// still, and all others believe so; what it had given away before is not.
+    fn take_back_slots(&mut self, from: NodeIndex) {
+        let given_up = &self.slots.not_claimed;
+        let slots: Vec<_> = self.nodes[from].slots.iter().filter(|slot| !given_up.contains(*slot)).collect();
+        for &slot in &slots {
+            self.slots.rebind(&mut self.nodes, slot, self.me);
+        }
+        if !slots.is_empty() {
+            let label = self.nodes[from].label();
+            self.log_notice(format!("{} of node {label}, which replicates me, taken back", counted(&slots)));
+            self.todo.update_state = true;
+            self.save_later(true);
+        }
     }
 
     /// A replica of a replica has no valid source: it follows the master at the head of the chain.

@@ -40,6 +40,15 @@ fn slots_that_move_are_neither_lost_nor_doubled() {
     }
 }
 
+/// 20198: a tool's late word gave a slot back to a master that had become the replica of whoever heard it.
+#[test]
+fn slots_that_move_where_disks_take_time() {
+    for seed in [20198] {
+        let options = Options { moves: true, ..Options::of_seed(seed) };
+        run_seed(seed, options).unwrap_or_else(|why| panic!("--moves --seed {seed}: {why}"));
+    }
+}
+
 #[test]
 fn equal_seeds_make_equal_worlds() {
     let run =

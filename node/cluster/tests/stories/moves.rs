@@ -142,3 +142,23 @@ fn a_successor_does_not_claim_what_its_master_gave_away() {
     assert!(net.nodes[3].myself().is_master());
     assert!(!net.nodes[3].myself().slots.contains(slot));
 }
+
+/// A tool's late word gives a slot to a former master, of which the successor has not heard that it is its replica now.
+#[test]
+fn a_replica_is_not_left_with_a_slot() {
+    let mut net = Net::cluster(3, 3);
+    let (a, slot) = (net.id(0), net.nodes[0].myself().slots.iter().next().unwrap());
+    net.command(1, "bumpepoch").unwrap(); // So that the takeover needs a newer one.
+    net.advance(1500);
+    net.silent.insert(0);
+    net.ok(3, "failover takeover");
+    net.advance(500);
+    net.silent = BTreeSet::from([3]);
+    net.advance(2000);
+    assert!(net.nodes[0].myself().is_replica(), "it has heard from others");
+    net.ok(3, &format!("setslot {slot} node {a}"));
+    assert!(!net.nodes[3].myself().slots.contains(slot));
+    net.silent.clear();
+    net.advance(4000);
+    assert!(is_served_by(&net, slot, 3));
+}
