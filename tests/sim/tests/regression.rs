@@ -30,23 +30,22 @@ fn seeds_that_failed_late() {
     }
 }
 
+fn check_moves(seed: u64, usual: Options) {
+    let options = Options { moves: true, ..usual };
+    run_seed(seed, options).unwrap_or_else(|why| panic!("--moves --seed {seed}: {why}"));
+}
+
 /// Slots move meanwhile. 119: a restart revived the claim of a slot's former owner. 1006: a master that imported by hand gave
 /// its last slot away, and with it the keys that had come.
 #[test]
 fn slots_that_move_are_neither_lost_nor_doubled() {
-    for seed in [106, 119, 1006] {
-        let options = Options { moves: true, ..as_found(seed) };
-        run_seed(seed, options).unwrap_or_else(|why| panic!("--moves --seed {seed}: {why}"));
-    }
+    [106, 119, 1006].into_iter().for_each(|seed| check_moves(seed, as_found(seed)));
 }
 
-/// 20198: a tool's late word gave a slot back to a master that had become the replica of whoever heard it.
+/// Disks take time. 20198: a tool's late word gave a slot back to a master that had become the replica of whoever heard it.
 #[test]
 fn slots_that_move_where_disks_take_time() {
-    for seed in [20198] {
-        let options = Options { moves: true, ..Options::of_seed(seed) };
-        run_seed(seed, options).unwrap_or_else(|why| panic!("--moves --seed {seed}: {why}"));
-    }
+    check_moves(20198, Options::of_seed(20198));
 }
 
 #[test]
