@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Whether tables that grow make anybody wait: latency of ten million SETs of new keys, beside as many of keys that are there.
 
-usage: growth.py [--keys 10000000] [--rate 100000]
+usage: growth.py [--keys 10000000] [--rate 50000]
 
 The server is one core; the generator writes at a steady rate, so that whoever is made to wait shows with all who wait behind it.
 The kernel gives the process new memory in the first run only. Shown are the latencies of both runs, and how many commands took
@@ -28,7 +28,7 @@ def run(server, options):
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--keys", type=int, default=10_000_000)
-    parser.add_argument("--rate", type=int, default=100_000, help="requests a second")
+    parser.add_argument("--rate", type=int, default=50_000, help="requests a second")
     options = parser.parse_args()
     server = Server(ours() + f" --slowlog-log-slower-than {SLOW_US} --slowlog-max-len 1000", cpu=0)
     own_all_slots(server)

@@ -101,10 +101,10 @@ impl Reactor {
         self.core.borrow_mut().finish_log();
     }
 
-    /// The empty waits in a row after which the core parks. Keys on their way to another server are glommio's: its
+    /// The empty waits in a row after which the core parks. Keys and slots on their way to another server are glommio's: its
     /// answer is not seen while the core waits in its own ring, and a client waits for it.
     fn waits_before_parking(&self) -> u32 {
-        if self.core.borrow().migrate.leaving.has_keys() { 0 } else { WAITS_BEFORE_PARKING }
+        if self.core.borrow().migrate.leaving.holds_any() { 0 } else { WAITS_BEFORE_PARKING }
     }
 
     /// Takes completions and messages, runs what they bring, queues replies.
@@ -113,6 +113,8 @@ impl Reactor {
         let mut core = core.borrow_mut();
         let (start, commands) = (Moment::now(), core.stats.commands);
         core.now_ms = clock::unix_ms();
+        core.round_began = start;
+        core.end_rests();
         core.follow_users();
         if core.cluster.has_effects() {
             // No command runs between what the brain has decided and what follows from it.
@@ -148,6 +150,7 @@ impl Reactor {
         self.let_go(&mut core, gate, events == 0 && !messages);
         core.send_messages(&mut self.ring, gate);
         core.tend_shutdown();
+        core.paced |= !core.resting.is_empty();
         if events > 0 || messages {
             let commands = core.stats.commands.saturating_sub(commands);
             if events > 0 || commands > 0 {
@@ -335,7 +338,7 @@ impl Reactor {
             || core.busy
             || !core.outbox.is_empty()
             || !core.mesh.may_wait()
-            || core.migrate.leaving.has_keys()
+            || core.migrate.leaving.holds_any()
         {
             Wait::No
         } else {

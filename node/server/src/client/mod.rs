@@ -135,6 +135,8 @@ pub struct Client {
     pub receiving: bool,
     /// Nothing more is received for now: it has sent enough behind a command that waits.
     pub deaf: bool,
+    /// Its requests go on in the next round: what it does is paced (`reactor::PACE`).
+    pub resting: bool,
     /// Stands in the core's list of clients with replies to send.
     pub queued: bool,
     /// Stands in the list of clients whose replies wait for the disk.
@@ -218,6 +220,7 @@ impl Client {
             closing: Closing::No,
             receiving: false,
             deaf: false,
+            resting: false,
             queued: false,
             waits_for_disk: false,
             answer_after: 0,
@@ -270,7 +273,8 @@ impl Client {
 
     /// Whether its next request may run: not while it waits, and not when it is going.
     pub fn may_run(&self) -> bool {
-        !self.blocked && !self.awaits_sibling && !self.paused && self.closing == Closing::No
+        let waits = self.blocked || self.awaits_sibling || self.paused || self.resting;
+        !waits && self.closing == Closing::No
     }
 
     /// Whether it is between MULTI and EXEC.

@@ -43,12 +43,13 @@ impl Core {
         });
     }
 
-    /// Whether `client`, which waits for its value, has sent so much behind it that the rest may stay where it is: while a
-    /// large value is decoded, another could come and be over the limit of its query buffer.
+    /// Whether `client`, which waits for its value or rests, has sent so much behind it that the rest may stay where it is:
+    /// while a large value is decoded, another could come and be over the limit of its query buffer.
     pub fn has_enough_of(&self, client: &Client) -> bool {
-        client.blocked
-            && client.input.as_ref().is_some_and(|input| input.len() >= ENOUGH)
-            && self.waiting.get(self.session(client)).is_some_and(|blocked| blocked.payload().is_some())
+        let waits_for_value =
+            || self.waiting.get(self.session(client)).is_some_and(|blocked| blocked.payload().is_some());
+        client.input.as_ref().is_some_and(|input| input.len() >= ENOUGH)
+            && (client.resting || client.blocked && waits_for_value())
     }
 
     /// Whether a value must not be put in yet: its slot is on its way elsewhere, writes pause, or a script is not done.

@@ -14,7 +14,7 @@ use crate::aof::Aof;
 use crate::balance::Balance;
 use crate::bus::Bus;
 use crate::client::{Client, Closing, Role};
-use crate::clock;
+use crate::clock::{self, Moment};
 use crate::config::{Config, SlotBalance};
 use crate::core::access::Access;
 use crate::core::blocking::{SessionId, Waiting};
@@ -120,6 +120,8 @@ impl Core {
             now_ms: clock::unix_ms(),
             busy: false,
             paced: false,
+            round_began: Moment::now(),
+            resting: Vec::new(),
             rest: Rest::default(),
             cron_paused: false,
             active_expire: true,

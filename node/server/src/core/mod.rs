@@ -54,6 +54,7 @@ use store::{Garbage, Keyspace};
 use crate::aof::Aof;
 use crate::balance::Balance;
 use crate::bus::Bus;
+use crate::clock::Moment;
 use crate::config::Config;
 use crate::executor;
 use crate::folders;
@@ -206,6 +207,10 @@ pub struct Core {
     pub busy: bool,
     /// A slice of work is done that clients should not feel: the next moment is theirs.
     pub paced: bool,
+    /// When the present round began.
+    pub round_began: Moment,
+    /// Clients that rest until the next round, by index.
+    pub resting: Vec<u32>,
     /// Long sleeps of the background work.
     pub rest: Rest,
     /// DEBUG PAUSE-CRON.

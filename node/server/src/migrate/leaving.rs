@@ -67,10 +67,10 @@ impl Leaving {
         self.closed.remove(&slot);
     }
 
-    /// Whether keys are under way.
+    /// Whether keys are under way, or slots as a whole: clients may be waiting for what another server says.
     #[inline]
-    pub fn has_keys(&self) -> bool {
-        !self.keys.is_empty()
+    pub fn holds_any(&self) -> bool {
+        !self.keys.is_empty() || !self.closed.is_empty()
     }
 
     /// Whether a key of `slot` is under way, or all of it.

@@ -26,8 +26,8 @@ const KEYS: usize = 256;
 const FEW: usize = 64;
 /// How often written keys are sent before the pause, should they not become few.
 const ROUNDS: usize = 20;
-/// Between two looks at whose the slots are.
-const LOOK: Duration = Duration::from_millis(1);
+/// Between two looks at whose the slots are; writes pause meanwhile.
+const LOOK: Duration = Duration::from_micros(200);
 
 /// Moves `slots` to `target` and ends the export.
 pub async fn run(core: Rc<RefCell<Core>>, name: NodeId, slots: Vec<Slot>, target: NodeId) {

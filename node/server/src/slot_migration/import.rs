@@ -12,6 +12,7 @@ use crate::core::Core;
 use crate::core::blocking::SessionId;
 use crate::core::migrations::{Direction, Migration};
 use crate::log::{notice, warning};
+use crate::reactor::PACE;
 use crate::route::Keys;
 
 const UNKNOWN_SOURCE: Error = Error::new("ERR Target node does not know the source node");
@@ -143,6 +144,22 @@ impl Core {
         if let Err(error) = outcome {
             warning!("Slot migration command {} failed: {error}", found.full_name());
             self.fail_import(client, COMMAND_FAILED);
+        }
+        if self.round_began.elapsed_ns() >= PACE.as_nanos() as u64 {
+            client.resting = true;
+            self.resting.push(client.index);
+        }
+    }
+
+    /// Who rested goes on.
+    pub fn end_rests(&mut self) {
+        for index in std::mem::take(&mut self.resting) {
+            let Some(client) = self.clients.get(index) else { continue };
+            client.resting = false;
+            if std::mem::take(&mut client.deaf) && !client.receiving {
+                self.arrivals.push(index);
+            }
+            self.mark_outgoing(index);
         }
     }
 
