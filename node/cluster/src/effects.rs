@@ -1,7 +1,7 @@
 //! What the brain wants done: the only way anything leaves this crate.
 //!
 //! Effects are carried out in the order in which they come. One rule makes votes safe: after a
-//! [`Effect::SaveConfig`] with `fsync`, no later [`Effect::Send`], [`Effect::Sibling`] or answer to a client
+//! [`Effect::SaveConfig`] with [`Save::Promised`], no later [`Effect::Send`], [`Effect::Sibling`] or answer to a client
 //! leaves before the file is on disk, because a packet that follows may promise what the file must not forget
 //! (a vote, an epoch). The driver may go on serving clients meanwhile.
 
@@ -20,6 +20,17 @@ pub enum Level {
     Notice,
     /// `LL_WARNING`.
     Warning,
+}
+
+/// How well a file has to be kept, each better than the one before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Save {
+    /// So that it outlives the process.
+    Soon,
+    /// So too, and on the disk within a second, for which nobody waits.
+    Synced,
+    /// On the disk before later packets leave.
+    Promised,
 }
 
 /// Something for the driver to do.
@@ -55,8 +66,8 @@ pub enum Effect {
     },
     /// Write [`crate::Cluster::nodes_conf`] to disk, atomically.
     SaveConfig {
-        /// Whether it has to be on disk before later packets leave.
-        fsync: bool,
+        /// How well it has to be kept.
+        save: Save,
     },
     /// Write a log line.
     Log {

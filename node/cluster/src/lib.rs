@@ -60,7 +60,7 @@ pub use bootstrap::{bootstrap, introduce, share_slots};
 pub use command_error::CommandError;
 pub use commands::{Client, Keys, Reply};
 pub use config::{BUS_PORT_OFFSET, Config, EndpointType, Ports};
-pub use effects::{Effect, Level};
+pub use effects::{Effect, Level, Save};
 pub use handover::settle_handovers;
 pub use health::{Access, DownReason, State};
 pub use links::{ConnectFailure, LinkId};

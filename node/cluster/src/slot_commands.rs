@@ -171,8 +171,9 @@ impl Cluster {
                 self.assign_slot(slot, owner, keys_in_slot, now);
             }
         }
-        // Keys will leave a slot that is on the move, so who forgot that it is would not find them again.
-        self.save_later(true);
+        // Keys will leave a slot that is on the move, so who forgot that it is would not find them again. But a reshard has
+        // thousands of these words, and waits for none of them: as Redis, it takes a crash of the machine to lose one.
+        self.todo.sync = true;
         self.slots_changed(now);
         Ok(())
     }

@@ -10,7 +10,7 @@ use base::{NodeId, Slot};
 
 use crate::bans::Bans;
 use crate::config::Config;
-use crate::effects::{Effect, Level};
+use crate::effects::{Effect, Level, Save};
 use crate::election::Election;
 use crate::fast_failure::Suspicions;
 use crate::health::Health;
@@ -39,6 +39,7 @@ pub struct Replication {
 pub(crate) struct Todo {
     pub(crate) update_state: bool,
     pub(crate) save: bool,
+    pub(crate) sync: bool,
     pub(crate) fsync: bool,
     pub(crate) failover: bool,
     pub(crate) manual_failover: bool,
@@ -344,8 +345,13 @@ impl Cluster {
         self.stay_alert(now);
         self.report_released_slots();
         if std::mem::take(&mut self.todo.save) {
-            let fsync = std::mem::take(&mut self.todo.fsync);
-            self.effects.push_back(Effect::SaveConfig { fsync });
+            let (sync, fsync) = (std::mem::take(&mut self.todo.sync), std::mem::take(&mut self.todo.fsync));
+            let save = match (sync, fsync) {
+                (_, true) => Save::Promised,
+                (true, false) => Save::Synced,
+                (false, false) => Save::Soon,
+            };
+            self.effects.push_back(Effect::SaveConfig { save });
         }
         self.effects.extend(self.outbox.drain(..));
     }

@@ -117,7 +117,7 @@ impl Claim {
 impl World {
     /// Looks at what node `i` claims to be, unless that is on its way to the disk: nobody hears of it before.
     pub(crate) fn note_claims(&mut self, i: usize) {
-        let brain = self.nodes[i].cluster.as_ref().filter(|_| !self.nodes[i].disk.is_busy());
+        let brain = self.nodes[i].cluster.as_ref().filter(|_| !self.nodes[i].disk.owes());
         if let Some(claim) = brain.map(Claim::of) {
             self.checks.claims(claim);
         }

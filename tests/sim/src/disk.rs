@@ -3,7 +3,7 @@
 
 use base::NodeId;
 use bytes::Bytes;
-use cluster::{Cluster, LinkId, Promises, SiblingMessage};
+use cluster::{Cluster, LinkId, Promises, Save, SiblingMessage};
 
 use crate::checks::Claim;
 use crate::world::{Event, World};
@@ -22,6 +22,8 @@ pub enum Saying {
 pub struct Disk {
     promises: Promises<Saying>,
     saving: Option<Saving>,
+    /// Something has changed since that began that has to be on the disk.
+    stale: bool,
 }
 
 /// A save under way: its number, its text, and what the node claims in it.
@@ -34,31 +36,55 @@ struct Saving {
 
 impl Disk {
     /// Whether a save is under way.
-    pub fn is_busy(&self) -> bool {
+    fn is_busy(&self) -> bool {
         self.saving.is_some()
+    }
+
+    /// Whether something is not on the disk yet that has to be.
+    pub fn lags(&self) -> bool {
+        self.stale || self.is_busy()
+    }
+
+    /// Whether something that was promised is not on the disk yet.
+    pub fn owes(&self) -> bool {
+        !self.promises.has_saved(self.promises.asked())
     }
 }
 
 impl World {
-    /// Node `i` saves its file, and waits for the disk with `promise`.
-    pub(crate) fn save(&mut self, i: usize, promise: bool) {
+    /// Node `i` saves its file as well as `save` says.
+    pub(crate) fn save(&mut self, i: usize, save: Save) {
         let is_saving = self.nodes[i].disk.is_busy();
-        if self.options.disk_ms == 0 || (!promise && !is_saving) {
-            let node = &mut self.nodes[i];
+        let takes_no_time = self.options.disk_ms == 0;
+        let node = &mut self.nodes[i];
+        if takes_no_time || (save != Save::Promised && !is_saving) {
             node.conf = node.cluster.as_ref().map(Cluster::nodes_conf).unwrap_or_default();
-            if promise {
+        }
+        if takes_no_time {
+            if save != Save::Soon {
                 node.synced_conf.clone_from(&node.conf);
             }
             return;
         }
-        self.nodes[i].disk.promises.ask();
-        if !is_saving {
+        node.disk.stale |= save == Save::Synced;
+        if save == Save::Promised || (save == Save::Soon && is_saving) {
+            node.disk.promises.ask();
+            if !is_saving {
+                self.begin_save(i);
+            }
+        }
+    }
+
+    /// Brings to the disk of node `i` what nobody waits for.
+    pub(crate) fn sync(&mut self, i: usize) {
+        if self.nodes[i].disk.stale && !self.nodes[i].disk.is_busy() {
             self.begin_save(i);
         }
     }
 
     fn begin_save(&mut self, i: usize) {
         let node = &mut self.nodes[i];
+        node.disk.stale = false;
         let (number, life) = (node.disk.promises.asked(), node.life);
         let text = node.cluster.as_ref().map(Cluster::nodes_conf).unwrap_or_default();
         node.disk.saving = Some(Saving { number, text, claim: node.cluster.as_ref().map(Claim::of) });
@@ -95,9 +121,9 @@ impl World {
         }
     }
 
-    /// Waits for the disk of node `i`: somebody does not go on before.
+    /// Waits for the disk of node `i` as long as something is promised: somebody does not go on before.
     pub(crate) fn finish_saves(&mut self, i: usize) {
-        while self.nodes[i].disk.is_busy() {
+        while self.nodes[i].disk.owes() {
             self.finish_save(i);
         }
     }

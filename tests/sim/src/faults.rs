@@ -174,6 +174,9 @@ impl World {
         if self.nodes[i].cluster.take().is_none() {
             return;
         }
+        if host && self.nodes[i].disk.lags() {
+            self.moves.lose_track();
+        }
         let node = &mut self.nodes[i];
         node.stopped = false;
         node.host_up = !host;

@@ -54,6 +54,14 @@ impl Moves {
         !self.busy.is_empty()
     }
 
+    /// A host goes down with words of a tool on their way to its disk: nobody waits for these, so slots may be forgotten to be
+    /// on the move.
+    pub(crate) fn lose_track(&mut self) {
+        self.busy.iter().for_each(|slot| {
+            self.untracked.insert(slot);
+        });
+    }
+
     /// How many keys of `slot` node `i` has.
     pub(crate) fn count(&self, i: usize, slot: Slot) -> u64 {
         KEYS.iter().filter(|key| self.keys[i].contains(&(slot, **key))).count() as u64

@@ -245,6 +245,7 @@ impl World {
         }
         self.replicate(i);
         self.with(i, |brain, now| brain.tick(now));
+        self.sync(i);
         Some(i)
     }
 
@@ -309,7 +310,7 @@ impl World {
             Effect::Sibling { to, message } => self.say_when_saved(i, Saying::Message(to, message)),
             // Where nobody restarts, nobody reads it.
             Effect::SaveConfig { .. } if self.options.fault_ms == 0 => {}
-            Effect::SaveConfig { fsync } => self.save(i, fsync),
+            Effect::SaveConfig { save } => self.save(i, save),
             Effect::BecomeReplicaOf { id, full_sync, .. } => {
                 let wait = if full_sync { 100 + self.random.below(400) } else { 5 };
                 if full_sync {

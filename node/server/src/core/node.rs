@@ -23,6 +23,7 @@ impl Core {
             self.cluster.tick(now);
         }
         self.cluster_changed();
+        self.sync_nodes_conf();
     }
 
     /// Does what the brain wants.
@@ -31,11 +32,11 @@ impl Core {
             let effects: Vec<Effect> = iter::from_fn(|| self.cluster.poll_effect()).collect();
             // One save for all of it, and first: a packet may leave only after what it speaks of is saved.
             let saves = effects.iter().filter_map(|effect| match effect {
-                Effect::SaveConfig { fsync } => Some(*fsync),
+                Effect::SaveConfig { save } => Some(*save),
                 _ => None,
             });
-            if let Some(fsync) = saves.reduce(|one, other| one | other) {
-                self.save_nodes_conf(fsync);
+            if let Some(save) = saves.max() {
+                self.save_nodes_conf(save);
             }
             effects.into_iter().for_each(|effect| self.carry_out_one(effect));
         }

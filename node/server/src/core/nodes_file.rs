@@ -3,7 +3,8 @@
 //! What the brain says after a save that a promise hangs on (a vote, an epoch, a claim) leaves when that save is on the
 //! disk: packets, news for siblings, the answer to whoever asked for the change. The steps are those of any safe
 //! replacement of a file, with the two waits left to the core's ring: write a file beside it; sync that; rename it; sync
-//! the folder. One save is under way at a time; changes that come meanwhile are the next one.
+//! the folder. One save is under way at a time; changes that come meanwhile are the next one. SETSLOT promises nothing: it is
+//! written at once, and synced with others of its kind.
 //!
 //! Replies to other clients do not wait, but for one case: this core has become the owner of slots. A write that it takes
 //! for them and then forgets, because the claim died with it, would be lost.
@@ -13,7 +14,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use bytes::Bytes;
-use cluster::{LinkId, Promises};
+use cluster::{LinkId, Promises, Save};
 
 use crate::aof::Gate;
 use crate::config::{Replacement, reason, write_atomically, write_soon};
@@ -36,6 +37,8 @@ pub enum Saying {
 pub struct NodesFile {
     promises: Promises<Saying>,
     saving: Option<Saving>,
+    /// Something has changed that has to be on the disk, though nobody waits for it.
+    stale: bool,
     /// The save after which all clients may be answered.
     replies_after: u64,
 }
@@ -80,22 +83,35 @@ impl NodesFile {
 }
 
 impl Core {
-    /// Saves what the brain knows; with `promise`, what it says from now on waits for the disk. So it does while a save is
-    /// under way, because the file cannot be written before that is through.
-    pub fn save_nodes_conf(&mut self, promise: bool) {
+    /// Saves what the brain knows as well as `save` says. What would only be written soon is a promise while a save is under
+    /// way, because the file cannot be written before that is through.
+    pub fn save_nodes_conf(&mut self, save: Save) {
         let is_saving = self.nodes_file.saving.is_some();
-        if !promise && !is_saving {
-            let file = folders::cluster_file(&self.config, self.place());
-            return report(write_soon(&file, self.cluster.nodes_conf().as_bytes()));
+        self.nodes_file.stale |= save == Save::Synced;
+        match (save, is_saving) {
+            (Save::Soon | Save::Synced, false) => {
+                let file = folders::cluster_file(&self.config, self.place());
+                report(write_soon(&file, self.cluster.nodes_conf().as_bytes()));
+            }
+            (Save::Synced, true) => {}
+            (Save::Promised, false) => {
+                self.nodes_file.promises.ask();
+                self.begin_nodes_conf();
+            }
+            (Save::Soon | Save::Promised, true) => self.nodes_file.promises.ask(),
         }
-        self.nodes_file.promises.ask();
-        if !is_saving {
+    }
+
+    /// Brings to the disk what nobody waits for; called now and then, so that thousands of changes are a few saves.
+    pub fn sync_nodes_conf(&mut self) {
+        if self.nodes_file.stale && self.nodes_file.saving.is_none() {
             self.begin_nodes_conf();
         }
     }
 
-    /// Begins to save all that is promised.
+    /// Begins to save all that is promised, or only known.
     fn begin_nodes_conf(&mut self) {
+        self.nodes_file.stale = false;
         let file = folders::cluster_file(&self.config, self.place());
         let number = self.nodes_file.promises.asked();
         match Replacement::write(&file, self.cluster.nodes_conf().as_bytes()) {
