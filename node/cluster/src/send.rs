@@ -48,13 +48,14 @@ impl Cluster {
         wire::encode(&Packet::Full(self.header(message_flags), body)).into()
     }
 
-    /// Sends to a node by its link, or through the mesh; nothing happens when there is no way to it.
+    /// Sends to a node by its link, or through the mesh; nothing happens when there is no way to it. One that has just joined
+    /// may want a vote before the link to it is open: then it is answered on its own.
     pub(crate) fn send_to(&mut self, node: NodeIndex, bytes: Bytes) {
         if self.nodes[node].sibling {
             self.count_sent(&bytes);
             let to = self.nodes[node].id;
             self.outbox.push(Effect::Sibling { to, message: SiblingMessage::Packet(bytes) });
-        } else if let Some(link) = self.nodes[node].link {
+        } else if let Some(link) = self.nodes[node].link.or(self.nodes[node].inbound) {
             self.send_on(link, bytes);
         }
     }
