@@ -68,7 +68,7 @@ pub use manual_failover::FailoverMode;
 pub use node::{Address, Flags, Node, NodeIndex};
 pub use nodes::MAX_NODES;
 pub use nodes_conf::ConfError;
-pub use promises::Promises;
+pub use promises::{Promises, Write};
 pub use publish::ProcessId;
 pub use queries::{Asker, LinkView};
 pub use random::Random;

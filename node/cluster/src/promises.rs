@@ -1,31 +1,78 @@
-//! What waits for the disk: the rule of [`crate::Effect::SaveConfig`], for drivers that save while they serve on.
+//! When a driver that serves on while the disk works writes which file, and what waits for it: the rule of
+//! [`crate::Effect::SaveConfig`].
 //!
-//! A save with `fsync` has a number. What is said after one was asked for is kept until the disk has that save or a later
-//! one, and leaves in the order in which it was said.
+//! One save is under way at a time; it has a number. What is said after a promise was asked for is kept until the disk has
+//! that save or a later one, and leaves in the order in which it was said. While a save is under way the file cannot be
+//! written, so what would only be written soon is a promise then.
 
 use std::collections::VecDeque;
 
-/// Things that may leave only once a save is on the disk.
+use crate::effects::Save;
+
+/// What the driver has to do to the file now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Write {
+    /// Nothing: a later save has it.
+    Nothing,
+    /// Write what is known, and wait for no disk.
+    Soon,
+    /// Replace the file by what is known, through the disk, and say when it is [`Promises::saved`].
+    Synced,
+}
+
+/// The saves of a file, and things that may leave only once one is on the disk.
 #[derive(Debug)]
 pub struct Promises<T> {
     asked: u64,
     saved: u64,
+    /// The save under way.
+    saving: Option<u64>,
+    /// Something has changed that has to be on the disk, though nobody waits for it.
+    stale: bool,
     kept: VecDeque<(u64, T)>,
 }
 
 impl<T> Default for Promises<T> {
     fn default() -> Promises<T> {
-        Promises { asked: 0, saved: 0, kept: VecDeque::new() }
+        Promises { asked: 0, saved: 0, saving: None, stale: false, kept: VecDeque::new() }
     }
 }
 
 impl<T> Promises<T> {
-    /// All that is said from now on waits for one more save.
-    pub fn ask(&mut self) {
-        self.asked += 1;
+    /// What is known has to be kept as well as `save` says.
+    pub fn save(&mut self, save: Save) -> Write {
+        self.stale |= save == Save::Synced;
+        match (save, self.saving) {
+            (Save::Soon | Save::Synced, None) => Write::Soon,
+            (Save::Synced, Some(_)) => Write::Nothing,
+            (Save::Soon | Save::Promised, _) => {
+                self.asked += 1;
+                if self.saving.is_some() { Write::Nothing } else { self.begin() }
+            }
+        }
     }
 
-    /// The number of the last save that was asked for: the one that what is said now waits for.
+    /// Now and then: what nobody waits for goes to the disk, thousands of changes in a few saves.
+    pub fn sync(&mut self) -> Write {
+        if self.stale && self.saving.is_none() { self.begin() } else { Write::Nothing }
+    }
+
+    fn begin(&mut self) -> Write {
+        (self.saving, self.stale) = (Some(self.asked), false);
+        Write::Synced
+    }
+
+    /// The disk has the save under way, or never will; what has changed meanwhile is to be written.
+    pub fn saved(&mut self) -> Write {
+        self.saved = self.saving.take().unwrap_or(self.saved);
+        match self.asked > self.saved {
+            true => self.begin(),
+            false if self.stale => Write::Soon,
+            false => Write::Nothing,
+        }
+    }
+
+    /// The number of the save that what is said now waits for.
     pub fn asked(&self) -> u64 {
         self.asked
     }
@@ -36,6 +83,16 @@ impl<T> Promises<T> {
         self.saved >= number
     }
 
+    /// The number of the save under way.
+    pub fn saving(&self) -> Option<u64> {
+        self.saving
+    }
+
+    /// Whether the disk lacks something that it has to have.
+    pub fn lags(&self) -> bool {
+        self.stale || self.saving.is_some()
+    }
+
     /// `thing`, if it may leave now; else it is kept.
     pub fn pass(&mut self, thing: T) -> Option<T> {
         if self.has_saved(self.asked) {
@@ -43,11 +100,6 @@ impl<T> Promises<T> {
         }
         self.kept.push_back((self.asked, thing));
         None
-    }
-
-    /// The disk has save `number`.
-    pub fn saved(&mut self, number: u64) {
-        self.saved = self.saved.max(number);
     }
 
     /// The next thing that was kept and may leave now.
@@ -65,19 +117,34 @@ mod tests {
     fn what_is_said_leaves_in_order_and_not_before_its_save() {
         let mut promises = Promises::default();
         assert_eq!(promises.pass("at once"), Some("at once"));
-        promises.ask();
+        assert_eq!(promises.save(Save::Promised), Write::Synced);
         assert_eq!(promises.pass("first"), None);
-        promises.ask();
+        assert_eq!(promises.save(Save::Promised), Write::Nothing, "one at a time");
         assert_eq!(promises.pass("second"), None);
         assert_eq!(promises.take(), None);
-        promises.saved(1);
+        assert_eq!(promises.saved(), Write::Synced, "the second follows");
         assert_eq!((promises.take(), promises.take()), (Some("first"), None));
         assert_eq!(promises.pass("third"), None, "the second save is still awaited");
-        promises.saved(2);
-        assert_eq!(
-            (promises.take(), promises.take(), promises.take()),
-            (Some("second"), Some("third"), None)
-        );
+        assert_eq!(promises.saved(), Write::Nothing);
+        let left = [promises.take(), promises.take(), promises.take()];
+        assert_eq!(left, [Some("second"), Some("third"), None]);
         assert_eq!(promises.pass("at once"), Some("at once"));
+    }
+
+    #[test]
+    fn what_nobody_waits_for_is_written_at_once_and_synced_later() {
+        let mut promises = Promises::<()>::default();
+        assert_eq!(promises.save(Save::Soon), Write::Soon);
+        assert_eq!(promises.sync(), Write::Nothing);
+        assert_eq!(promises.save(Save::Synced), Write::Soon);
+        assert_eq!(promises.pass(()), Some(()));
+        assert_eq!((promises.sync(), promises.sync()), (Write::Synced, Write::Nothing));
+        assert_eq!(promises.save(Save::Synced), Write::Nothing);
+        assert_eq!(promises.saved(), Write::Soon, "it may not wait for the next sync to outlive the process");
+        assert_eq!(promises.sync(), Write::Synced);
+        // The file cannot be written now, and what is said may speak of it.
+        assert_eq!(promises.save(Save::Soon), Write::Nothing);
+        assert_eq!(promises.pass(()), None);
+        assert_eq!((promises.saved(), promises.saved()), (Write::Synced, Write::Nothing));
     }
 }

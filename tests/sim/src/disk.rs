@@ -3,7 +3,7 @@
 
 use base::NodeId;
 use bytes::Bytes;
-use cluster::{Cluster, LinkId, Promises, Save, SiblingMessage};
+use cluster::{LinkId, Promises, Save, SiblingMessage, Write};
 
 use crate::checks::Claim;
 use crate::world::{Event, World};
@@ -21,28 +21,14 @@ pub enum Saying {
 #[derive(Debug, Default)]
 pub struct Disk {
     promises: Promises<Saying>,
-    saving: Option<Saving>,
-    /// Something has changed since that began that has to be on the disk.
-    stale: bool,
-}
-
-/// A save under way: its number, its text, and what the node claims in it.
-#[derive(Debug)]
-struct Saving {
-    number: u64,
-    text: String,
-    claim: Option<Claim>,
+    /// What the save under way writes, and what the node claims in it.
+    saving: Option<(String, Claim)>,
 }
 
 impl Disk {
-    /// Whether a save is under way.
-    fn is_busy(&self) -> bool {
-        self.saving.is_some()
-    }
-
     /// Whether something is not on the disk yet that has to be.
     pub fn lags(&self) -> bool {
-        self.stale || self.is_busy()
+        self.promises.lags()
     }
 
     /// Whether something that was promised is not on the disk yet.
@@ -54,48 +40,40 @@ impl Disk {
 impl World {
     /// Node `i` saves its file as well as `save` says.
     pub(crate) fn save(&mut self, i: usize, save: Save) {
-        let is_saving = self.nodes[i].disk.is_busy();
-        let takes_no_time = self.options.disk_ms == 0;
-        let node = &mut self.nodes[i];
-        if takes_no_time || (save != Save::Promised && !is_saving) {
-            node.conf = node.cluster.as_ref().map(Cluster::nodes_conf).unwrap_or_default();
-        }
-        if takes_no_time {
-            if save != Save::Soon {
-                node.synced_conf.clone_from(&node.conf);
-            }
-            return;
-        }
-        node.disk.stale |= save == Save::Synced;
-        if save == Save::Promised || (save == Save::Soon && is_saving) {
-            node.disk.promises.ask();
-            if !is_saving {
-                self.begin_save(i);
-            }
+        let write = self.nodes[i].disk.promises.save(save);
+        self.write(i, write);
+        if self.options.disk_ms == 0 {
+            self.sync(i);
+            self.finish_saves(i);
         }
     }
 
     /// Brings to the disk of node `i` what nobody waits for.
     pub(crate) fn sync(&mut self, i: usize) {
-        if self.nodes[i].disk.stale && !self.nodes[i].disk.is_busy() {
-            self.begin_save(i);
-        }
+        let write = self.nodes[i].disk.promises.sync();
+        self.write(i, write);
     }
 
-    fn begin_save(&mut self, i: usize) {
+    fn write(&mut self, i: usize, write: Write) {
         let node = &mut self.nodes[i];
-        node.disk.stale = false;
-        let (number, life) = (node.disk.promises.asked(), node.life);
-        let text = node.cluster.as_ref().map(Cluster::nodes_conf).unwrap_or_default();
-        node.disk.saving = Some(Saving { number, text, claim: node.cluster.as_ref().map(Claim::of) });
-        let at = self.now + 1 + self.disk.below(self.options.disk_ms);
-        self.push(at, Event::Saved { node: i, life, number });
+        let Some(brain) = node.cluster.as_ref().filter(|_| write != Write::Nothing) else { return };
+        let text = brain.nodes_conf();
+        if write == Write::Soon {
+            node.conf = text;
+            return;
+        }
+        node.disk.saving = Some((text, Claim::of(brain)));
+        if self.options.disk_ms > 0 {
+            let (number, life) = (node.disk.promises.saving().unwrap_or_default(), node.life);
+            let at = self.now + 1 + self.disk.below(self.options.disk_ms);
+            self.push(at, Event::Saved { node: i, life, number });
+        }
     }
 
     /// The disk of node `i` answers; the node that hears it.
     pub(crate) fn disk_answers(&mut self, i: usize, life: u32, number: u64) -> Option<usize> {
         let node = &self.nodes[i];
-        if node.life != life || node.disk.saving.as_ref().is_none_or(|saving| saving.number != number) {
+        if node.life != life || node.disk.promises.saving() != Some(number) {
             return None;
         }
         if node.stopped {
@@ -108,22 +86,20 @@ impl World {
 
     fn finish_save(&mut self, i: usize) {
         let node = &mut self.nodes[i];
-        let Some(Saving { number, text, claim }) = node.disk.saving.take() else { return };
+        let Some((text, claim)) = node.disk.saving.take() else { return };
         node.synced_conf.clone_from(&text);
         node.conf = text;
-        node.disk.promises.saved(number);
-        claim.into_iter().for_each(|claim| self.checks.claims(claim));
-        if self.nodes[i].disk.promises.asked() > number {
-            self.begin_save(i);
-        }
+        self.checks.claims(claim);
+        let write = self.nodes[i].disk.promises.saved();
         while let Some(saying) = self.nodes[i].disk.promises.take() {
             self.say(i, saying);
         }
+        self.write(i, write);
     }
 
-    /// Waits for the disk of node `i` as long as something is promised: somebody does not go on before.
+    /// Waits for the disk of node `i` as long as it saves: somebody does not go on before.
     pub(crate) fn finish_saves(&mut self, i: usize) {
-        while self.nodes[i].disk.owes() {
+        while self.nodes[i].disk.saving.is_some() {
             self.finish_save(i);
         }
     }

@@ -1,7 +1,7 @@
 //! Failures and what follows: suspicion, verdict, election, promotion, return.
 
-use crate::kit::Net;
-use cluster::{Effect, Flags, State, wire};
+use crate::kit::{Net, config};
+use cluster::{Config, Effect, Flags, State, wire};
 
 /// Advances until the condition holds; how long that took, ms.
 fn until(net: &mut Net, what: &str, limit: u64, condition: impl Fn(&Net) -> bool) -> u64 {
@@ -217,4 +217,21 @@ fn a_light_packet_from_a_stranger_closes_the_link() {
     net.with(0, |node, now| node.handle_data(link, &bytes, now));
     assert!(net.logged(0, "as its first message on the link"));
     assert!(!net.seen.iter().any(|(_, e)| matches!(e, Effect::Publish { .. })));
+}
+
+/// A voter whose own link to the candidate is not open, as when that has just joined, answers on the candidate's.
+#[test]
+fn a_vote_reaches_who_has_just_joined() {
+    let mut net = Net::cluster(3, 3);
+    let candidate = net.id(3);
+    for voter in 0..3 {
+        let link = net.nodes[voter].find_node(candidate).and_then(|node| node.link).expect("it is open");
+        let now = net.now;
+        // Else it is opened again at once.
+        net.nodes[voter].set_config(Config { fast_failure_detection: false, ..config(voter) }, now);
+        net.nodes[voter].link_closed(link, now);
+        assert!(net.nodes[voter].find_node(candidate).is_some_and(|node| node.link.is_none()));
+    }
+    net.ok(3, "failover force");
+    assert!(net.nodes[3].myself().is_master(), "all of it in one moment, before a link is opened again");
 }

@@ -36,8 +36,8 @@ impl Keys for CoreKeys<'_> {
     }
 }
 
-/// The subcommands that change something, and COUNT-FAILURE-REPORTS: the brain reads their words itself. What has
-/// changed is on the disk before the answer leaves.
+/// The subcommands that change something, and COUNT-FAILURE-REPORTS: the brain reads their words itself. What is
+/// promised by them is on the disk before the answer leaves.
 pub fn change(call: &mut Call<'_>) -> Outcome {
     let outcome = obey(call);
     call.client.answer_after = call.core.nodes_file.promised();

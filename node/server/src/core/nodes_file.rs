@@ -14,7 +14,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 use bytes::Bytes;
-use cluster::{LinkId, Promises, Save};
+use cluster::{LinkId, Promises, Save, Write};
 
 use crate::aof::Gate;
 use crate::config::{Replacement, reason, write_atomically, write_soon};
@@ -36,20 +36,12 @@ pub enum Saying {
 #[derive(Default)]
 pub struct NodesFile {
     promises: Promises<Saying>,
-    saving: Option<Saving>,
-    /// Something has changed that has to be on the disk, though nobody waits for it.
-    stale: bool,
+    /// What the save under way has come to.
+    step: Option<Step>,
+    /// The disk was asked for that.
+    asked: bool,
     /// The save after which all clients may be answered.
     replies_after: u64,
-}
-
-/// A save under way.
-struct Saving {
-    /// The last save that it is.
-    number: u64,
-    step: Step,
-    /// The disk was asked.
-    asked: bool,
 }
 
 /// What the disk has to keep next.
@@ -83,48 +75,42 @@ impl NodesFile {
 }
 
 impl Core {
-    /// Saves what the brain knows as well as `save` says. What would only be written soon is a promise while a save is under
-    /// way, because the file cannot be written before that is through.
+    /// Saves what the brain knows as well as `save` says.
     pub fn save_nodes_conf(&mut self, save: Save) {
-        let is_saving = self.nodes_file.saving.is_some();
-        self.nodes_file.stale |= save == Save::Synced;
-        match (save, is_saving) {
-            (Save::Soon | Save::Synced, false) => {
-                let file = folders::cluster_file(&self.config, self.place());
-                report(write_soon(&file, self.cluster.nodes_conf().as_bytes()));
-            }
-            (Save::Synced, true) => {}
-            (Save::Promised, false) => {
-                self.nodes_file.promises.ask();
-                self.begin_nodes_conf();
-            }
-            (Save::Soon | Save::Promised, true) => self.nodes_file.promises.ask(),
-        }
+        let write = self.nodes_file.promises.save(save);
+        self.write_nodes_conf(write);
     }
 
-    /// Brings to the disk what nobody waits for; called now and then, so that thousands of changes are a few saves.
+    /// Brings to the disk what nobody waits for.
     pub fn sync_nodes_conf(&mut self) {
-        if self.nodes_file.stale && self.nodes_file.saving.is_none() {
-            self.begin_nodes_conf();
-        }
+        let write = self.nodes_file.promises.sync();
+        self.write_nodes_conf(write);
     }
 
-    /// Begins to save all that is promised, or only known.
-    fn begin_nodes_conf(&mut self) {
-        self.nodes_file.stale = false;
+    fn write_nodes_conf(&mut self, write: Write) {
+        if write == Write::Nothing {
+            return;
+        }
         let file = folders::cluster_file(&self.config, self.place());
-        let number = self.nodes_file.promises.asked();
-        match Replacement::write(&file, self.cluster.nodes_conf().as_bytes()) {
+        let content = self.cluster.nodes_conf();
+        if write == Write::Soon {
+            return report(write_soon(&file, content.as_bytes()));
+        }
+        match Replacement::write(&file, content.as_bytes()) {
             Ok(new) => {
-                self.nodes_file.saving = Some(Saving { number, step: Step::Content(new), asked: false });
+                self.next_step(Step::Content(new));
                 // The loop has the ring, and may be asleep.
                 self.wake_self();
             }
             Err(e) => {
                 report(Err(e));
-                self.saved_nodes_conf(number);
+                self.saved_nodes_conf();
             }
         }
+    }
+
+    fn next_step(&mut self, step: Step) {
+        (self.nodes_file.step, self.nodes_file.asked) = (Some(step), false);
     }
 
     /// Says `saying` as soon as the disk has what it speaks of.
@@ -148,51 +134,48 @@ impl Core {
     /// Asks the disk for what the save under way waits for.
     #[inline]
     pub fn push_nodes_conf(&mut self, ring: &mut ClientRing) {
-        if let Some(saving) = self.nodes_file.saving.as_mut().filter(|saving| !saving.asked) {
-            saving.asked = true;
-            let file = match &saving.step {
+        if let Some(step) = self.nodes_file.step.as_ref().filter(|_| !self.nodes_file.asked) {
+            let file = match step {
                 Step::Content(new) => new.file().as_raw_fd(),
                 Step::Folder(folder) => folder.as_raw_fd(),
             };
             ring.sync_all(Token::of(Op::SyncNodes, 0), file);
+            self.nodes_file.asked = true;
         }
     }
 
     /// The disk has answered.
     pub fn synced_nodes_conf(&mut self, result: i32) {
-        let Some(Saving { number, step, .. }) = self.nodes_file.saving.take() else { return };
+        let Some(step) = self.nodes_file.step.take() else { return };
         let done = if result < 0 { Err(io::Error::from_raw_os_error(-result)) } else { Ok(step) };
         let folder = done.and_then(|step| match step {
             Step::Content(new) => new.put().map(Some),
             Step::Folder(_) => Ok(None),
         });
         match folder {
-            Ok(Some(folder)) => {
-                self.nodes_file.saving = Some(Saving { number, step: Step::Folder(folder), asked: false });
-            }
-            Ok(None) => self.saved_nodes_conf(number),
+            Ok(Some(folder)) => self.next_step(Step::Folder(folder)),
+            Ok(None) => self.saved_nodes_conf(),
             Err(e) => {
                 report(Err(e));
-                self.saved_nodes_conf(number);
+                self.saved_nodes_conf();
             }
         }
     }
 
-    /// Save `number` is through: what waited for it leaves, and what was promised meanwhile is saved.
-    fn saved_nodes_conf(&mut self, number: u64) {
-        self.nodes_file.promises.saved(number);
+    /// The save under way is through: what waited for it leaves, and what has changed meanwhile is saved.
+    fn saved_nodes_conf(&mut self) {
+        let write = self.nodes_file.promises.saved();
         while let Some(saying) = self.nodes_file.promises.take() {
             self.say(saying);
         }
         self.release_waiting();
-        if self.nodes_file.promises.asked() > number {
-            self.begin_nodes_conf();
-        }
+        self.write_nodes_conf(write);
     }
 
-    /// Ends the save under way at once: the process ends.
+    /// Brings all to the disk at once: the process ends.
     pub fn finish_nodes_conf(&mut self) {
-        if self.nodes_file.saving.take().is_some() {
+        self.nodes_file.step = None;
+        if self.nodes_file.promises.lags() {
             let file = folders::cluster_file(&self.config, self.place());
             report(write_atomically(&file, self.cluster.nodes_conf().as_bytes()));
         }

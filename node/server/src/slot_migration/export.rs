@@ -203,6 +203,7 @@ impl Task {
         if self.slice.get().elapsed() >= PACE {
             link.flush().await?;
             self.core.borrow_mut().paced = true;
+            // The loop may have parked while the connection was slow, and would see clients late.
             self.core.borrow().wake_self();
             executor::yield_now().await;
             self.slice.set(Instant::now());
