@@ -148,10 +148,10 @@ impl Cluster {
                 let is_news = matches!(&packet, Packet::Full(_, body) if body.is_about_topology());
                 let saved_before = std::mem::take(&mut self.todo.save);
                 self.process(Via::Link(id), packet, now);
-                if is_news && self.todo.save && self.siblings.any() {
+                if is_news && self.todo.save.is_some() && self.siblings.any() {
                     self.siblings.relays.push(Bytes::copy_from_slice(bytes));
                 }
-                self.todo.save |= saved_before;
+                self.todo.save = self.todo.save.max(saved_before);
             }
             Err(error) => self.refuse_packet(id, error),
         }

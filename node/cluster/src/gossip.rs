@@ -1,5 +1,6 @@
 //! What others say: about nodes they know (gossip) and about themselves (ping extensions).
 
+use crate::effects::Save;
 use crate::node::{Flags, Node, NodeIndex};
 use crate::state::Cluster;
 use crate::wire::{Extension, GossipEntry, Heartbeat};
@@ -95,7 +96,7 @@ impl Cluster {
         if let Some(index) = self.nodes.insert(node) {
             self.set_gossiped_address(index, entry);
             self.recognise_sibling(index, now);
-            self.todo.save = true;
+            self.todo.keep(Save::Soon);
         }
     }
 
@@ -138,7 +139,9 @@ impl Cluster {
             (node.client_tcp_port, node.client_tls_port) = (tcp_port, tls_port);
             changed = true;
         }
-        self.todo.save |= changed;
+        if changed {
+            self.todo.keep(Save::Soon);
+        }
         self.set_shard(sender, shard);
     }
 
@@ -146,7 +149,7 @@ impl Cluster {
     pub(crate) fn set_shard(&mut self, node: NodeIndex, shard: base::NodeId) {
         if self.nodes[node].shard_id != shard {
             self.nodes[node].shard_id = shard;
-            self.todo.save = true;
+            self.todo.keep(Save::Soon);
         }
         if node != self.me && self.nodes[self.me].master == Some(node) && self.my_shard_id() != shard {
             self.nodes[self.me].shard_id = shard;

@@ -7,6 +7,7 @@
 use std::net::IpAddr;
 
 use crate::command_error::CommandError;
+use crate::effects::Save;
 use crate::links::LinkId;
 use crate::node::{Flags, Node, NodeIndex};
 use crate::receive::Via;
@@ -62,7 +63,7 @@ impl Cluster {
         self.nodes[node].flags.set(Flags::EXTENSIONS, reads);
         self.tie_inbound(link, node);
         self.open_link(node, now);
-        self.todo.save = true;
+        self.todo.keep(Save::Soon);
     }
 
     pub(crate) fn set_ports(&mut self, node: NodeIndex, header: &Header) {
@@ -97,7 +98,7 @@ impl Cluster {
         self.nodes[node].flags.set(Flags::NOADDR, true);
         self.nodes[node].address = Default::default();
         self.close_link(id);
-        self.todo.save = true;
+        self.todo.keep(Save::Soon);
         false
     }
 
@@ -121,7 +122,7 @@ impl Cluster {
         let row = &mut self.nodes[node];
         row.flags.set(Flags::HANDSHAKE, false);
         row.flags.set(Flags(header.flags.0 & roles.0), true);
-        self.todo.save = true;
+        self.todo.keep(Save::Soon);
         self.todo.update_state = true;
         self.recognise_sibling(node, now);
         true
@@ -151,7 +152,7 @@ impl Cluster {
         if !ip.is_empty() && ip != self.myself().address.ip {
             self.log_notice(format!("IP address for this node updated to {ip}"));
             self.nodes[self.me].address.ip = ip;
-            self.todo.save = true;
+            self.todo.keep(Save::Soon);
         }
     }
 
@@ -183,7 +184,7 @@ impl Cluster {
         let port = if self.config.tls_cluster { address.ports.tls } else { address.ports.tcp };
         let text = format!("Address updated for node {label}, now {}:{port}", address.ip);
         self.log_notice(text);
-        self.todo.save = true;
+        self.todo.keep(Save::Soon);
         self.todo.update_state = true;
     }
 }

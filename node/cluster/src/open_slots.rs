@@ -6,6 +6,7 @@
 
 use base::{NodeId, Slot};
 
+use crate::effects::Save;
 use crate::node::{Flags, Node, NodeIndex};
 use crate::state::Cluster;
 
@@ -40,7 +41,7 @@ impl Cluster {
             let moves = if importing { &mut self.slots.importing } else { &mut self.slots.migrating };
             moves.insert(slot, other);
         }
-        self.todo.save = true;
+        self.todo.keep(Save::Soon);
         self.finish(now);
         Ok(())
     }

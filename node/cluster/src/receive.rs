@@ -2,7 +2,7 @@
 
 use base::NodeId;
 
-use crate::effects::Effect;
+use crate::effects::{Effect, Save};
 use crate::links::LinkId;
 use crate::node::{Flags, NodeIndex};
 use crate::state::Cluster;
@@ -157,8 +157,7 @@ impl Cluster {
         self.current_epoch = self.current_epoch.max(header.current_epoch);
         if claims_master && header.config_epoch > node.config_epoch {
             node.config_epoch = header.config_epoch;
-            self.todo.save = true;
-            self.todo.fsync = true;
+            self.todo.keep(Save::Promised);
         }
         node.offset = header.offset as i64;
         let paused = header.message_flags & message_flag::PAUSED != 0;

@@ -2,7 +2,7 @@
 
 use base::NodeId;
 
-use crate::effects::Effect;
+use crate::effects::{Effect, Save};
 use crate::handover::counted;
 use crate::node::{Flags, NodeIndex};
 use crate::state::Cluster;
@@ -34,7 +34,7 @@ impl Cluster {
         if !flags.has(Flags::REPLICA) {
             flags.set(Flags::MASTER.with(Flags::MIGRATE_TO), false);
             flags.set(Flags::REPLICA, true);
-            self.todo.save = true;
+            self.todo.keep(Save::Soon);
             self.todo.update_state = true;
         }
         if let Some(master) = master.filter(|master| self.nodes[sender].master != Some(*master)) {
@@ -48,7 +48,7 @@ impl Cluster {
             self.leave_chain();
             let shard = self.nodes[master].shard_id;
             self.set_shard(sender, shard);
-            self.todo.save = true;
+            self.todo.keep(Save::Soon);
         }
     }
 

@@ -21,7 +21,7 @@ use std::fmt::Write as _;
 use base::NodeId;
 use bytes::Bytes;
 
-use crate::effects::Effect;
+use crate::effects::{Effect, Save};
 use crate::node::{Address, Flags, Node, NodeIndex};
 use crate::receive::Via;
 use crate::slot_set::SlotSet;
@@ -169,7 +169,9 @@ impl Cluster {
             self.nodes[node].address.ip = header.ip.into();
         }
         self.set_ports(node, header);
-        self.todo.save |= self.nodes[node].address != before;
+        if self.nodes[node].address != before {
+            self.todo.keep(Save::Soon);
+        }
     }
 
     /// As gossip would, only sooner and to the millisecond.
@@ -193,7 +195,7 @@ impl Cluster {
                 self.give_sibling(node, SiblingMessage::Relayed(bytes.clone()));
             }
         }
-        if !self.todo.save {
+        if self.todo.save.is_none() {
             return;
         }
         let me = self.myself();

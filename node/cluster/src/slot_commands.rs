@@ -3,6 +3,7 @@
 use base::{NodeId, Slot};
 
 use crate::command_error::CommandError;
+use crate::effects::Save;
 use crate::node::NodeIndex;
 use crate::slot_set::SlotSet;
 use crate::slots::Owner;
@@ -173,7 +174,7 @@ impl Cluster {
         }
         // Keys will leave a slot that is on the move, so who forgot that it is would not find them again. But a reshard has
         // thousands of these words, and waits for none of them: as Redis, it takes a crash of the machine to lose one.
-        self.todo.sync = true;
+        self.todo.keep(Save::Synced);
         self.slots_changed(now);
         Ok(())
     }

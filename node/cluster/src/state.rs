@@ -38,11 +38,16 @@ pub struct Replication {
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Todo {
     pub(crate) update_state: bool,
-    pub(crate) save: bool,
-    pub(crate) sync: bool,
-    pub(crate) fsync: bool,
+    pub(crate) save: Option<Save>,
     pub(crate) failover: bool,
     pub(crate) manual_failover: bool,
+}
+
+impl Todo {
+    /// The file has to be saved, and kept as well as `save` says.
+    pub(crate) fn keep(&mut self, save: Save) {
+        self.save = self.save.max(Some(save));
+    }
 }
 
 /// Debugging switches of the public test suite.
@@ -102,7 +107,7 @@ impl Cluster {
         cluster.me = cluster.nodes.insert(myself).expect("an empty table has room");
         cluster.log_notice(format!("No cluster configuration found, I'm {id}"));
         cluster.describe_myself();
-        cluster.todo.save = true;
+        cluster.todo.keep(Save::Soon);
         cluster.finish(now);
         cluster
     }
@@ -153,7 +158,7 @@ impl Cluster {
         }
         self.config = config;
         self.describe_myself();
-        self.todo.save = true;
+        self.todo.keep(Save::Soon);
         self.todo.update_state = true;
         self.finish(now);
     }
@@ -263,7 +268,7 @@ impl Cluster {
         if had_master && !myself {
             flags.set(Flags::MIGRATE_TO, true);
         }
-        self.todo.save = true;
+        self.todo.keep(Save::Soon);
         self.todo.update_state = true;
     }
 
@@ -285,7 +290,7 @@ impl Cluster {
             self.reset_manual_failover();
         }
         self.nodes.remove(index);
-        self.todo.save = true;
+        self.todo.keep(Save::Soon);
         self.todo.update_state = true;
     }
 
@@ -312,8 +317,7 @@ impl Cluster {
 
     /// Notes that the configuration has to reach the disk, and whether before any packet leaves.
     pub(crate) fn save_later(&mut self, fsync: bool) {
-        self.todo.save = true;
-        self.todo.fsync |= fsync;
+        self.todo.keep(if fsync { Save::Promised } else { Save::Soon });
     }
 
     pub(crate) fn log_notice(&mut self, text: String) {
@@ -344,13 +348,7 @@ impl Cluster {
         self.tell_siblings(now);
         self.stay_alert(now);
         self.report_released_slots();
-        if std::mem::take(&mut self.todo.save) {
-            let (sync, fsync) = (std::mem::take(&mut self.todo.sync), std::mem::take(&mut self.todo.fsync));
-            let save = match (sync, fsync) {
-                (_, true) => Save::Promised,
-                (true, false) => Save::Synced,
-                (false, false) => Save::Soon,
-            };
+        if let Some(save) = self.todo.save.take() {
             self.effects.push_back(Effect::SaveConfig { save });
         }
         self.effects.extend(self.outbox.drain(..));
