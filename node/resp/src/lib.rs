@@ -18,4 +18,4 @@ pub use double::{format_digits, format_double, parse_double};
 pub use inline::{quote, split_line};
 pub use integer::{IntegerText, parse_integer};
 pub use reply::{Deferred, Proto, Reply, Segment};
-pub use request::{Limits, Parsed, Parser, ProtocolError, peek_key};
+pub use request::{Limits, Parsed, Parser, ProtocolError, peek_key, read_whole};

@@ -271,6 +271,28 @@ impl Parser {
     }
 }
 
+/// Reads the request that `bytes` begin with if it is all there and written as an array, as nearly every request is:
+/// hands its words on, and says how many bytes it is. `None` for any other, and for a client that still owes its
+/// password: those are [`Parser`]'s to read, and words handed on before mean nothing.
+#[inline]
+pub fn read_whole<'a>(bytes: &'a [u8], limits: &Limits, mut word: impl FnMut(&'a [u8])) -> Option<usize> {
+    if *bytes.first()? != b'*' || !limits.authenticated {
+        return None;
+    }
+    let (count, mut at) = header_number(bytes, 1)?;
+    let count = count.filter(|count| (1..=MULTIBULK_MAX).contains(count))?;
+    for _ in 0..count {
+        let line = bytes.get(at..).filter(|line| line.first() == Some(&b'$'))?;
+        let (length, header) = header_number(line, 1)?;
+        let length = length.filter(|length| (0..=limits.bulk_max).contains(length))? as usize;
+        let start = at + header;
+        // As in `parse_bulk`.
+        at = start.checked_add(length + 2).filter(|end| *end <= bytes.len())?;
+        word(&bytes[start..start + length]);
+    }
+    Some(at)
+}
+
 /// The word behind the name of the request that `bytes` begin with, most likely its key: a cheap look for whoever
 /// wants to load what the request will need. `None` when it is not all there, or not written as an array.
 pub fn peek_key(bytes: &[u8]) -> Option<&[u8]> {
@@ -313,6 +335,38 @@ mod tests {
     use super::*;
 
     const OPEN: Limits = Limits { bulk_max: 512 << 20, authenticated: true };
+
+    #[test]
+    fn what_is_read_whole_is_what_the_parser_reads() {
+        let input: &[u8] =
+            b"*2\r\n$3\r\nGET\r\n$1\r\nk\r\n*3\r\n$3\r\nSET\r\n$0\r\n\r\n$12\r\nhello world!\r\nGET k\r\n";
+        let read = |bytes| {
+            let mut words = Vec::new();
+            let length =
+                read_whole(bytes, &OPEN, |word| words.push(String::from_utf8_lossy(word).into_owned()))?;
+            Some((words, length))
+        };
+        let (first, second) = input.split_at(20);
+        assert_eq!(read(input), Some((vec!["GET".to_owned(), "k".to_owned()], first.len())));
+        let (words, length) = read(second).unwrap();
+        assert_eq!(words, ["SET", "", "hello world!"]);
+        assert_eq!(second[length..], b"GET k\r\n"[..]);
+        assert_eq!(drip(&input[..first.len() + length], &OPEN).0[1], words);
+        (0..length).for_each(|end| assert_eq!(read(&second[..end]), None, "{end}"));
+        let other: [&[u8]; 7] = [
+            b"",
+            b"*0\r\n",
+            b"*-1\r\n",
+            b"*9999999\r\n$1\r\na\r\n",
+            b"*1\r\n$-1\r\n",
+            b"*1\r\n:1\r\n",
+            b"*1\r\n$9223372036854775807\r\na\r\n",
+        ];
+        other.iter().for_each(|bytes| assert_eq!(read(bytes), None));
+        for limits in [Limits { bulk_max: 2, ..OPEN }, Limits { authenticated: false, ..OPEN }] {
+            assert_eq!(read_whole(input, &limits, |_| ()), None);
+        }
+    }
 
     fn words(parser: &Parser, request: &[u8]) -> Vec<String> {
         parser.args(request).map(|a| String::from_utf8_lossy(a).into_owned()).collect()

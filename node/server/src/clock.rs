@@ -59,10 +59,53 @@ impl Moment {
     /// Nanoseconds since then.
     #[inline]
     pub fn elapsed_ns(self) -> u64 {
+        Moment::now().ns_after(self)
+    }
+
+    /// Nanoseconds from `earlier` to this moment.
+    #[inline]
+    fn ns_after(self, earlier: Moment) -> u64 {
+        let steps = self.0.saturating_sub(earlier.0);
         match step() {
-            0 => nanoseconds() - self.0,
-            step => ((u128::from(counter().saturating_sub(self.0)) * u128::from(step)) >> 32) as u64,
+            0 => steps,
+            step => ((u128::from(steps) * u128::from(step)) >> 32) as u64,
         }
+    }
+}
+
+/// The times of commands that run one behind the other: where one ends the next begins, so that the clock is read once
+/// for each. (Two reads were 7% of a pipelined GET.) The way from a request to its handler is part of its time then.
+#[derive(Debug, Default)]
+pub struct Laps {
+    start: Option<Moment>,
+    end: Option<Moment>,
+}
+
+impl Laps {
+    /// When the command that begins now is taken to have begun.
+    #[inline]
+    pub fn begin(&mut self) -> Moment {
+        self.start.take().unwrap_or_else(Moment::now)
+    }
+
+    /// Ends a command that began at `start`; how many nanoseconds it took.
+    #[inline]
+    pub fn end(&mut self, start: Moment) -> u64 {
+        let now = Moment::now();
+        self.end = Some(now);
+        now.ns_after(start)
+    }
+
+    /// The next command follows at once.
+    #[inline]
+    pub fn go_on(&mut self) {
+        self.start = self.end.take();
+    }
+
+    /// What comes now is no command's time.
+    #[inline]
+    pub fn cut(&mut self) {
+        *self = Laps::default();
     }
 }
 

@@ -47,7 +47,8 @@ impl Server {
             may_decode_aside: false,
             decoded: &mut None,
         };
-        let Ok(Found { command, .. }) = Found::resolve(&args) else { panic!("{words:?}") };
+        let Ok(found) = Found::resolve(&args) else { panic!("{words:?}") };
+        let command = found.command;
         let Run::Data(handler) = command.run else { panic!("{} is no data command", command.name) };
         let text = match handler(&mut ctx, &args) {
             Ok(()) => String::from_utf8_lossy(reply.as_plain().unwrap()).replace("\r\n", " "),

@@ -35,7 +35,8 @@ fn check(lines: &[(&str, &str)]) {
             may_decode_aside: false,
             decoded: &mut None,
         };
-        let Ok(Found { command, .. }) = Found::resolve(&args) else { panic!("{line}") };
+        let Ok(found) = Found::resolve(&args) else { panic!("{line}") };
+        let command = found.command;
         let Run::Data(handler) = command.run else { panic!("{} is no data command", command.name) };
         let text = match handler(&mut ctx, &args) {
             Ok(()) => {

@@ -355,10 +355,10 @@ fn bitfield_reads_only(args: &Args<'_>) -> bool {
 
 /// The first key of a command whose keys are a simple range from a fixed index; the hot path of routing.
 #[inline]
-pub fn first_key<'a>(command: &Command, args: &Args<'a>) -> Option<&'a [u8]> {
+pub fn first_key<'a>(command: &Command, words: &[&'a [u8]]) -> Option<&'a [u8]> {
     match command.keys {
         [KeySpec { begin: Begin::Index(index), find: Find::Range { .. }, .. }, ..] => {
-            args.get(*index).copied()
+            words.get(*index).copied()
         }
         _ => None,
     }

@@ -4,6 +4,7 @@
 //! table over the names, hashed with the case bit masked out, built once.
 
 use std::fmt::Write;
+use std::ops::Deref;
 use std::sync::OnceLock;
 
 use crate::args::Args;
@@ -13,9 +14,8 @@ use crate::table::{Command, Run, all};
 /// Power of two, several times the number of commands: short probes.
 const CELLS: usize = 2048;
 
-/// A resolved request.
-#[derive(Clone, Copy)]
-pub struct Found {
+/// A row in its place among all.
+pub struct Row {
     /// The row that runs.
     pub command: &'static Command,
     /// The container, when `command` is a subcommand.
@@ -24,9 +24,22 @@ pub struct Found {
     pub id: u16,
 }
 
+/// The row of a resolved request: one word, which every step from the request to its reply hands on.
+#[derive(Clone, Copy)]
+pub struct Found(&'static Row);
+
+impl Deref for Found {
+    type Target = Row;
+
+    #[inline]
+    fn deref(&self) -> &Row {
+        self.0
+    }
+}
+
 struct Index {
     /// Every row, subcommands behind their container.
-    rows: Vec<Found>,
+    rows: Vec<Row>,
     /// Position in `rows` plus one, by hash of the name; 0 is empty.
     cells: Box<[u16; CELLS]>,
 }
@@ -39,16 +52,16 @@ fn hash(name: &[u8]) -> usize {
 fn index() -> &'static Index {
     static INDEX: OnceLock<Index> = OnceLock::new();
     INDEX.get_or_init(|| {
-        let (mut rows, mut cells): (Vec<Found>, _) = (Vec::new(), Box::new([0; CELLS]));
+        let (mut rows, mut cells): (Vec<Row>, _) = (Vec::new(), Box::new([0; CELLS]));
         for command in all() {
             let mut at = hash(command.name.as_bytes());
             while cells[at] != 0 {
                 at = (at + 1) % CELLS;
             }
             cells[at] = rows.len() as u16 + 1;
-            rows.push(Found { command, container: None, id: rows.len() as u16 });
+            rows.push(Row { command, container: None, id: rows.len() as u16 });
             for sub in command.subcommands {
-                rows.push(Found { command: sub, container: Some(command), id: rows.len() as u16 });
+                rows.push(Row { command: sub, container: Some(command), id: rows.len() as u16 });
             }
         }
         Index { rows, cells }
@@ -66,9 +79,9 @@ pub fn find(name: &[u8]) -> Option<Found> {
     let index = index();
     let mut at = hash(name);
     while index.cells[at] != 0 {
-        let found = index.rows[usize::from(index.cells[at]) - 1];
-        if found.command.name.as_bytes().eq_ignore_ascii_case(name) {
-            return Some(found);
+        let row = &index.rows[usize::from(index.cells[at]) - 1];
+        if row.command.name.as_bytes().eq_ignore_ascii_case(name) {
+            return Some(Found(row));
         }
         at = (at + 1) % CELLS;
     }
@@ -118,7 +131,7 @@ impl Found {
 
     /// The row of number `id`.
     pub fn by_id(id: u16) -> Option<Found> {
-        index().rows.get(usize::from(id)).copied()
+        index().rows.get(usize::from(id)).map(Found)
     }
 }
 

@@ -41,11 +41,9 @@ pub enum Next {
 }
 
 impl Input {
-    /// Keeps `rest`, what followed the last whole request, and what `parser` understood of it.
-    pub fn with_rest(rest: &[u8], parser: Parser) -> Input {
-        let mut input = Input { bytes: rest.to_vec(), parser, ..Input::default() };
-        input.collect_big_bulk();
-        input
+    /// Keeps `rest`, what followed the last request that ran.
+    pub fn with_rest(rest: &[u8]) -> Input {
+        Input { bytes: rest.to_vec(), ..Input::default() }
     }
 
     /// Adds bytes that arrived.

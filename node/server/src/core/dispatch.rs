@@ -342,6 +342,8 @@ impl Core {
         let outcome = match found.command.run {
             Run::Data(_) => self.run_data(&mut client.reply, found, args, slot, runner),
             Run::Host(host) => {
+                // What it runs in turn has times of its own.
+                self.laps.cut();
                 let (start, before) = (Moment::now(), client.reply.len());
                 let stood = self.scripting.is_standing();
                 let outcome = admin::run(self, client, host, found, args, runner.may_block);
@@ -389,7 +391,7 @@ impl Core {
             return Err(commands::error::SYNTAX);
         };
         let reads_every_key = runner.user.is_none_or(|user| self.may_read_every_key(user, found, args));
-        let (start, before) = (Moment::now(), reply.len());
+        let (start, before) = (self.laps.begin(), reply.len());
         if self.snapshots.is_active() {
             self.save_first(found, args, slot);
         }
@@ -481,7 +483,7 @@ impl Core {
     /// Counts a run in the statistics and the slow log.
     #[inline]
     pub fn count(&mut self, found: Found, args: &Args<'_>, start: Moment, failed: bool, is_data: bool) {
-        let elapsed_ns = start.elapsed_ns();
+        let elapsed_ns = self.laps.end(start);
         let us = self.stats.ran(&found, elapsed_ns, failed, self.config.insight.latency_tracking);
         // A data command has a unit of its own; what is deeper is part of a transaction's or a script's time.
         if self.slot_stats.is_on() && self.unit.depth() <= u32::from(is_data) {

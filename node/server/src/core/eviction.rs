@@ -125,6 +125,7 @@ impl Core {
         if self.leaves_memory_to_others() {
             return Room::Enough;
         }
+        self.laps.cut();
         let start = Instant::now();
         self.eviction.over_since.get_or_insert(start);
         if policy == MaxmemoryPolicy::NoEviction {

@@ -7,7 +7,6 @@
 
 use base::{Slot, key_slot};
 use cluster::Owner;
-use commands::Args;
 use commands::table::{self, Found};
 use smallvec::SmallVec;
 
@@ -31,39 +30,56 @@ impl<'a> Need<'a> {
         Need { slot, key, element: None }
     }
 
-    /// What the request `args` needs, whose row is `found` and whose keys are in `keys`.
+    /// What the request of these words needs, whose row is `found` and whose keys are in `keys`.
     #[inline]
-    pub fn of(found: Found, keys: Keys, args: &Args<'a>) -> Option<Need<'a>> {
+    pub fn of(found: Found, keys: Keys, words: &[&'a [u8]]) -> Option<Need<'a>> {
         let Keys::In(slot) = keys else { return None };
-        let key = table::first_key(found.command, args)?;
+        let key = table::first_key(found.command, words)?;
         let element = match found.command.element {
             0 => None,
-            index => args.get(index).copied(),
+            index => words.get(index).copied(),
         };
         Some(Need { slot, key, element })
     }
 }
 
+/// What the next requests need, in their order; at most [`REQUESTS`].
+#[derive(Default)]
+pub struct Needs<'a>(SmallVec<[Need<'a>; REQUESTS]>);
+
 impl Core {
     /// Fetches what the first requests in these buffers will need, one buffer a client. A guess: a request of which
     /// only a part is there, or whose key is not its first argument, fetches nothing of use, and costs little.
     pub fn foresee<'a>(&self, received: impl Iterator<Item = &'a [u8]>) {
-        self.fetch(received.filter_map(|bytes| {
-            let key = resp::peek_key(bytes)?;
-            Some(Need::of_key(key_slot(key), key))
-        }));
+        let mut needs = Needs::default();
+        for key in received.filter_map(resp::peek_key) {
+            self.note_need(&mut needs, Need::of_key(key_slot(key), key));
+        }
+        self.fetch(&needs);
     }
 
-    /// Asks for the memory in which all this lies, at most [`REQUESTS`] of them.
-    pub fn fetch<'a>(&self, needs: impl Iterator<Item = Need<'a>>) {
-        let own = |need: &Need<'_>| self.cluster.owner(need.slot) == Owner::Me;
-        let needs: SmallVec<[_; REQUESTS]> = needs.take(REQUESTS).filter(own).collect();
-        needs.iter().for_each(|need| self.keys.prefetch_slot(need.slot));
-        let cells: SmallVec<[_; REQUESTS]> =
-            needs.iter().map(|need| self.keys.prefetch(need.slot, need.key)).collect();
+    /// The first step, to be taken for each request as soon as it is read: what is done until the next step is time
+    /// for the memory to come. What there is no room for, or is not here, is not noted.
+    #[inline]
+    pub fn note_need<'a>(&self, needs: &mut Needs<'a>, need: Need<'a>) {
+        if needs.0.len() < REQUESTS && self.cluster.owner(need.slot) == Owner::Me {
+            self.keys.prefetch_slot(need.slot);
+            needs.0.push(need);
+        }
+    }
+
+    /// The other steps, for all that was noted.
+    #[inline]
+    pub fn fetch(&self, needs: &Needs<'_>) {
+        let mut cells: SmallVec<[_; REQUESTS]> = SmallVec::new();
+        let mut elements = false;
+        for need in &needs.0 {
+            cells.push(self.keys.prefetch(need.slot, need.key));
+            elements |= need.element.is_some();
+        }
         cells.into_iter().for_each(|key| self.keys.prefetch_entry(key));
-        if needs.iter().any(|need| need.element.is_some()) {
-            self.fetch_elements(&needs);
+        if elements {
+            self.fetch_elements(&needs.0);
         }
     }
 

@@ -14,7 +14,7 @@ use crate::aof::Aof;
 use crate::balance::Balance;
 use crate::bus::Bus;
 use crate::client::{Client, Closing, Role};
-use crate::clock::{self, Moment};
+use crate::clock::{self, Laps, Moment};
 use crate::config::{Config, SlotBalance};
 use crate::core::access::Access;
 use crate::core::blocking::{SessionId, Waiting};
@@ -133,7 +133,7 @@ impl Core {
             out_of_memory: false,
             late: Late::default(),
             woken: Woken::default(),
-            read_ahead: Vec::new(),
+            laps: Laps::default(),
             spare_buffers: Vec::new(),
         };
         core.apply_config(config);

@@ -54,7 +54,7 @@ use store::{Garbage, Keyspace};
 use crate::aof::Aof;
 use crate::balance::Balance;
 use crate::bus::Bus;
-use crate::clock::Moment;
+use crate::clock::{Laps, Moment};
 use crate::config::Config;
 use crate::executor;
 use crate::folders;
@@ -225,7 +225,8 @@ pub struct Core {
     pub late: push::Late,
     /// The same for a client that waited and whose command runs again.
     woken: push::Woken,
-    read_ahead: Vec<request::Ahead>,
+    /// Times of the commands of a pipeline.
+    laps: Laps,
     spare_buffers: Vec<Vec<u8>>,
     /// What was removed and is still to be freed.
     pub garbage: Garbage,

@@ -1,19 +1,18 @@
 //! From received bytes to run commands: the loop over a client's requests.
 //!
-//! Bytes are parsed where the kernel put them while requests are whole; the rest goes to the client's
-//! `input`. A client that must wait (blocked, paused, closing) keeps its further requests there.
-//!
-//! Some requests of a pipeline are read ahead of those that run, to fetch what they need (`foresight`).
+//! Requests that came whole, as nearly all do, are read and run where the kernel put them, some of them ahead of those
+//! that run, to fetch what they need (`foresight`). What has another form, is not all there, or is a client's that must
+//! wait (blocked, paused, closing) goes to the client's `input`.
 
 use commands::Args;
 use commands::table::Found;
-use resp::{Limits, Parsed, Parser, ProtocolError};
+use resp::{Limits, ProtocolError};
 use smallvec::SmallVec;
 
 use crate::client::{Client, Closing, Input, Next, Role, Secure};
 use crate::core::Core;
 use crate::core::access::Access;
-use crate::core::foresight::{self, Need};
+use crate::core::foresight::{self, Need, Needs};
 use crate::log::verbose;
 use crate::route::{self, Keys};
 
@@ -23,25 +22,33 @@ const READ_AHEAD: usize = foresight::REQUESTS;
 /// Arguments of nearly all requests fit without an allocation.
 type Words<'a> = SmallVec<[&'a [u8]; 6]>;
 
-/// One request read ahead of its turn.
-#[derive(Default)]
-pub struct Ahead {
-    parser: Parser,
-    start: usize,
-    end: usize,
-}
-
 /// What is known of a request's row and keys before it runs.
 pub type Read = Option<(Found, Keys)>;
 
-/// Why reading ahead stopped.
-enum End {
-    /// Enough was read.
-    Full,
-    /// The next request is not whole; the parser behind the last request knows its beginning.
-    Incomplete,
-    /// What follows is no request.
-    Broken(ProtocolError),
+/// A request read ahead of its turn.
+struct Ahead {
+    /// Where its words end, among those of all.
+    words: usize,
+    /// Where its bytes end.
+    bytes: usize,
+    read: Read,
+}
+
+/// Whole requests at the beginning of some bytes.
+#[derive(Default)]
+struct Batch<'a> {
+    /// The words of all, one after the other.
+    words: SmallVec<[&'a [u8]; 4 * READ_AHEAD]>,
+    requests: SmallVec<[Ahead; READ_AHEAD]>,
+}
+
+impl<'a> Batch<'a> {
+    /// The words of request `i`.
+    #[inline]
+    fn args(&self, i: usize) -> Args<'_> {
+        let start = i.checked_sub(1).map_or(0, |before| self.requests[before].words);
+        Args::new(&self.words[start..self.requests[i].words])
+    }
 }
 
 impl Core {
@@ -54,9 +61,7 @@ impl Core {
         client.bytes_in += data.len() as u64;
         self.stats.net_input_bytes += data.len() as u64;
         if client.input.is_none() && client.may_run() {
-            let mut ahead = std::mem::take(&mut self.read_ahead);
-            self.run_in_place(client, data, &mut ahead);
-            self.read_ahead = ahead;
+            self.run_in_place(client, data);
         } else if client.closing == Closing::No {
             client.input.get_or_insert_default().append(data);
             self.check_query_buffer(client);
@@ -84,93 +89,66 @@ impl Core {
         Limits { bulk_max, authenticated: client.access != Access::Unknown }
     }
 
-    /// Runs the whole requests in `data`; what is left becomes the client's input.
-    fn run_in_place(&mut self, client: &mut Client, data: &[u8], ahead: &mut Vec<Ahead>) {
+    /// Runs the requests in `data`; what is left becomes the client's input.
+    fn run_in_place(&mut self, client: &mut Client, data: &[u8]) {
         let mut rest = data;
-        loop {
-            let (requests, reached, end) = self.parse_ahead(client, rest, ahead);
-            if let Some(stopped_at) = self.run_ahead(client, rest, &ahead[..requests]) {
-                // The client must wait before its next request runs.
-                return self.keep(client, &rest[stopped_at..], Parser::default());
-            }
-            rest = &rest[reached..];
-            match end {
-                End::Full => {}
-                End::Incomplete => {
-                    return self.keep(client, rest, std::mem::take(&mut ahead[requests].parser));
-                }
-                End::Broken(error) => return self.protocol_error(client, error),
+        while client.may_run() {
+            let batch = self.read_ahead(client, rest);
+            rest = &rest[self.run_batch(client, &batch)..];
+            if batch.requests.len() < READ_AHEAD {
+                break;
             }
         }
-    }
-
-    /// Keeps `rest` for later, of whose first request `parser` knows the beginning.
-    fn keep(&mut self, client: &mut Client, rest: &[u8], parser: Parser) {
         if client.closing == Closing::No && !rest.is_empty() {
-            client.input = Some(Box::new(Input::with_rest(rest, parser)));
-            self.check_query_buffer(client);
+            client.input = Some(Box::new(Input::with_rest(rest)));
+            self.run_input(client);
         }
     }
 
-    /// Parses the next requests of `data`; how many, and where the parse stands.
-    fn parse_ahead(&self, client: &Client, data: &[u8], ahead: &mut Vec<Ahead>) -> (usize, usize, End) {
+    /// Reads the whole requests that `data` begins with, at most [`READ_AHEAD`], and fetches what they need.
+    fn read_ahead<'a>(&self, client: &Client, data: &'a [u8]) -> Batch<'a> {
         let limits = self.limits(client);
-        // What an unauthenticated client may send next depends on what comes before.
-        let most = if limits.authenticated { READ_AHEAD } else { 1 };
-        let (mut requests, mut at) = (0, 0);
-        while requests < most {
-            if ahead.len() == requests {
-                ahead.push(Ahead::default());
+        let (mut batch, mut needs, mut at) = (Batch::default(), Needs::default(), 0);
+        while batch.requests.len() < READ_AHEAD {
+            let start = batch.words.len();
+            let Some(length) = resp::read_whole(&data[at..], &limits, |word| batch.words.push(word)) else {
+                batch.words.truncate(start);
+                break;
+            };
+            at += length;
+            let before = batch.requests.len().checked_sub(1);
+            let before = before.map(|before| (batch.args(before)[0], batch.requests[before].read));
+            let words = &batch.words[start..];
+            let read = read_row(&Args::new(words), before);
+            if let Some(need) = read.and_then(|(found, keys)| Need::of(found, keys, words)) {
+                self.note_need(&mut needs, need);
             }
-            let request = &mut ahead[requests];
-            request.parser.reset();
-            match request.parser.parse(&data[at..], &limits) {
-                Ok(Parsed::Request { consumed }) => {
-                    (request.start, request.end) = (at, at + consumed);
-                    at += consumed;
-                    requests += 1;
-                }
-                Ok(Parsed::Nothing { consumed }) => at += consumed,
-                Ok(Parsed::Incomplete) => return (requests, at, End::Incomplete),
-                Err(error) => return (requests, at, End::Broken(error)),
-            }
+            batch.requests.push(Ahead { words: batch.words.len(), bytes: at, read });
         }
-        (requests, at, End::Full)
+        if batch.requests.len() > 1 {
+            self.fetch(&needs);
+        }
+        batch
     }
 
-    /// Runs parsed requests of `data` in order. `Some` when the client has to wait: where the first request that
-    /// did not run begins.
-    fn run_ahead(&mut self, client: &mut Client, data: &[u8], requests: &[Ahead]) -> Option<usize> {
-        // The words of all requests, one after the other, and where each request's end.
-        let mut words: SmallVec<[&[u8]; 4 * READ_AHEAD]> = SmallVec::new();
-        let mut ends = [0; READ_AHEAD];
-        for (request, end) in requests.iter().zip(&mut ends) {
-            words.extend(request.parser.args(&data[request.start..request.end]));
-            *end = words.len();
-        }
-        let args = |i: usize| {
-            let start = if i == 0 { 0 } else { ends[i - 1] };
-            Args::from_parser(&words[start..ends[i]], &requests[i].parser)
-        };
-        let read: SmallVec<[Read; READ_AHEAD]> = (0..requests.len()).map(|i| read_row(&args(i))).collect();
-        if requests.len() > 1 {
-            self.fetch(read.iter().enumerate().filter_map(|(i, read)| {
-                let (found, keys) = (*read)?;
-                Need::of(found, keys, &args(i))
-            }));
-        }
-        for (i, read) in read.into_iter().enumerate() {
+    /// Runs a batch in order; the bytes of the requests that ran. The rest has to wait, if not all did.
+    fn run_batch(&mut self, client: &mut Client, batch: &Batch<'_>) -> usize {
+        let mut ran = 0;
+        for (i, request) in batch.requests.iter().enumerate() {
             if !client.may_run() {
-                return Some(requests[i].start);
+                break;
             }
-            self.slot_stats.begin(requests[i].end - requests[i].start);
-            self.run_request(client, &args(i), read);
+            self.slot_stats.begin(request.bytes - ran);
+            self.run_request(client, &batch.args(i), request.read);
+            self.laps.go_on();
             // A request that is held back is looked at again, from its first byte.
             if client.paused {
-                return Some(requests[i].start);
+                break;
             }
+            ran = request.bytes;
         }
-        None
+        self.laps.cut();
+        ran
     }
 
     /// Runs the whole requests that the client's input holds.
@@ -184,7 +162,7 @@ impl Core {
                     {
                         let words: Words<'_> = parser.args(bytes).collect();
                         let args = Args::from_parser(&words, parser);
-                        self.run_request(client, &args, read_row(&args));
+                        self.run_request(client, &args, read_row(&args, None));
                     }
                     // As above.
                     if !client.paused {
@@ -218,9 +196,18 @@ impl Core {
     }
 }
 
-/// The row of a request and where its keys are; `None` when it has no row.
+/// The row of a request and where its keys are; `None` when it has no row. `before` is the name of the request before it,
+/// and what was read of that: the requests of a pipeline are mostly of one kind, and the same name has the same row, if
+/// it is no container's.
 #[inline]
-fn read_row(args: &Args<'_>) -> Read {
-    let found = Found::resolve(args).ok()?;
+fn read_row(args: &Args<'_>, before: Option<(&[u8], Read)>) -> Read {
+    let same = before.and_then(|(name, read)| {
+        let (found, _) = read.filter(|_| name == args[0])?;
+        (found.command.subcommands.is_empty() && found.container.is_none()).then_some(found)
+    });
+    let found = match same {
+        Some(found) => found.command.arity_fits(args.len()).then_some(found)?,
+        None => Found::resolve(args).ok()?,
+    };
     Some((found, route::keys_of(found.command, args)))
 }

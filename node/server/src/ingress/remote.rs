@@ -14,7 +14,7 @@ use crate::aof::Gate;
 use crate::client::Client;
 use crate::clock::Moment;
 use crate::core::blocking::SessionId;
-use crate::core::foresight::{self, Need};
+use crate::core::foresight::{self, Need, Needs};
 use crate::core::script::{Caller, Rest};
 use crate::core::transaction::{Queued, discarded};
 use crate::core::{Core, Runner};
@@ -124,9 +124,14 @@ impl Core {
     /// Fetches what the next commands in `frames` will need; how many bytes of frames are behind them.
     fn foresee_frames(&self, frames: &[u8]) -> usize {
         let mut rest = frames;
+        let mut needs = Needs::default();
         let next = || (!rest.is_empty()).then(|| frame::peek_request(&mut rest));
-        let needs = iter::from_fn(next).take(foresight::REQUESTS);
-        self.fetch(needs.filter_map(|(slot, key)| Some(Need::of_key(slot, key?))));
+        for (slot, key) in iter::from_fn(next).take(foresight::REQUESTS) {
+            if let Some(key) = key {
+                self.note_need(&mut needs, Need::of_key(slot, key));
+            }
+        }
+        self.fetch(&needs);
         rest.len()
     }
 

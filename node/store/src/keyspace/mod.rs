@@ -159,7 +159,7 @@ impl Keyspace {
     }
 
     /// The key's entry, or the place to put one: one search for both.
-    #[inline]
+    #[inline(always)]
     pub fn lookup(&mut self, slot: Slot, key: &[u8]) -> KeyLookup<'_> {
         let SlotTable { table, counts } = &mut self.slots[slot.index()];
         let account = Account { slot, counts, totals: &mut self.totals };

@@ -161,13 +161,13 @@ impl<T: Item> Table<T> {
     }
 
     /// The item of this key, or the place to put one: one search for both.
-    #[inline]
+    #[inline(always)]
     pub fn lookup(&mut self, key: &[u8]) -> Lookup<'_, T> {
         self.lookup_hashed(key_hash(key), key)
     }
 
     /// As [`Table::lookup`], for a caller that has the key's hash already.
-    #[inline]
+    #[inline(always)]
     pub fn lookup_hashed(&mut self, hash: u64, key: &[u8]) -> Lookup<'_, T> {
         match self.find(hash, key) {
             Some(place) => Lookup::Found(RefMut::new(self, place)),
@@ -270,7 +270,7 @@ impl<T: Item> Table<T> {
         single.into_iter().chain(many.into_iter().flatten()).flat_map(Segment::words)
     }
 
-    #[inline]
+    #[inline(always)]
     fn find(&self, hash: u64, key: &[u8]) -> Option<Place> {
         let matches = |word: Word| T::is_at(word, key);
         match &self.body {

@@ -67,9 +67,15 @@ fn whole(input: &[u8]) -> Outcome {
     let (mut parser, mut requests, mut at) = (Parser::default(), Vec::new(), 0);
     loop {
         parser.reset();
-        match parser.parse(&input[at..], &limits(input)) {
+        let mut words: Request = Vec::new();
+        let at_once = resp::read_whole(&input[at..], &limits(input), |word| words.push(word.to_vec()));
+        let parsed = parser.parse(&input[at..], &limits(input));
+        assert!(at_once.is_none_or(|consumed| parsed == Ok(Parsed::Request { consumed })));
+        match parsed {
             Ok(Parsed::Request { consumed }) => {
                 requests.push(parser.args(&input[at..]).map(<[u8]>::to_vec).collect());
+                let is_array = input[at] == b'*' && limits(input).authenticated;
+                assert_eq!(at_once.map(|_| &words), requests.last().filter(|_| is_array));
                 at += consumed;
             }
             Ok(Parsed::Nothing { consumed }) => at += consumed,
