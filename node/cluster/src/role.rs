@@ -27,6 +27,13 @@ impl Cluster {
             return self.set_as_master(sender);
         };
         let master = self.nodes.find(master_id).filter(|master| *master != sender);
+        if self.is_of_the_past(sender, master, header) {
+            let (label, epoch) = (self.nodes[sender].label(), header.config_epoch);
+            let current = self.nodes[sender].config_epoch;
+            return self.log_notice(format!(
+                "Ignore stale message from {label}; gossip config epoch: {epoch}, current config epoch: {current}"
+            ));
+        }
         if self.nodes[sender].is_master() {
             self.master_turned_replica(sender, master, header.config_epoch);
         }
@@ -52,6 +59,17 @@ impl Cluster {
         }
     }
 
+    /// Whether a packet by which a master is a replica was sent before it became the master: packets may lie in a connection
+    /// that is cut and mended. A node's current epoch is never below its own config epoch; and within a shard the role,
+    /// with the slots, goes to a greater epoch. (Valkey 8 takes the sender for a replica then, until its next packet; the
+    /// majority counts a master less so long, and one with fewer votes won.)
+    fn is_of_the_past(&self, sender: NodeIndex, master: Option<NodeIndex>, header: &Header) -> bool {
+        let node = &self.nodes[sender];
+        let in_shard = master.is_some_and(|master| self.same_shard(master, sender));
+        let is_older = header.config_epoch < node.config_epoch && in_shard && !node.slots.is_empty();
+        node.is_master() && (header.current_epoch < node.config_epoch || is_older)
+    }
+
     /// A master gave its role up: to a node of its own shard by failover, or by moving to another shard.
     fn master_turned_replica(&mut self, sender: NodeIndex, master: Option<NodeIndex>, epoch: u64) {
         let label = self.nodes[sender].label();
@@ -64,11 +82,7 @@ impl Cluster {
             return;
         };
         if self.nodes[sender].config_epoch > epoch {
-            let current = self.nodes[sender].config_epoch;
-            self.log_notice(format!(
-                "Ignore stale message from {label}; gossip config epoch: {epoch}, current config epoch: {current}"
-            ));
-            return;
+            return; // It had no slots left, or this would be of the past.
         }
         if master == self.me && self.myself().is_replica() {
             return; // Only an election, or an operator, makes this node a master.

@@ -27,7 +27,7 @@ const RING_WAIT: Duration = Duration::from_micros(500);
 /// How long a slice of work lasts that clients should not feel, and the wait for them after it, while there are any.
 pub const PACE: Duration = Duration::from_micros(100);
 /// How long a reply waits at most for those of siblings to the same pipeline, and the most bytes that do.
-const HOLD_NS: u64 = 200_000;
+const HOLD_NS: u64 = 1_000_000;
 const HOLD_BYTES: usize = 16 * 1024;
 /// After so many empty waits in a row the core parks.
 const WAITS_BEFORE_PARKING: u32 = 4;

@@ -30,6 +30,13 @@ fn seeds_that_failed_late() {
     }
 }
 
+/// Disks take time. 701982: two shards changed masters beside a replica that heard only of the old masters' end, and won with
+/// two votes of five; so two of one epoch were elected.
+#[test]
+fn seeds_that_failed_where_disks_take_time() {
+    run_seed(701982, Options::of_seed(701982)).unwrap_or_else(|why| panic!("--seed 701982: {why}"));
+}
+
 fn check_moves(seed: u64, usual: Options) {
     let options = Options { moves: true, ..usual };
     run_seed(seed, options).unwrap_or_else(|why| panic!("--moves --seed {seed}: {why}"));

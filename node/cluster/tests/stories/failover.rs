@@ -235,3 +235,32 @@ fn a_vote_reaches_who_has_just_joined() {
     net.ok(3, "failover force");
     assert!(net.nodes[3].myself().is_master(), "all of it in one moment, before a link is opened again");
 }
+
+/// What a replica said before its promotion may lie in a connection until that is mended.
+#[test]
+fn packets_of_the_past_make_no_replica_of_a_master() {
+    let mut net = Net::cluster(3, 3);
+    let before = net.last_sent[&3].clone();
+    net.ok(3, "failover force");
+    let promoted = net.id(3);
+    net.deliver(3, 1, &before);
+    let node = net.nodes[1].find_node(promoted).unwrap();
+    assert!(node.is_master() && node.slots.len() == 5461);
+    assert!(net.logged(1, "Ignore stale message"));
+}
+
+/// Two shards change masters while a replica hears only of the old ones' end.
+#[test]
+fn a_majority_is_not_less_for_masters_that_are_not_heard_of_yet() {
+    let mut net = Net::cluster(5, 5);
+    assert_eq!(net.nodes[5].quorum(), 3);
+    net.silent.insert(5);
+    [8, 9].into_iter().for_each(|new| net.ok(new, "failover force"));
+    net.advance(500);
+    for old in [3, 4] {
+        let word = net.last_sent[&old].clone();
+        net.deliver(old, 5, &word);
+        assert!(net.nodes[5].find_node(net.id(old)).is_some_and(|node| node.is_replica()));
+    }
+    assert_eq!((net.nodes[5].size(), net.nodes[5].quorum()), (3, 3));
+}

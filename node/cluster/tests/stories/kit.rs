@@ -37,6 +37,8 @@ pub struct Net {
     pub silent: BTreeSet<usize>,
     /// Replication offsets by node.
     pub offsets: BTreeMap<usize, i64>,
+    /// The last bytes that a node sent.
+    pub last_sent: BTreeMap<usize, Vec<u8>>,
     pipes: BTreeMap<(usize, LinkId), (usize, LinkId)>,
 }
 
@@ -69,6 +71,7 @@ impl Net {
             lingering: 0,
             silent: BTreeSet::new(),
             offsets: BTreeMap::new(),
+            last_sent: BTreeMap::new(),
             pipes: BTreeMap::new(),
         };
         net.settle();
@@ -144,6 +147,15 @@ impl Net {
         }
     }
 
+    /// Bytes of `from` reach `to` now, whenever they were sent, and whoever is silent.
+    pub fn deliver(&mut self, from: usize, to: usize, bytes: &[u8]) {
+        let ends = |((node, _), (other, link)): (&(usize, LinkId), &(usize, LinkId))| {
+            (*node == from && *other == to).then_some(*link)
+        };
+        let link = self.pipes.iter().find_map(ends).expect("they are connected");
+        self.with(to, |node, now| node.handle_data(link, bytes, now));
+    }
+
     /// Ends a process as kill -9 does.
     pub fn kill(&mut self, i: usize) {
         self.dead.insert(i);
@@ -202,6 +214,7 @@ impl Net {
                 }
             }
             Effect::Send { link, bytes } => {
+                self.last_sent.insert(i, bytes.to_vec());
                 if let Some(&(to, other)) = self.pipes.get(&(i, link))
                     && !self.silent.contains(&i)
                     && !self.silent.contains(&to)
