@@ -107,6 +107,26 @@ fn an_answer_tells_what_nodes_conf_has() {
     });
 }
 
+/// A node that cannot keep a promise makes none, and serves on.
+#[test]
+fn nothing_is_promised_while_nodes_conf_cannot_be_written() {
+    let (first, second) = (ringmaster(1, &["--bootstrap", "yes"]), ringmaster(1, &[]));
+    let (mut asker, mut reader) = (Client::connect(second.port), Client::connect(second.port));
+    asker.line(&format!("CLUSTER MEET 127.0.0.1 {}", first.port));
+    wait_until("they know each other", || reader.line("CLUSTER INFO").text().contains("cluster_state:ok"));
+    let in_the_way = second.folder.join(format!("nodes.conf.{}.tmp", second.pid()));
+    fs::create_dir(&in_the_way).unwrap();
+    asker.send(b"CLUSTER BUMPEPOCH\r\n");
+    wait_until("it says so", || second.log().contains("Could not write the cluster configuration file"));
+    assert!(reader.line("CLUSTER INFO").text().contains("cluster_my_epoch:2"), "it has heard of the command");
+    assert_eq!(reader.line("PING"), Value::Simple("PONG".into()));
+    let kept = || fs::read_to_string(second.folder.join("nodes.conf")).unwrap().contains("currentEpoch 2 ");
+    assert!(!kept());
+    fs::remove_dir(&in_the_way).unwrap();
+    assert_eq!(asker.read().expect("an answer").text(), "BUMPED 2");
+    assert!(kept() && second.log().contains("is written again"));
+}
+
 /// From one core, whose files are where Redis has them, to two and to three.
 #[test]
 fn more_cores_join_as_empty_masters() {

@@ -29,12 +29,14 @@ pub struct Promises<T> {
     saving: Option<u64>,
     /// Something has changed that has to be on the disk, though nobody waits for it.
     stale: bool,
+    /// The save under way has failed, and is to be tried again.
+    failed: bool,
     kept: VecDeque<(u64, T)>,
 }
 
 impl<T> Default for Promises<T> {
     fn default() -> Promises<T> {
-        Promises { asked: 0, saved: 0, saving: None, stale: false, kept: VecDeque::new() }
+        Promises { asked: 0, saved: 0, saving: None, stale: false, failed: false, kept: VecDeque::new() }
     }
 }
 
@@ -52,8 +54,12 @@ impl<T> Promises<T> {
         }
     }
 
-    /// Now and then: what nobody waits for goes to the disk, thousands of changes in a few saves.
+    /// Now and then: what nobody waits for goes to the disk, thousands of changes in a few saves; what failed is tried
+    /// again.
     pub fn sync(&mut self) -> Write {
+        if std::mem::take(&mut self.failed) {
+            return Write::Synced;
+        }
         if self.stale && self.saving.is_none() { self.begin() } else { Write::Nothing }
     }
 
@@ -62,7 +68,13 @@ impl<T> Promises<T> {
         Write::Synced
     }
 
-    /// The disk has the save under way, or never will; what has changed meanwhile is to be written.
+    /// What was to be written could not be. It stays owed: what waits for it does not leave.
+    pub fn failed(&mut self) {
+        self.failed = self.saving.is_some();
+        self.stale |= !self.failed;
+    }
+
+    /// The disk has the save under way; what has changed meanwhile is to be written.
     pub fn saved(&mut self) -> Write {
         self.saved = self.saving.take().unwrap_or(self.saved);
         match self.asked > self.saved {
@@ -129,6 +141,24 @@ mod tests {
         let left = [promises.take(), promises.take(), promises.take()];
         assert_eq!(left, [Some("second"), Some("third"), None]);
         assert_eq!(promises.pass("at once"), Some("at once"));
+    }
+
+    #[test]
+    fn what_failed_is_tried_again_and_nothing_leaves_before() {
+        let mut promises = Promises::default();
+        assert_eq!(promises.save(Save::Promised), Write::Synced);
+        assert_eq!(promises.pass("promised"), None);
+        for _ in 0..2 {
+            promises.failed();
+            assert_eq!(promises.take(), None);
+            assert_eq!((promises.sync(), promises.sync()), (Write::Synced, Write::Nothing));
+        }
+        assert_eq!(promises.saved(), Write::Nothing);
+        assert_eq!(promises.take(), Some("promised"));
+        assert_eq!(promises.save(Save::Soon), Write::Soon);
+        promises.failed();
+        assert_eq!(promises.pass("of no promise"), Some("of no promise"));
+        assert_eq!((promises.sync(), promises.saved()), (Write::Synced, Write::Nothing));
     }
 
     #[test]

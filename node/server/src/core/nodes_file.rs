@@ -6,6 +6,9 @@
 //! the folder. One save is under way at a time; changes that come meanwhile are the next one. SETSLOT promises nothing: it is
 //! written at once, and synced with others of its kind.
 //!
+//! A file that cannot be written is tried again at each tick, and what waits for it goes on waiting: Redis ends there, as a
+//! node must not promise what it may forget. This one serves on, says nothing on the bus, and so is replaced in time.
+//!
 //! Replies to other clients do not wait, but for one case: this core has become the owner of slots. A write that it takes
 //! for them and then forgets, because the claim died with it, would be lost.
 
@@ -42,6 +45,8 @@ pub struct NodesFile {
     asked: bool,
     /// The save after which all clients may be answered.
     replies_after: u64,
+    /// The last write failed.
+    failing: bool,
 }
 
 /// What the disk has to keep next.
@@ -94,7 +99,10 @@ impl Core {
         let file = folders::cluster_file(&self.config, self.place());
         let content = self.cluster.nodes_conf();
         if write == Write::Soon {
-            return report(write_soon(&file, content.as_bytes()));
+            return match write_soon(&file, content.as_bytes()) {
+                Ok(()) => self.wrote_nodes_conf(),
+                Err(e) => self.failed_nodes_conf(&e),
+            };
         }
         match Replacement::write(&file, content.as_bytes()) {
             Ok(new) => {
@@ -102,10 +110,24 @@ impl Core {
                 // The loop has the ring, and may be asleep.
                 self.wake_self();
             }
-            Err(e) => {
-                report(Err(e));
-                self.saved_nodes_conf();
-            }
+            Err(e) => self.failed_nodes_conf(&e),
+        }
+    }
+
+    fn failed_nodes_conf(&mut self, e: &io::Error) {
+        self.nodes_file.promises.failed();
+        if !std::mem::replace(&mut self.nodes_file.failing, true) {
+            warning!(
+                "Could not write the cluster configuration file: {}. This node tells others nothing more that depends on \
+                 it, and tries again.",
+                reason(e)
+            );
+        }
+    }
+
+    fn wrote_nodes_conf(&mut self) {
+        if std::mem::take(&mut self.nodes_file.failing) {
+            warning!("The cluster configuration file is written again.");
         }
     }
 
@@ -115,6 +137,10 @@ impl Core {
 
     /// Says `saying` as soon as the disk has what it speaks of.
     pub fn say_when_saved(&mut self, saying: Saying) {
+        let file = &self.nodes_file;
+        if file.failing && !file.has_saved(file.promised()) && matches!(saying, Saying::Packet(..)) {
+            return; // They would gather for as long as the disk fails, and other nodes bear their loss.
+        }
         if let Some(saying) = self.nodes_file.promises.pass(saying) {
             self.say(saying);
         }
@@ -155,15 +181,13 @@ impl Core {
         match folder {
             Ok(Some(folder)) => self.next_step(Step::Folder(folder)),
             Ok(None) => self.saved_nodes_conf(),
-            Err(e) => {
-                report(Err(e));
-                self.saved_nodes_conf();
-            }
+            Err(e) => self.failed_nodes_conf(&e),
         }
     }
 
     /// The save under way is through: what waited for it leaves, and what has changed meanwhile is saved.
     fn saved_nodes_conf(&mut self) {
+        self.wrote_nodes_conf();
         let write = self.nodes_file.promises.saved();
         while let Some(saying) = self.nodes_file.promises.take() {
             self.say(saying);
@@ -177,13 +201,9 @@ impl Core {
         self.nodes_file.step = None;
         if self.nodes_file.promises.lags() {
             let file = folders::cluster_file(&self.config, self.place());
-            report(write_atomically(&file, self.cluster.nodes_conf().as_bytes()));
+            if let Err(e) = write_atomically(&file, self.cluster.nodes_conf().as_bytes()) {
+                warning!("Could not write the cluster configuration file: {}", reason(&e));
+            }
         }
-    }
-}
-
-fn report(saved: io::Result<()>) {
-    if let Err(e) = saved {
-        warning!("Could not write the cluster configuration file: {}", reason(&e));
     }
 }
