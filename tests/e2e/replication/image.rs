@@ -49,6 +49,30 @@ fn a_replica_that_loads_is_hidden() {
     assert_eq!(client.line("GET k").text(), "v");
 }
 
+/// The master stands still in the middle of an image: that is over for the replica when it is for the cluster, not only
+/// after `repl-timeout` (60 s).
+#[test]
+fn the_image_of_a_lost_master_is_given_up() {
+    let (master, replica) = (Make::Ours.master(), Make::Ours.empty());
+    ask(&master, "CONFIG SET repl-diskless-sync-delay 0");
+    ask(&master, "DEBUG POPULATE 1000");
+    ask(&master, "SET k v");
+    attach(&replica, &master);
+    ask(&replica, "CONFIG SET repl-diskless-load swapdb");
+    ask(&replica, "CONFIG SET cluster-node-timeout 1000");
+    begin_image(&master, &replica);
+    assert_eq!(info(&replica, "async_loading"), "1");
+    master.freeze();
+    wait_until("the image is given up", || info(&replica, "async_loading") == "0");
+    assert!(replica.log().contains("bulk data is given up"));
+    assert_ne!(info(&replica, "master_link_status"), "up");
+    // A lone master that is lost is the whole majority.
+    ask(&replica, "CONFIG SET cluster-allow-reads-when-down yes");
+    let mut client = Client::connect(replica.port);
+    client.line("READONLY");
+    assert_eq!(client.line("GET k").text(), "v");
+}
+
 /// A replica that came in the middle of a slot's move did not know of it; one that did answered from what it had
 /// where its master asks elsewhere.
 #[test]

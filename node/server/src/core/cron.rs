@@ -141,6 +141,7 @@ impl Core {
         self.end_pause();
         self.end_hotkeys();
         self.drive_cluster();
+        self.give_up_lost_image();
         if self.loading.is_none() {
             self.save_if_due();
             self.rewrite_if_due();

@@ -50,6 +50,20 @@ impl Core {
         self.reconnect();
     }
 
+    /// Gives up an image whose master was silent both here and on the bus for the node timeout: the cluster will not wait
+    /// longer for that master, and until another is found this node had better serve what it had
+    /// (`repl-diskless-load swapdb`) than wait for the rest.
+    pub fn give_up_lost_image(&mut self) {
+        let Some(upstream) = &self.replication.upstream else { return };
+        let Some(master) = self.cluster.myself().master.and_then(|master| self.cluster.node(master)) else { return };
+        let heard_ms = upstream.heard_ms.max(master.data_received);
+        let silent_ms = self.bus_now().saturating_sub(heard_ms);
+        if matches!(upstream.link, Link::Image(..)) && silent_ms > self.config.cluster.node_timeout {
+            warning!("The PRIMARY is silent on the cluster bus, too: its bulk data is given up");
+            self.reconnect();
+        }
+    }
+
     /// Replicas must be able to tell a silent master from a dead one: a PING in the stream now and then, an empty
     /// line to those that have no stream yet, or whose stream stands still because this node's own master is gone.
     fn ping_replicas(&mut self) {
