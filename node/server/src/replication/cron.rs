@@ -55,7 +55,9 @@ impl Core {
     /// (`repl-diskless-load swapdb`) than wait for the rest.
     pub fn give_up_lost_image(&mut self) {
         let Some(upstream) = &self.replication.upstream else { return };
-        let Some(master) = self.cluster.myself().master.and_then(|master| self.cluster.node(master)) else { return };
+        let Some(master) = self.cluster.myself().master.and_then(|master| self.cluster.node(master)) else {
+            return;
+        };
         let heard_ms = upstream.heard_ms.max(master.data_received);
         let silent_ms = self.bus_now().saturating_sub(heard_ms);
         if matches!(upstream.link, Link::Image(..)) && silent_ms > self.config.cluster.node_timeout {
