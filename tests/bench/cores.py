@@ -9,7 +9,7 @@ of one core and that of two take turns; shown are medians.
 """
 import argparse, subprocess
 
-from servers import BENCH, Server, median, ours
+from servers import BENCH, Client, Server, median, ours
 
 CONNECTIONS = 50
 TAGS = {}
@@ -46,7 +46,7 @@ def main():
     servers = [(cores, Server(ours(options.binary, cores=cores) + " --bootstrap yes", cpu=0 if cores == 1 else None)) for cores in (1, 2)]
     for cores, server in servers:
         for core in range(cores):
-            TAGS[cores, core] = tag_of(server.client(core))
+            TAGS[cores, core] = tag_of(Client(server.port + core))
     for pipeline in (1, 16):
         costs = [[], []]
         for _ in range(options.runs):

@@ -199,7 +199,7 @@ impl Core {
 /// The row of a request and where its keys are; `None` when it has no row. `before` is the name of the request before it,
 /// and what was read of that: the requests of a pipeline are mostly of one kind, and the same name has the same row, if
 /// it is no container's.
-#[inline]
+#[inline(always)]
 fn read_row(args: &Args<'_>, before: Option<(&[u8], Read)>) -> Read {
     let same = before.and_then(|(name, read)| {
         let (found, _) = read.filter(|_| name == args[0])?;
