@@ -137,8 +137,9 @@ impl World {
         3 * self.options.node_timeout + 1000
     }
 
-    /// A master out of touch with a majority stops serving: it counts a voter as lost that it could not talk to for
-    /// [`World::silence_limit`].
+    /// A master out of touch with a majority stops serving: it counts a voter as lost that it could not talk to, and heard
+    /// no answer from, for [`World::silence_limit`]. (Where only one direction is cut, the answer to an earlier ping may
+    /// come late: seed 803466, from a process that had stood still.)
     fn check_minority(&mut self, i: usize) -> Result<(), String> {
         let Some(brain) = &self.nodes[i].cluster else { return Ok(()) };
         let (process, now, limit) = (self.nodes[i].process, self.now, self.silence_limit());
@@ -149,10 +150,18 @@ impl World {
         let voters: Vec<NodeId> = brain.nodes().filter(|node| node.is_voter()).map(|node| node.id).collect();
         let serves = brain.is_ok() && brain.myself().is_master();
         let (here, away): (Vec<NodeId>, Vec<NodeId>) = voters.iter().partition(|id| talks_to(id));
+        let answered = |id: &NodeId| {
+            let at = brain.find_node(*id).map_or(0, |node| node.pong_received.min(node.data_received));
+            self.nodes[i].world_time(at)
+        };
+        let answers: Vec<u64> = away.iter().map(answered).collect();
         let out_of_touch = &mut self.nodes[i].out_of_touch;
         out_of_touch.retain(|id, _| !here.contains(id));
-        let mut silence: Vec<u64> =
-            away.iter().map(|id| now - *out_of_touch.entry(*id).or_insert(now)).collect();
+        let silent = |(id, answered): (&NodeId, u64)| {
+            let since = *out_of_touch.entry(*id).or_insert(now);
+            now.saturating_sub(since.max(answered))
+        };
+        let mut silence: Vec<u64> = away.iter().zip(answers).map(silent).collect();
         // As many silent voters as leave no majority: since when the last of them has been.
         silence.sort_unstable_by(|a, b| b.cmp(a));
         let Some(decisive) = silence.get(voters.len().saturating_sub(1) / 2).copied().filter(|_| serves)

@@ -89,7 +89,11 @@ impl World {
     fn draw_fault(&mut self) {
         self.outcome.faults += 1;
         let process = self.random.below(self.hosts() as u64) as usize;
-        match self.random.below(12) {
+        let kind = self.random.below(12);
+        self.tell(|world| {
+            format!("draws fault {kind}, process {process} with nodes {:?}", world.cores_of(process))
+        });
+        match kind {
             0..=2 => {
                 self.crash_process(process, false);
             }
@@ -135,6 +139,7 @@ impl World {
                 pairs.extend(inward.then_some((b, a)));
             }
         }
+        self.tell(|_| format!("cuts {inside:?} off, outward {outward}, inward {inward}"));
         for &(a, b) in &pairs {
             self.net.set_blocked(a, b, true);
         }

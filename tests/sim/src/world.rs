@@ -184,15 +184,20 @@ impl World {
             }
             self.now = next.at;
             self.outcome.events += 1;
-            if self.options.trace {
-                eprintln!("{} {:?}", self.now, Brief(&next.event));
-            }
+            self.tell(|_| format!("{:?}", Brief(&next.event)));
             if let Some(node) = self.work(next.event).filter(|_| self.options.fault_ms > 0) {
                 self.check(node).map_err(|why| format!("at {} ms: {why}", self.now))?;
             }
         }
         self.now = until;
         Ok(())
+    }
+
+    /// Says what happens where somebody follows a seed.
+    pub(crate) fn tell(&self, what: impl FnOnce(&World) -> String) {
+        if self.options.trace {
+            eprintln!("{} {}", self.now, what(self));
+        }
     }
 
     /// Works on one event; the node it touched.
@@ -330,11 +335,7 @@ impl World {
                 self.push(self.now + 1, Event::Paused { node: i, life });
             }
             Effect::ResumeClients => self.nodes[i].paused_until = 0,
-            Effect::Log { text, .. } => {
-                if self.options.trace {
-                    eprintln!("{} node {i}: {text}", self.now);
-                }
-            }
+            Effect::Log { text, .. } => self.tell(|_| format!("node {i}: {text}")),
             Effect::DeleteKeys(slots) if self.options.moves => self.moves.delete(i, &slots),
             Effect::DeleteKeys(_)
             | Effect::SlotsReleased(_)
