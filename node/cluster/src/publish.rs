@@ -38,7 +38,11 @@ impl Cluster {
                 None if light => wire::encode(&Packet::Light(body(hand_on))).into(),
                 None => self.packet(0, body(hand_on)),
             };
-            self.send_to(node, packet.insert(bytes).clone());
+            let bytes = packet.insert(bytes).clone();
+            // Not on the receiver's own link, as a vote: where this node's is closed the message is lost, as with Redis.
+            if let Some(link) = self.nodes[node].link {
+                self.send_on(link, bytes);
+            }
         }
         self.effects.extend(self.outbox.drain(..));
     }

@@ -208,6 +208,19 @@ fn published_messages_reach_the_right_nodes() {
     assert_eq!([1, 2, 3].map(|i| got(i, b"shard")), [false, true, false], "2 replicates 0");
 }
 
+/// As with Redis, also where the receiver's own link is open.
+#[test]
+fn a_message_is_lost_where_the_link_is_down() {
+    let mut net = Net::cluster(2, 1);
+    let (lost, now) = (net.id(2), net.now);
+    net.nodes[0].set_config(Config { fast_failure_detection: false, ..config(0) }, now);
+    net.nodes[0].debug_kill_links("to", lost.as_str(), now).unwrap();
+    net.with(0, |node, _| node.publish(b"news", b"hello", false));
+    let got =
+        |net: &Net, i: usize| net.seen.iter().any(|(n, e)| *n == i && matches!(e, Effect::Publish { .. }));
+    assert_eq!((got(&net, 1), got(&net, 2)), (true, false));
+}
+
 #[test]
 fn a_light_packet_from_a_stranger_closes_the_link() {
     let mut net = Net::new(1);
