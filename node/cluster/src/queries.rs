@@ -39,7 +39,14 @@ pub struct LinkView {
 }
 
 impl Cluster {
-    /// Who serves `slot`. The hot path: one load and two compares.
+    /// Whether this node serves `slot`. The hot path: it asks 2 KB of bits, which stay in the nearest cache as the 32 KB of
+    /// [`Cluster::owner`] do not.
+    #[inline]
+    pub fn serves(&self, slot: Slot) -> bool {
+        self.myself().slots.contains(slot)
+    }
+
+    /// Who serves `slot`.
     #[inline]
     pub fn owner(&self, slot: Slot) -> Owner {
         match self.slots.owner(slot) {

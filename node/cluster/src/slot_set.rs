@@ -21,6 +21,7 @@ pub struct SlotSet {
 }
 
 /// Whether `bits` has `slot`.
+#[inline]
 pub fn has_slot(bits: &SlotBits, slot: Slot) -> bool {
     bits[slot.index() >> 3] & (1 << (slot.index() & 7)) != 0
 }
@@ -55,6 +56,7 @@ impl SlotSet {
     }
 
     /// The wire form.
+    #[inline]
     pub fn bits(&self) -> &SlotBits {
         self.bits.as_deref().unwrap_or(&NO_SLOTS)
     }
@@ -70,6 +72,7 @@ impl SlotSet {
     }
 
     /// Whether it has `slot`.
+    #[inline]
     pub fn contains(&self, slot: Slot) -> bool {
         has_slot(self.bits(), slot)
     }

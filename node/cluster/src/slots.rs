@@ -1,7 +1,7 @@
 //! Who serves which slot, and which slots are on the move.
 //!
-//! Routing asks this table for every command, so owners stand in one flat array of 32 KB: a load and a
-//! compare, no hashing. Slots on the move are few and mostly none, so they live in two ordered maps; asking
+//! Routing asks for every command whether the slot is this node's own, which its own [`SlotSet`] tells; all owners stand in
+//! one flat array of 32 KB: a load and a compare, no hashing. Slots on the move are few and mostly none, so they live in two ordered maps; asking
 //! an empty map costs nothing. Each node's own [`SlotSet`] is kept in step here and nowhere else.
 
 use std::collections::BTreeMap;

@@ -188,6 +188,7 @@ impl Cluster {
     }
 
     /// This node's row.
+    #[inline]
     pub fn myself(&self) -> &Node {
         &self.nodes[self.me]
     }

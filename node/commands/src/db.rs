@@ -105,7 +105,7 @@ impl<'a> Db<'a> {
     }
 
     /// The key, if it is there; one whose time is over is usually deleted on the way.
-    #[inline]
+    #[inline(always)]
     fn live(&mut self, key: &[u8]) -> Option<EntryMut<'_>> {
         let overdue = self.overdue;
         let KeyLookup::Found(entry) = self.keyspace.lookup(self.slot, key) else { return None };

@@ -113,11 +113,10 @@ pub fn route<'a>(
     permits: Permits,
     presence: impl FnOnce() -> Presence<'a>,
 ) -> Route {
-    let owner = cluster.owner(slot);
-    if owner == Owner::Me && cluster.is_ok() && !is_moving(cluster, slot) {
+    if cluster.serves(slot) && cluster.is_ok() && !is_moving(cluster, slot) {
         return Route::Here;
     }
-    route_with_care(cluster, command, slot, permits, owner, presence)
+    route_with_care(cluster, command, slot, permits, presence)
 }
 
 fn route_with_care<'a>(
@@ -125,9 +124,9 @@ fn route_with_care<'a>(
     command: &Command,
     slot: Slot,
     permits: Permits,
-    owner: Owner,
     presence: impl FnOnce() -> Presence<'a>,
 ) -> Route {
+    let owner = cluster.owner(slot);
     if owner == Owner::None {
         return Route::Refuse(NOT_SERVED);
     }

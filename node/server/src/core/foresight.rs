@@ -6,7 +6,6 @@
 //! collections the cells and the elements.
 
 use base::{Slot, key_slot};
-use cluster::Owner;
 use commands::table::{self, Found};
 use smallvec::SmallVec;
 
@@ -62,7 +61,7 @@ impl Core {
     /// for the memory to come. What there is no room for, or is not here, is not noted.
     #[inline]
     pub fn note_need<'a>(&self, needs: &mut Needs<'a>, need: Need<'a>) {
-        if needs.0.len() < REQUESTS && self.cluster.owner(need.slot) == Owner::Me {
+        if needs.0.len() < REQUESTS && self.cluster.serves(need.slot) {
             self.keys.prefetch_slot(need.slot);
             needs.0.push(need);
         }
