@@ -125,7 +125,8 @@ pub const METRICS: &[Metric] = &[
     counter(
         "busy_seconds_total",
         "Time the core's thread was at work",
-        Read::One(|g| g.core.stats.rounds.cpu_us as f64 / 1e6),
+        // As it is now: a core that rests has taken no sample for a while, or none yet.
+        Read::One(|_| Cpu::of_thread().all_us() as f64 / 1e6),
     ),
     counter(
         "rounds_total",
