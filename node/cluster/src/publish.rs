@@ -39,7 +39,7 @@ impl Cluster {
                 None => self.packet(0, body(hand_on)),
             };
             let bytes = packet.insert(bytes).clone();
-            // Not on the receiver's own link, as a vote: where this node's is closed the message is lost, as with Redis.
+            // Not `send_to`: where this node's link is closed the message is lost, as with Redis.
             if let Some(link) = self.nodes[node].link {
                 self.send_on(link, bytes);
             }

@@ -48,8 +48,9 @@ impl Cluster {
         wire::encode(&Packet::Full(self.header(message_flags), body)).into()
     }
 
-    /// Sends to a node by its link, or through the mesh; nothing happens when there is no way to it. One that has just joined
-    /// may want a vote before the link to it is open: then it is answered on its own.
+    /// Sends to a node by this node's link to it, or through the mesh; nothing happens when there is no way to it. Where that
+    /// link is closed, its own serves: one that has just joined may want a vote before the other is open. (Published messages
+    /// do not come here: they are lost then.)
     pub(crate) fn send_to(&mut self, node: NodeIndex, bytes: Bytes) {
         if self.nodes[node].sibling {
             self.count_sent(&bytes);

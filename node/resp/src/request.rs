@@ -280,15 +280,13 @@ pub fn read_whole<'a>(bytes: &'a [u8], limits: &Limits, mut word: impl FnMut(&'a
         return None;
     }
     let (count, mut at) = header_number(bytes, 1)?;
-    let count = count.filter(|count| (1..=MULTIBULK_MAX).contains(count))?;
-    for _ in 0..count {
-        let line = bytes.get(at..).filter(|line| line.first() == Some(&b'$'))?;
-        let (length, header) = header_number(line, 1)?;
-        let length = length.filter(|length| (0..=limits.bulk_max).contains(length))? as usize;
-        let start = at + header;
-        // As in `parse_bulk`.
-        at = start.checked_add(length + 2).filter(|end| *end <= bytes.len())?;
-        word(&bytes[start..start + length]);
+    for _ in 0..count.filter(|count| (1..=MULTIBULK_MAX).contains(count))? {
+        let (bulk, next) = bulk_at(bytes, at)?;
+        if bulk.len() as i64 > limits.bulk_max || next > bytes.len() {
+            return None;
+        }
+        word(bulk);
+        at = next;
     }
     Some(at)
 }
@@ -297,15 +295,20 @@ pub fn read_whole<'a>(bytes: &'a [u8], limits: &Limits, mut word: impl FnMut(&'a
 /// wants to load what the request will need. `None` when it is not all there, or not written as an array.
 pub fn peek_key(bytes: &[u8]) -> Option<&[u8]> {
     let (count, name) = header_number(bytes, 1).filter(|_| bytes[0] == b'*')?;
-    let word = |at: usize| {
-        let line = bytes.get(at..).filter(|line| line.first() == Some(&b'$'))?;
-        let (length, header) = header_number(line, 1)?;
-        let start = at + header;
-        bytes.get(start..start.checked_add(usize::try_from(length?).ok()?)?)
-    };
     count.filter(|count| *count > 1)?;
-    let header = header_number(bytes.get(name..)?, 1)?.1;
-    word(name + header + word(name)?.len() + 2)
+    let (_, key) = bulk_at(bytes, name)?;
+    bulk_at(bytes, key).map(|(key, _)| key)
+}
+
+/// The bulk string whose header is at `at`, and where what follows it begins, if all of its payload is there; the two bytes
+/// behind that, which nobody reads, may be missing.
+#[inline]
+fn bulk_at(bytes: &[u8], at: usize) -> Option<(&[u8], usize)> {
+    let line = bytes.get(at..).filter(|line| line.first() == Some(&b'$'))?;
+    let (length, header) = header_number(line, 1)?;
+    let start = at + header;
+    let end = start.checked_add(usize::try_from(length?).ok()?)?;
+    Some((bytes.get(start..end)?, end + 2))
 }
 
 /// The number on a header line, from byte `from` to its `\r\n`, and where the next line starts; the number

@@ -7,6 +7,16 @@ use crate::nodes::{Make, ask, attach, info};
 /// Slot of `foo`.
 const FOO: u16 = 12182;
 
+/// A master with some keys, `k` among them, and its replica.
+fn master_with_keys() -> (Process, Process) {
+    let (master, replica) = (Make::Ours.master(), Make::Ours.empty());
+    ask(&master, "CONFIG SET repl-diskless-sync-delay 0");
+    ask(&master, "DEBUG POPULATE 1000");
+    ask(&master, "SET k v");
+    attach(&replica, &master);
+    (master, replica)
+}
+
 /// Cuts the link and makes another image necessary, of which a key comes every 50 ms; waits for its begin.
 fn begin_image(master: &Process, replica: &Process) {
     ask(master, "CONFIG SET rdb-key-save-delay 50000");
@@ -24,11 +34,7 @@ fn is_shown(asked: &Process, replica: &Process) -> bool {
 /// A replica whose data are being replaced was shown to clients, and INFO did not say that it loads.
 #[test]
 fn a_replica_that_loads_is_hidden() {
-    let (master, replica) = (Make::Ours.master(), Make::Ours.empty());
-    ask(&master, "CONFIG SET repl-diskless-sync-delay 0");
-    ask(&master, "DEBUG POPULATE 1000");
-    ask(&master, "SET k v");
-    attach(&replica, &master);
+    let (master, replica) = master_with_keys();
     wait_until("the replica is shown", || is_shown(&master, &replica) && is_shown(&replica, &replica));
 
     begin_image(&master, &replica);
@@ -53,11 +59,7 @@ fn a_replica_that_loads_is_hidden() {
 /// after `repl-timeout` (60 s).
 #[test]
 fn the_image_of_a_lost_master_is_given_up() {
-    let (master, replica) = (Make::Ours.master(), Make::Ours.empty());
-    ask(&master, "CONFIG SET repl-diskless-sync-delay 0");
-    ask(&master, "DEBUG POPULATE 1000");
-    ask(&master, "SET k v");
-    attach(&replica, &master);
+    let (master, replica) = master_with_keys();
     ask(&replica, "CONFIG SET repl-diskless-load swapdb");
     ask(&replica, "CONFIG SET cluster-node-timeout 1000");
     begin_image(&master, &replica);

@@ -1,4 +1,5 @@
-//! Seeds that once broke something, and a few more; each must stay whole. They were found when disks took no time, unless it says so.
+//! Seeds that once broke something, and a few more; each must stay whole. They were found when disks took no time,
+//! unless it says so.
 
 use sim::storm::storm;
 use sim::{Options, run_seed};

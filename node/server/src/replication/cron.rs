@@ -5,7 +5,7 @@ use crate::core::Core;
 use crate::log::{notice, warning};
 use crate::replication::PING;
 use crate::replication::replicas::{Replica, Stage};
-use crate::replication::upstream::Link;
+use crate::replication::upstream::{Link, Upstream};
 
 impl Core {
     /// Pings, acknowledges, and gives up what is dead.
@@ -54,13 +54,13 @@ impl Core {
     /// longer for that master, and until another is found this node had better serve what it had
     /// (`repl-diskless-load swapdb`) than wait for the rest.
     pub fn give_up_lost_image(&mut self) {
-        let Some(upstream) = &self.replication.upstream else { return };
+        let receives = |upstream: &&Upstream| matches!(upstream.link, Link::Image(..));
+        let Some(upstream) = self.replication.upstream.as_ref().filter(receives) else { return };
         let Some(master) = self.cluster.myself().master.and_then(|master| self.cluster.node(master)) else {
             return;
         };
         let heard_ms = upstream.heard_ms.max(master.data_received);
-        let silent_ms = self.bus_now().saturating_sub(heard_ms);
-        if matches!(upstream.link, Link::Image(..)) && silent_ms > self.config.cluster.node_timeout {
+        if self.bus_now().saturating_sub(heard_ms) > self.config.cluster.node_timeout {
             warning!("The PRIMARY is silent on the cluster bus, too: its bulk data is given up");
             self.reconnect();
         }
