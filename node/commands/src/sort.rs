@@ -242,7 +242,11 @@ fn elements(db: &mut Db<'_>, key: &[u8], options: &Options<'_>) -> Result<Vec<Ve
     };
     let text = |item: Item<'_>| item.to_vec();
     let mut elements: Vec<Vec<u8>> = match kind {
-        Type::List => entry.get::<List>().map(|list| list.range(range).map(text).collect()),
+        Type::List => entry.get::<List>().map(|list| {
+            let mut texts = Vec::with_capacity(range.len());
+            list.for_each(Side::Front, range.start, range.len(), |item| texts.push(text(item)));
+            texts
+        }),
         Type::Zset => entry.get::<Zset>().map(|zset| zset.range(range).map(|(item, _)| text(item)).collect()),
         _ => entry.get::<Set>().map(|set| set.iter().map(text).collect()),
     }

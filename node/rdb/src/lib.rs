@@ -2,7 +2,7 @@
 //!
 //! A pure crate: bytes in, bytes out. It knows no file and no socket, and time is an argument.
 //!
-//! Writing, from the bottom up: [`crc64`] and [`lzf`], [`writer`] (numbers and strings), [`encode`] (values),
+//! Writing, from the bottom up: [`crc64`], [`writer`] (numbers and strings), [`encode`] (values),
 //! [`file`](mod@file) (what stands around them), [`snapshot`] (which values, and when). Reading: [`reader`],
 //! [`decode`] (values), [`load`] (files). [`dump`] is one value by itself, [`functions`] the
 //! libraries by themselves.
@@ -15,7 +15,7 @@ pub mod file;
 pub mod format;
 pub mod functions;
 pub mod load;
-pub mod lzf;
+
 pub mod reader;
 pub mod snapshot;
 pub mod writer;

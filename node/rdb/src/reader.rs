@@ -5,10 +5,10 @@
 
 use std::borrow::Cow;
 
+use store::lzf;
 use store::types::int::{self, IntText};
 
 use crate::format::{len, string};
-use crate::lzf;
 
 /// The longest string taken. Longer ones are no strings of any server, but a broken length.
 const STRING_MAX: u64 = u32::MAX as u64;

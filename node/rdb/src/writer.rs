@@ -7,11 +7,11 @@ use std::collections::VecDeque;
 
 use bytes::{Buf, Bytes};
 use store::StrRef;
+use store::lzf::Compressor;
 use store::types::int::{self, IntText};
 use store::types::listpack::Item;
 
 use crate::format::{len, string};
-use crate::lzf::Compressor;
 
 /// Shorter strings are not worth compressing (Redis's own limit).
 const COMPRESS_MIN: usize = 21;
@@ -171,14 +171,28 @@ impl Writer {
         }
         let packed_len = self.tail.len() - start - ROOM;
         let end = self.tail.len();
-        self.byte(len::SPECIAL | string::LZF);
-        self.length(packed_len as u64);
-        self.length(text.len() as u64);
+        self.lzf_head(packed_len, text.len());
         let head_len = self.tail.len() - end;
         self.tail.copy_within(end.., start);
         self.tail.copy_within(start + ROOM..end, start + head_len);
         self.tail.truncate(start + head_len + packed_len);
         true
+    }
+
+    /// Writes bytes of which `packed` is the LZF and `len` the number; false, and nothing written, if this writer
+    /// does not compress.
+    pub fn lzf(&mut self, packed: &[u8], len: usize) -> bool {
+        if self.compressor.is_some() {
+            self.lzf_head(packed.len(), len);
+            self.raw(packed);
+        }
+        self.compressor.is_some()
+    }
+
+    fn lzf_head(&mut self, packed_len: usize, len: usize) {
+        self.byte(len::SPECIAL | string::LZF);
+        self.length(packed_len as u64);
+        self.length(len as u64);
     }
 
     /// Moves all that `other` holds to the end of this one.

@@ -134,6 +134,7 @@ where
     let (tell, steps) = channel();
     // The thread that starts this one listens, or the process ends.
     let handle = builder.spawn(move || async move {
+        be_exact();
         let _ = tell.send(Step::Begun);
         main().await;
         let _ = tell.send(Step::Ended);
@@ -148,6 +149,13 @@ where
         Some(Step::Begun) => Ok(running),
         _ => Err(handle.join().map_or_else(io::Error::from, |()| io::Error::other("its thread ended"))),
     }
+}
+
+/// Makes the timers of the calling thread exact to a microsecond: the system would let each be 50 late, which is half of the
+/// time that requests gather (`coalesce-usec`).
+fn be_exact() {
+    // SAFETY: takes numbers only; an error leaves the thread as it was, which is right, if later.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1_000) };
 }
 
 /// Starts a task on this core.

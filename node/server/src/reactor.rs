@@ -114,6 +114,7 @@ impl Reactor {
         let (start, commands) = (Moment::now(), core.stats.commands);
         core.now_ms = clock::unix_ms();
         core.round_began = start;
+        core.expect_company();
         core.end_rests();
         core.follow_users();
         if core.cluster.has_effects() {
@@ -330,9 +331,6 @@ impl Reactor {
 
     /// Submits, and waits for news until `limit` has passed.
     fn enter(&mut self, limit: Duration) {
-        // A send completes inside the enter that submits it, unless its peer is slow; waiting for one
-        // completion more than the sends then means waiting for real news.
-        let events = if self.slow_sends == 0 { self.sends + 1 } else { 1 };
         let core = self.core.borrow();
         let wait = if limit.is_zero()
             || core.busy
@@ -342,7 +340,14 @@ impl Reactor {
         {
             Wait::No
         } else {
-            Wait::For { events, limit }
+            // A send completes inside the enter that submits it, unless its peer is slow.
+            let own = if self.slow_sends == 0 { self.sends } else { 0 };
+            Wait::For {
+                own,
+                wanted: core.company.expected(),
+                window: core.config.network.coalesce_usec,
+                limit,
+            }
         };
         if let Err(e) = self.ring.enter(wait) {
             warning!("Entering the client ring failed: {e}");

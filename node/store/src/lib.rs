@@ -10,6 +10,7 @@
 pub mod entry;
 pub mod hash;
 pub mod keyspace;
+pub mod lzf;
 mod prefetch;
 pub mod slab;
 pub mod table;

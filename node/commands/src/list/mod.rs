@@ -127,16 +127,8 @@ fn pop_many(
     let (len, count) = (list.len(), count.min(list.len()));
     before(ctx.reply);
     ctx.reply.array(count);
-    let range = match side {
-        Side::Front => {
-            list.range(0..count).for_each(|item| reply_item(ctx.reply, item));
-            0..count
-        }
-        Side::Back => {
-            list.iter().rev().take(count).for_each(|item| reply_item(ctx.reply, item));
-            len - count..len
-        }
-    };
+    list.for_each(side, 0, count, |item| reply_item(ctx.reply, item));
+    let range = if side == Side::Front { 0..count } else { len - count..len };
     list.remove_range(range, &ctx.settings.limits);
     popped(ctx, key, side, count == len);
     Ok(count)

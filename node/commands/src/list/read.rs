@@ -31,9 +31,9 @@ pub(crate) fn lindex(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         ctx.reply.null();
         return Ok(());
     };
-    match position(args.integer(2)?, list.len()).and_then(|index| list.get(index)) {
-        Some(item) => reply_item(ctx.reply, item),
-        None => ctx.reply.null(),
+    let index = position(args.integer(2)?, list.len());
+    if index.and_then(|index| list.look(index, |item| reply_item(ctx.reply, item))).is_none() {
+        ctx.reply.null();
     }
     Ok(())
 }
@@ -45,9 +45,9 @@ pub(crate) fn lrange(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         ctx.reply.array(0);
         return Ok(());
     };
-    let items = list.range(index_range(start, stop, list.len()));
-    ctx.reply.array(items.len());
-    items.for_each(|item| reply_item(ctx.reply, item));
+    let range = index_range(start, stop, list.len());
+    ctx.reply.array(range.len());
+    list.for_each(Side::Front, range.start, range.len(), |item| reply_item(ctx.reply, item));
     Ok(())
 }
 

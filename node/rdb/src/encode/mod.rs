@@ -113,6 +113,12 @@ impl Encoder {
                     out.length(container::PACKED);
                     out.blob(listpack.as_bytes());
                 }
+                NodeRef::Pressed(pressed) => {
+                    out.length(container::PACKED);
+                    if !out.lzf(pressed.lzf(), pressed.opened_len()) {
+                        out.blob(pressed.listpack().as_bytes());
+                    }
+                }
                 NodeRef::Plain(bytes) => {
                     out.length(container::PLAIN);
                     out.blob(bytes);

@@ -3,6 +3,7 @@
 use base::Random;
 use store::types::Limits;
 use store::types::hash::ALL;
+use store::types::list::Side;
 use store::types::listpack::Item;
 use store::types::{Hash, List, Set, Stream, Zset};
 use store::{Entry, Type};
@@ -20,7 +21,11 @@ fn look(entry: &Entry) -> Vec<String> {
     let show = |item: Item<'_>| format!("{:?}", item.to_vec());
     let mut parts: Vec<String> = match entry.value_type() {
         Type::String => vec![format!("{:?}", entry.string().unwrap().to_bytes())],
-        Type::List => entry.get::<List>().unwrap().iter().map(show).collect(),
+        Type::List => {
+            let mut shown = Vec::new();
+            entry.get::<List>().unwrap().for_each(Side::Front, 0, usize::MAX, |item| shown.push(show(item)));
+            shown
+        }
         Type::Set => entry.get::<Set>().unwrap().iter().map(show).collect(),
         Type::Zset => {
             let zset = entry.get::<Zset>().unwrap();

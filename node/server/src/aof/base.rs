@@ -11,6 +11,7 @@ use resp::{format_double, write_command};
 use store::EntryRef;
 use store::types::hash::ALL;
 use store::types::int::IntText;
+use store::types::list::Side;
 use store::types::listpack::Item;
 use store::types::stream::StreamId;
 use store::types::{Hash, List, Set, Stream, Zset};
@@ -122,9 +123,7 @@ fn after(index: usize, len: usize) -> Place {
 fn write_list(key: &[u8], list: &List, place: Place, out: &mut Writer) -> Place {
     let from = index_of(&place);
     let mut words = Words::of("RPUSH").bytes(key);
-    for item in list.range(from..from + ITEMS_MAX) {
-        words = words.item(item);
-    }
+    list.for_each(Side::Front, from, ITEMS_MAX, |item| words.0.push(item.to_vec()));
     words.write(out);
     after(from + ITEMS_MAX, list.len())
 }

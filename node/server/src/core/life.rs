@@ -20,6 +20,7 @@ use crate::core::access::Access;
 use crate::core::blocking::{SessionId, Waiting};
 use crate::core::clients::Clients;
 use crate::core::commandlog::CommandLog;
+use crate::core::company::Company;
 use crate::core::eviction::Eviction;
 use crate::core::latency::Latency;
 use crate::core::migrations::Migrations;
@@ -123,6 +124,7 @@ impl Core {
             round_began: Moment::now(),
             resting: Vec::new(),
             rest: Rest::default(),
+            company: Company::default(),
             cron_paused: false,
             active_expire: true,
             arrivals: Vec::new(),

@@ -7,6 +7,7 @@ pub mod access;
 pub mod blocking;
 pub mod clients;
 pub mod commandlog;
+pub mod company;
 pub mod eviction;
 pub mod foresight;
 pub mod handover;
@@ -76,6 +77,7 @@ use crate::tracking::Tracking;
 use blocking::Waiting;
 use clients::Clients;
 use commandlog::CommandLog;
+use company::Company;
 pub use dispatch::Runner;
 use eviction::Eviction;
 use latency::Latency;
@@ -213,6 +215,8 @@ pub struct Core {
     pub resting: Vec<u32>,
     /// Long sleeps of the background work.
     pub rest: Rest,
+    /// How many requests it waits for.
+    pub company: Company,
     /// DEBUG PAUSE-CRON.
     pub cron_paused: bool,
     /// DEBUG SET-ACTIVE-EXPIRE.

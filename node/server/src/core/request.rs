@@ -57,6 +57,7 @@ impl Core {
         if client.role == Role::Master {
             return self.receive_stream(client, data);
         }
+        self.company.received(client.active_ms != self.now_ms);
         client.active_ms = self.now_ms;
         client.bytes_in += data.len() as u64;
         self.stats.net_input_bytes += data.len() as u64;

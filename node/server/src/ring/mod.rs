@@ -47,10 +47,14 @@ pub struct Completion {
 pub enum Wait {
     /// Not at all: submit, run deferred work, take what is there.
     No,
-    /// Until this many completions are there, or the time is over.
+    /// Until enough completions are there, or the time is over.
     For {
-        /// Completions.
-        events: usize,
+        /// Completions that are no reason to wake: of what is submitted now.
+        own: usize,
+        /// Those that are worth waiting for beyond them; at least one.
+        wanted: usize,
+        /// How long for more than one, microseconds.
+        window: u32,
         /// Time.
         limit: Duration,
     },
@@ -61,6 +65,8 @@ pub struct ClientRing {
     // Dropped before `buffers`, which the kernel may write until then.
     ring: IoUring,
     buffers: Buffers,
+    /// The kernel can wait for several completions for a while, then for one (6.12).
+    gathers: bool,
 }
 
 impl ClientRing {
@@ -80,7 +86,8 @@ impl ClientRing {
         // Saves a look-up of the descriptor at each enter; no loss where it cannot be had.
         let _ = ring.submitter().register_ring_fd();
         let buffers = Buffers::register(&ring)?;
-        Ok(ClientRing { ring, buffers })
+        let gathers = ring.params().is_feature_min_timeout();
+        Ok(ClientRing { ring, buffers, gathers })
     }
 
     /// The descriptor siblings send their wake-ups to.
@@ -190,9 +197,14 @@ impl ClientRing {
                 // SAFETY: no argument is passed, and `queued` entries are in the queue.
                 unsafe { self.ring.submitter().enter::<libc::sigset_t>(queued, 0, GETEVENTS, None) }
             }
-            Wait::For { events, limit } => {
-                let limit = Timespec::from(limit);
-                self.ring.submitter().submit_with_args(events, &SubmitArgs::new().timespec(&limit))
+            Wait::For { own, wanted, window, limit } => {
+                let (limit, args) = (Timespec::from(limit), SubmitArgs::new());
+                let args = args.timespec(&limit);
+                if wanted > 1 && self.gathers {
+                    self.ring.submitter().submit_with_args(own + wanted, &args.min_wait_usec(window))
+                } else {
+                    self.ring.submitter().submit_with_args(own + 1, &args)
+                }
             }
         };
         match result {
@@ -235,5 +247,56 @@ impl ClientRing {
         if let Some(id) = completion.buffer {
             self.buffers.release(id, completion.result.max(0) as usize, completion.buffer_more);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+    use std::os::unix::net::UnixStream;
+    use std::thread;
+
+    use super::*;
+
+    /// A ring that receives from two sockets, and their other ends.
+    fn receiving() -> (ClientRing, [UnixStream; 2], [UnixStream; 2]) {
+        let mut ring = ClientRing::new().unwrap();
+        let (a, b) = (UnixStream::pair().unwrap(), UnixStream::pair().unwrap());
+        for (index, socket) in [&a.0, &b.0].into_iter().enumerate() {
+            ring.recv(Token::of(Op::Recv, index as u32), socket.as_raw_fd());
+        }
+        ring.enter(Wait::No).unwrap();
+        (ring, [a.0, b.0], [a.1, b.1])
+    }
+
+    fn wait(wanted: usize, window: u32) -> Wait {
+        Wait::For { own: 0, wanted, window, limit: Duration::from_secs(600) }
+    }
+
+    fn completions(ring: &mut ClientRing) -> usize {
+        std::iter::from_fn(|| ring.next()).count()
+    }
+
+    #[test]
+    fn several_receives_are_waited_for_within_the_window() {
+        let (mut ring, _ours, mut theirs) = receiving();
+        if !ring.gathers {
+            return eprintln!("this kernel cannot wait for several completions for a while: nothing to test");
+        }
+        let sender = thread::spawn(move || {
+            theirs.iter_mut().for_each(|socket| socket.write_all(b"x").unwrap());
+            theirs
+        });
+        ring.enter(wait(2, 600_000_000)).unwrap();
+        assert_eq!(completions(&mut ring), 2);
+        sender.join().unwrap();
+    }
+
+    #[test]
+    fn one_is_enough_when_the_window_is_over() {
+        let (mut ring, _ours, mut theirs) = receiving();
+        theirs[0].write_all(b"x").unwrap();
+        ring.enter(wait(2, 1)).unwrap();
+        assert_eq!(completions(&mut ring), 1);
     }
 }

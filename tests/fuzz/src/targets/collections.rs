@@ -86,7 +86,14 @@ fn run_list(input: &[u8]) -> u64 {
         }
         assert_eq!(list.len(), model.len());
     }
-    assert!(list.iter().map(|item| item.to_vec()).eq(model.iter().cloned()));
+    for side in [Side::Front, Side::Back] {
+        let mut texts = Vec::new();
+        list.for_each(side, 0, usize::MAX, |item| texts.push(item.to_vec()));
+        if side == Side::Back {
+            texts.reverse();
+        }
+        assert!(texts.iter().eq(model.iter()));
+    }
     answer((list.encoding_name(), list.nodes().len()))
 }
 

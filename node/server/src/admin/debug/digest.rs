@@ -10,6 +10,7 @@ use commands::Args;
 use resp::{Reply, format_digits};
 use sha1_smol::Sha1;
 use store::types::int::IntText;
+use store::types::list::Side;
 use store::types::listpack::Item;
 use store::types::stream::StreamId;
 use store::types::{Hash, List, Set, Stream, Zset};
@@ -66,7 +67,9 @@ impl Digest {
         match kind {
             Type::String => entry.string().into_iter().for_each(|text| self.push(&text.to_cow())),
             Type::List => {
-                entry.get::<List>().into_iter().flat_map(List::iter).for_each(|item| self.push_item(item))
+                if let Some(list) = entry.get::<List>() {
+                    list.for_each(Side::Front, 0, list.len(), |item| self.push_item(item));
+                }
             }
             Type::Set => {
                 for member in entry.get::<Set>().into_iter().flat_map(Set::iter) {
@@ -161,7 +164,6 @@ mod tests {
     use super::*;
     use base::Slot;
     use store::types::Limits;
-    use store::types::list::Side;
     use store::{Keyspace, Value};
 
     fn value_digest(value: Value<'_>, expire_ms: Option<u64>) -> String {

@@ -50,6 +50,7 @@ fn describe_quicklist(text: &mut String, list: &List, core: &Core, fast: bool) {
     if !fast {
         let size = |node| match node {
             NodeRef::Packed(listpack) => listpack.byte_len(),
+            NodeRef::Pressed(pressed) => pressed.opened_len(),
             NodeRef::Plain(value) => value.len(),
         };
         let _ = write!(text, " ql_uncompressed_size:{}", list.nodes().map(size).sum::<usize>());

@@ -8,22 +8,23 @@
 //! Plan: A short list is a single listpack in one allocation. When the next change would take it past
 //! `list-max-listpack-size` it becomes [`quick::Quick`], a deque of such nodes; when removals leave a single
 //! node of at most half that size it goes back, as Redis 7.2 does (the half keeps a list that hovers around
-//! the limit from changing at each command). `list-compress-depth` is a setting without effect: inner nodes
-//! stay as they are, which costs memory only on data that LZF shrinks, and saves CPU always.
+//! the limit from changing at each command). Nodes far from both ends are [`pressed`]; `list-compress-depth` is a
+//! setting without effect.
 //!
 //! Redis decides about growth once per command, before it changes anything, by the summed length of all
 //! arguments: so do [`List::extend`], [`List::set`] and [`List::insert`].
 
-mod items;
 mod node;
+mod pressed;
 mod quick;
 #[cfg(test)]
 mod tests;
+mod walk;
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
-pub use self::items::Items;
 use self::node::{Node, Rules};
+pub use self::pressed::Pressed;
 use self::quick::Quick;
 use super::Limits;
 use super::int;
@@ -50,10 +51,12 @@ impl Side {
 }
 
 /// A part of a list as RDB files keep it, see [`List::nodes`].
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub enum NodeRef<'a> {
     /// Several elements (RDB `QUICKLIST_NODE_CONTAINER_PACKED`).
     Packed(&'a Listpack),
+    /// The same, pressed.
+    Pressed(&'a Pressed),
     /// One large element (RDB `QUICKLIST_NODE_CONTAINER_PLAIN`).
     Plain(&'a [u8]),
 }
@@ -158,7 +161,7 @@ impl List {
     /// Removes the element at one end after handing it to `take`: LPOP, RPOP, LMOVE.
     pub fn pop<R>(&mut self, side: Side, limits: &Limits, take: impl FnOnce(Item<'_>) -> R) -> Option<R> {
         let index = self.end(side)?;
-        let taken = take(self.get(index)?);
+        let taken = self.look(index, take)?;
         self.remove_range(index..index + 1, limits);
         Some(taken)
     }
@@ -167,7 +170,7 @@ impl List {
     /// encoding stays as it is.
     pub fn rotate(&mut self, from: Side, to: Side, limits: &Limits) -> Option<Vec<u8>> {
         let index = self.end(from)?;
-        let value = self.get(index)?.to_vec();
+        let value = self.look(index, |item| item.to_vec())?;
         self.cut(index..index + 1);
         self.push(to, &value, limits);
         self.shrink(Rules::of(limits), 2);
@@ -182,9 +185,27 @@ impl List {
         }
     }
 
-    /// The element at `index`. O(nodes) to an element in the middle.
-    pub fn get(&self, index: usize) -> Option<Item<'_>> {
-        self.range(index..index.saturating_add(1)).next()
+    /// What `look` makes of the element at `index`; `None` beyond the end. O(nodes) to an element in the middle.
+    pub fn look<R>(&self, index: usize, look: impl FnOnce(Item<'_>) -> R) -> Option<R> {
+        let (mut look, mut seen) = (Some(look), None);
+        self.walk(Side::Front, index, &mut |item| {
+            seen = look.take().map(|look| look(item));
+            ControlFlow::Break(())
+        });
+        seen
+    }
+
+    /// Lends up to `count` elements to `each`, in order as seen from `from`, leaving out the first `skip`.
+    pub fn for_each(&self, from: Side, skip: usize, count: usize, mut each: impl FnMut(Item<'_>)) {
+        let mut left = count;
+        if left == 0 {
+            return;
+        }
+        self.walk(from, skip, &mut |item| {
+            each(item);
+            left -= 1;
+            if left == 0 { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
     }
 
     /// Puts `value` in the place of the element at `index`; false beyond the end: LSET.
@@ -209,8 +230,7 @@ impl List {
     pub fn insert(&mut self, pivot: &[u8], after: bool, value: &[u8], limits: &Limits) -> bool {
         let rules = Rules::of(limits);
         self.grow(value.len(), 1, rules);
-        let probe = Probe::of(pivot);
-        let Some(index) = self.iter().position(|item| probe.is(item)) else { return false };
+        let Some(&index) = self.positions(pivot, Side::Front, 0, 1, usize::MAX).first() else { return false };
         match self.0.get_mut() {
             Form::Packed(listpack) => {
                 let pos = listpack.seek(index as isize).expect("the index is below len");
@@ -267,35 +287,18 @@ impl List {
         max_compared: usize,
     ) -> Vec<usize> {
         let (probe, len) = (Probe::of(value), self.len());
-        let matches = |(index, item): (usize, Item<'_>)| probe.is(item).then_some(index);
-        match from {
-            Side::Front => {
-                let found = self.iter().enumerate().take(max_compared).filter_map(matches);
-                found.skip(skip).take(limit).collect()
+        let (mut found, mut skip, mut index) = (Vec::new(), skip, 0);
+        self.walk(from, 0, &mut |item| {
+            if index == max_compared || found.len() == limit {
+                return ControlFlow::Break(());
             }
-            Side::Back => {
-                let found = self.iter().rev().enumerate().take(max_compared).filter_map(matches);
-                found.skip(skip).take(limit).map(|index| len - 1 - index).collect()
+            if probe.is(item) && skip.checked_sub(1).inspect(|left| skip = *left).is_none() {
+                found.push(if from == Side::Front { index } else { len - 1 - index });
             }
-        }
-    }
-
-    /// All elements, both ways.
-    pub fn iter(&self) -> Items<'_> {
-        match self.0.get() {
-            Form::Packed(listpack) => Items::of_listpack(listpack, 0, listpack.len()),
-            Form::Large(quick) => Items::of_quick(quick, 0, quick.len()),
-        }
-    }
-
-    /// The elements of `range`, clipped to the list, front to back: LRANGE.
-    pub fn range(&self, range: Range<usize>) -> impl ExactSizeIterator<Item = Item<'_>> {
-        let end = range.end.min(self.len());
-        let start = range.start.min(end);
-        match self.0.get() {
-            Form::Packed(listpack) => Items::of_listpack(listpack, start, end - start),
-            Form::Large(quick) => Items::of_quick(quick, start, end - start),
-        }
+            index += 1;
+            ControlFlow::Continue(())
+        });
+        found
     }
 
     /// The parts as RDB files keep them (`RDB_TYPE_LIST_QUICKLIST_2`); a packed list is one part.

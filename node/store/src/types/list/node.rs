@@ -4,10 +4,12 @@
 //! become stands by itself as plain bytes: moving it about whenever a neighbour comes or goes would make
 //! every push cost what the large element costs.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use super::super::Limits;
-use super::super::listpack::{self, Item, Listpack, Pos};
+use super::super::listpack::{Item, Listpack};
+use super::pressed::Pressed;
 use super::{NodeRef, Probe, Side};
 
 /// Node sizes for `list-max-listpack-size` -1 to -5, in bytes.
@@ -67,6 +69,7 @@ pub(super) struct Node {
 #[derive(Clone)]
 enum Body {
     Packed(Listpack),
+    Pressed(Pressed),
     Plain(Box<[u8]>),
 }
 
@@ -94,24 +97,61 @@ impl Node {
         self.count as usize
     }
 
-    pub(super) fn as_listpack(&self) -> Option<&Listpack> {
+    /// The elements to read, unless it is a plain node.
+    pub(super) fn listpack(&self) -> Option<Cow<'_, Listpack>> {
         match &self.body {
-            Body::Packed(listpack) => Some(listpack),
+            Body::Packed(listpack) => Some(Cow::Borrowed(listpack)),
+            Body::Pressed(pressed) => Some(Cow::Owned(pressed.listpack())),
             Body::Plain(_) => None,
         }
     }
 
+    /// The one element of a plain node.
+    pub(super) fn as_plain(&self) -> Option<&[u8]> {
+        match &self.body {
+            Body::Plain(own) => Some(own),
+            _ => None,
+        }
+    }
+
+    /// The elements, unless it is a plain node.
     pub(super) fn into_listpack(self) -> Option<Listpack> {
         match self.body {
             Body::Packed(listpack) => Some(listpack),
+            Body::Pressed(pressed) => Some(pressed.listpack()),
             Body::Plain(_) => None,
+        }
+    }
+
+    /// Bytes of the listpack, pressed or not, unless it is a plain node.
+    pub(super) fn listpack_bytes(&self) -> Option<usize> {
+        match &self.body {
+            Body::Packed(listpack) => Some(listpack.byte_len()),
+            Body::Pressed(pressed) => Some(pressed.opened_len()),
+            Body::Plain(_) => None,
+        }
+    }
+
+    /// Presses it, if that saves enough.
+    pub(super) fn press(&mut self) {
+        if let Body::Packed(listpack) = &self.body
+            && let Some(pressed) = Pressed::of(listpack)
+        {
+            self.body = Body::Pressed(pressed);
+        }
+    }
+
+    /// Opens it, if it is pressed.
+    pub(super) fn open(&mut self) {
+        if let Body::Pressed(pressed) = &self.body {
+            self.body = Body::Packed(pressed.listpack());
         }
     }
 
     /// Whether an element of `bytes` may be added here.
     pub(super) fn accepts(&self, bytes: usize, rules: Rules) -> bool {
-        let Some(listpack) = self.as_listpack() else { return false };
-        !rules.is_large(bytes) && rules.allow(listpack.byte_len() + bytes + ENTRY_OVERHEAD, self.count() + 1)
+        let Some(own) = self.listpack_bytes() else { return false };
+        !rules.is_large(bytes) && rules.allow(own + bytes + ENTRY_OVERHEAD, self.count() + 1)
     }
 
     /// Adds an element at one end; only for a node that accepts it.
@@ -129,26 +169,28 @@ impl Node {
         if offset == self.count() {
             return self.push(Side::Back, value);
         }
-        let pos = self.seek(offset);
-        self.listpack_mut().insert_before(pos, value);
+        let listpack = self.listpack_mut();
+        let pos = listpack.seek(offset as isize).expect("the offset is below the count");
+        listpack.insert_before(pos, value);
         self.count += 1;
     }
 
     /// Puts `value` in the place of the element at `offset`, if a node like this may hold it.
     pub(super) fn replace(&mut self, offset: usize, value: &[u8], rules: Rules) -> bool {
         let large = rules.is_large(value.len());
-        match &mut self.body {
-            Body::Plain(own) if large => {
+        if let Body::Plain(own) = &mut self.body {
+            if large {
                 *own = value.into();
-                true
             }
-            Body::Packed(listpack) if !large && listpack.would_fit(value.len() + ENTRY_OVERHEAD) => {
-                let pos = listpack.seek(offset as isize).expect("the offset is below the count");
-                listpack.replace(pos, value);
-                true
-            }
-            _ => false,
+            return large;
         }
+        let listpack = self.listpack_mut();
+        let fits = !large && listpack.would_fit(value.len() + ENTRY_OVERHEAD);
+        if fits {
+            let pos = listpack.seek(offset as isize).expect("the offset is below the count");
+            listpack.replace(pos, value);
+        }
+        fits
     }
 
     /// Removes the elements at the offsets of `range`. The caller drops a node that is then empty.
@@ -163,6 +205,14 @@ impl Node {
     pub(super) fn remove_equal(&mut self, probe: &Probe<'_>, limit: usize, from: Side) -> usize {
         let removed = match &mut self.body {
             Body::Packed(listpack) => remove_equal(listpack, probe, limit, from),
+            Body::Pressed(pressed) => {
+                let mut listpack = pressed.listpack();
+                let removed = remove_equal(&mut listpack, probe, limit, from);
+                if removed > 0 {
+                    self.body = Body::Packed(listpack);
+                }
+                removed
+            }
             Body::Plain(own) => usize::from(limit > 0 && probe.is(Item::Str(own))),
         };
         self.count -= removed as u32;
@@ -171,8 +221,9 @@ impl Node {
 
     /// Cuts off the elements from `offset` (0 < offset < count) on as a node of their own.
     pub(super) fn split_off(&mut self, offset: usize) -> Node {
-        let pos = self.seek(offset);
-        let tail = self.listpack_mut().split_off(pos);
+        let listpack = self.listpack_mut();
+        let pos = listpack.seek(offset as isize).expect("the offset is below the count");
+        let tail = listpack.split_off(pos);
         let count = self.count - offset as u32;
         self.count = offset as u32;
         Node { count, body: Body::Packed(tail) }
@@ -180,28 +231,22 @@ impl Node {
 
     /// Takes over the elements of the `next` node when the rules allow one node for both.
     pub(super) fn merge(&mut self, next: &Node, rules: Rules) -> bool {
-        let (Body::Packed(own), Body::Packed(other)) = (&mut self.body, &next.body) else { return false };
-        let count = self.count as usize + next.count();
-        let allowed = rules.allow(own.byte_len() + other.byte_len() - Listpack::new().byte_len(), count);
-        if allowed {
-            own.append(other);
+        let (Some(own), Some(other)) = (self.listpack_bytes(), next.listpack_bytes()) else { return false };
+        let count = self.count() + next.count();
+        if !rules.allow(own + other - Listpack::new().byte_len(), count) {
+            return false;
+        }
+        if let Some(other) = next.listpack() {
+            self.listpack_mut().append(&other);
             self.count = count as u32;
         }
-        allowed
-    }
-
-    /// The elements from `offset` on.
-    pub(super) fn items_from(&self, offset: usize) -> NodeItems<'_> {
-        match &self.body {
-            Body::Packed(listpack) if offset == 0 => NodeItems::Packed(listpack.iter()),
-            Body::Packed(listpack) => NodeItems::Packed(listpack.iter_from(self.seek(offset))),
-            Body::Plain(own) => NodeItems::Plain(Some(own)),
-        }
+        true
     }
 
     pub(super) fn as_ref(&self) -> NodeRef<'_> {
         match &self.body {
             Body::Packed(listpack) => NodeRef::Packed(listpack),
+            Body::Pressed(pressed) => NodeRef::Pressed(pressed),
             Body::Plain(own) => NodeRef::Plain(own),
         }
     }
@@ -210,18 +255,17 @@ impl Node {
     pub(super) fn memory_bytes(&self) -> usize {
         match &self.body {
             Body::Packed(listpack) => listpack.memory_bytes(),
+            Body::Pressed(pressed) => pressed.memory_bytes(),
             Body::Plain(own) => own.len(),
         }
     }
 
-    fn seek(&self, offset: usize) -> Pos {
-        let pos = self.as_listpack().and_then(|listpack| listpack.seek(offset as isize));
-        pos.expect("the offset is below the count of a packed node")
-    }
-
+    /// The elements of a node that is not plain, opened.
     fn listpack_mut(&mut self) -> &mut Listpack {
+        self.open();
         match &mut self.body {
             Body::Packed(listpack) => listpack,
+            Body::Pressed(_) => unreachable!("it was opened above"),
             Body::Plain(_) => unreachable!("a plain node accepts nothing and has nothing to cut"),
         }
     }
@@ -251,26 +295,4 @@ pub(super) fn remove_equal(listpack: &mut Listpack, probe: &Probe<'_>, limit: us
         }
     }
     removed
-}
-
-/// The elements of one node, both ways.
-pub(super) enum NodeItems<'a> {
-    Packed(listpack::Iter<'a>),
-    Plain(Option<&'a [u8]>),
-}
-
-impl<'a> NodeItems<'a> {
-    pub(super) fn next(&mut self) -> Option<Item<'a>> {
-        match self {
-            NodeItems::Packed(items) => items.next().map(|(_, item)| item),
-            NodeItems::Plain(item) => item.take().map(Item::Str),
-        }
-    }
-
-    pub(super) fn next_back(&mut self) -> Option<Item<'a>> {
-        match self {
-            NodeItems::Packed(items) => items.next_back().map(|(_, item)| item),
-            NodeItems::Plain(item) => item.take().map(Item::Str),
-        }
-    }
 }

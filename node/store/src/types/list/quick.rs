@@ -4,6 +4,10 @@
 //! deque with their counts, so finding an index reads 24 contiguous bytes for each node it skips, and a node
 //! costs no links. Both ends stay O(1); adding or dropping a node in the middle moves at most half of the
 //! deque's entries, which for nodes of 8 KiB is less than what the node itself costs.
+//!
+//! A node that new ones have moved far from its end is pressed: reading one takes 8 us instead of one, so lists of less than
+//! 256 KiB have none. It is opened when others go and it comes near an end again, but not at the place where it was
+//! pressed: who pushes and pops there would do both all the time.
 
 use std::collections::VecDeque;
 use std::ops::Range;
@@ -11,6 +15,11 @@ use std::ops::Range;
 use super::super::listpack::Listpack;
 use super::node::{Node, Rules};
 use super::{Probe, Side};
+
+/// A node with so many nodes between it and an end is pressed.
+const PRESSED_FROM: usize = 16;
+/// One with fewer is opened.
+const OPEN_TO: usize = 8;
 
 /// A list of nodes, none of them empty.
 #[derive(Clone)]
@@ -38,7 +47,23 @@ impl Quick {
         if node.count() > 0 {
             self.len += node.count();
             self.nodes.push_back(node);
+            self.moved_inwards(Side::Back);
         }
+    }
+
+    /// A node was added at the `side`: the one that has come so far from it is pressed.
+    fn moved_inwards(&mut self, side: Side) {
+        if self.nodes.len() > 2 * PRESSED_FROM {
+            let n = if side == Side::Front { PRESSED_FROM } else { self.nodes.len() - 1 - PRESSED_FROM };
+            self.nodes[n].press();
+        }
+    }
+
+    /// Nodes went: those that are near an end now are opened.
+    fn moved_outwards(&mut self) {
+        let last = self.nodes.len();
+        self.nodes.iter_mut().take(OPEN_TO).for_each(Node::open);
+        self.nodes.range_mut(last.saturating_sub(OPEN_TO)..).for_each(Node::open);
     }
 
     /// Drops the last node; false when there is none.
@@ -50,7 +75,7 @@ impl Quick {
 
     /// The only node's listpack, taken out, if it is within `max_bytes` and `max_count`.
     pub(super) fn take_single(&mut self, max_bytes: usize, max_count: usize) -> Option<Listpack> {
-        let fits = self.nodes.front()?.as_listpack()?.byte_len() <= max_bytes && self.len <= max_count;
+        let fits = self.nodes.front()?.listpack_bytes()? <= max_bytes && self.len <= max_count;
         if self.nodes.len() > 1 || !fits {
             return None;
         }
@@ -88,8 +113,14 @@ impl Quick {
         };
         match (end, side) {
             (Some(node), _) if node.accepts(value.len(), rules) => node.push(side, value),
-            (_, Side::Front) => self.nodes.push_front(Node::of(value, rules)),
-            (_, Side::Back) => self.nodes.push_back(Node::of(value, rules)),
+            (_, Side::Front) => {
+                self.nodes.push_front(Node::of(value, rules));
+                self.moved_inwards(side);
+            }
+            (_, Side::Back) => {
+                self.nodes.push_back(Node::of(value, rules));
+                self.moved_inwards(side);
+            }
         }
         self.len += 1;
     }
@@ -167,7 +198,7 @@ impl Quick {
         }
         // It belongs into another kind of node: add it behind the old one, then drop that.
         let count = node.count();
-        if node.as_listpack().is_none() {
+        if node.as_plain().is_some() {
             self.insert(n, offset, true, value, rules);
             return self.remove_in_node(n, 0..1);
         }
@@ -190,6 +221,7 @@ impl Quick {
         if left == 0 {
             return;
         }
+        let before = self.nodes.len();
         let (mut n, offset) = self.locate(range.start);
         if offset > 0 {
             let end = self.nodes[n].count().min(offset + left);
@@ -207,6 +239,9 @@ impl Quick {
         if left > 0 {
             self.remove_in_node(n, 0..left);
         }
+        if self.nodes.len() < before {
+            self.moved_outwards();
+        }
     }
 
     /// Removes up to `limit` elements equal to the probe, from the given side on; gives their number.
@@ -220,6 +255,7 @@ impl Quick {
         // One pass for all emptied nodes: dropping each at once would move the others each time.
         self.nodes.retain(|node| node.count() > 0);
         self.len -= removed;
+        self.moved_outwards();
         removed
     }
 

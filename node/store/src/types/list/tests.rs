@@ -16,17 +16,23 @@ fn value(random: &mut Random) -> Vec<u8> {
     }
 }
 
-fn texts<'a>(items: impl Iterator<Item = Item<'a>>) -> Vec<Vec<u8>> {
-    items.map(|item| item.to_vec()).collect()
+fn texts(list: &List, from: Side, skip: usize, count: usize) -> Vec<Vec<u8>> {
+    let mut texts = Vec::new();
+    list.for_each(from, skip, count, |item| texts.push(item.to_vec()));
+    texts
+}
+
+fn all(list: &List, from: Side) -> Vec<Vec<u8>> {
+    texts(list, from, 0, usize::MAX)
 }
 
 fn check_same(list: &List, model: &VecDeque<Vec<u8>>) {
     assert_eq!(list.len(), model.len());
-    assert!(texts(list.iter()).iter().eq(model));
-    assert!(texts(list.iter().rev()).iter().eq(model.iter().rev()));
+    assert!(all(list, Side::Front).iter().eq(model));
+    assert!(all(list, Side::Back).iter().eq(model.iter().rev()));
     if let Form::Large(quick) = list.0.get() {
         assert!(quick.nodes().iter().all(|node| node.count() > 0));
-        assert!(quick.nodes().iter().all(|n| n.as_listpack().is_none_or(|l| l.len() == n.count())));
+        assert!(quick.nodes().iter().all(|n| n.listpack().is_none_or(|l| l.len() == n.count())));
         assert_eq!(quick.nodes().iter().map(Node::count).sum::<usize>(), model.len());
     }
     // Through its parts and back, as an RDB file does it.
@@ -34,10 +40,11 @@ fn check_same(list: &List, model: &VecDeque<Vec<u8>>) {
     for node in list.nodes() {
         match node {
             NodeRef::Packed(listpack) => copy.push_packed(listpack.clone()),
+            NodeRef::Pressed(pressed) => copy.push_packed(pressed.listpack()),
             NodeRef::Plain(bytes) => copy.push_plain(bytes.into()),
         }
     }
-    assert!(texts(copy.iter()).iter().eq(model));
+    assert!(all(&copy, Side::Front).iter().eq(model));
 }
 
 fn remove_from_model(model: &mut VecDeque<Vec<u8>>, wanted: &[u8], limit: usize, from: Side) -> usize {
@@ -78,8 +85,11 @@ fn step(list: &mut List, model: &mut VecDeque<Vec<u8>>, limits: &Limits, random:
         }
         11 => {
             let end = (index + random.below(100) as usize).min(model.len());
-            assert!(texts(list.range(index..end + 7)).iter().eq(model.range(index..).take(end + 7 - index)));
-            assert_eq!(list.get(index).map(|item| item.to_vec()), model.get(index).cloned());
+            let count = end + 7 - index;
+            assert!(texts(list, Side::Front, index, count).iter().eq(model.range(index..).take(count)));
+            let behind = model.iter().rev().skip(index).take(count);
+            assert!(texts(list, Side::Back, index, count).iter().eq(behind));
+            assert_eq!(list.look(index, |item| item.to_vec()), model.get(index).cloned());
         }
         12 => {
             let (skip, limit, max) = (index % 3, 1 + index % 4, index + 40);
@@ -169,11 +179,53 @@ fn positions_of_many_nodes_are_found_fast_from_both_ends() {
     let mut list = List::new();
     list.extend(Side::Back, numbers.iter().map(|n| n.as_bytes()), &limits);
     for index in [0, 1, 7, 8, 4_999, 5_000, 9_999] {
-        assert_eq!(list.get(index), Some(Item::Int(index as i64)));
+        assert_eq!(list.look(index, |item| item == Item::Int(index as i64)), Some(true));
     }
-    assert!(list.get(10_000).is_none());
-    assert_eq!(list.range(9_990..20_000).len(), 10);
+    assert!(list.look(10_000, |_| ()).is_none());
+    assert_eq!(texts(&list, Side::Front, 9_990, 20_000).len(), 10);
     assert_eq!(list.positions(b"9999", Side::Back, 0, 1, 10), [9_999]);
     assert!(list.positions(b"0", Side::Back, 0, 1, 10).is_empty());
     assert!(list.memory_bytes() > 10_000);
+}
+
+/// Which nodes of a list are pressed.
+fn pressed(list: &List) -> Vec<bool> {
+    list.nodes().map(|node| matches!(node, NodeRef::Pressed(_))).collect()
+}
+
+#[test]
+fn nodes_far_from_both_ends_are_pressed() {
+    let limits = Limits { list_max_listpack_size: 32, ..Limits::default() };
+    let element = |n: usize| format!("element:{n:05}").into_bytes();
+    let mut list = List::new();
+    (0..32 * 100).for_each(|n| list.push(Side::Back, &element(n), &limits));
+    assert_eq!(pressed(&list), (0..100).map(|n| (16..84).contains(&n)).collect::<Vec<_>>());
+    let whole: Vec<Vec<u8>> = (0..32 * 100).map(element).collect();
+    assert_eq!(all(&list, Side::Front), whole);
+    assert!(list.memory_bytes() < whole.concat().len());
+
+    // A node is opened when an element in it changes, or an end comes near; who reads opens nothing.
+    let before = pressed(&list);
+    let middle = 50 * 32 + 5;
+    assert_eq!(list.look(middle, |item| item.to_vec()), Some(element(middle)));
+    assert_eq!(list.positions(&element(middle), Side::Front, 0, 1, usize::MAX), [middle]);
+    assert_eq!(list.remove(b"element:none", usize::MAX, Side::Front, &limits), 0);
+    assert_eq!(pressed(&list), before);
+    list.set(middle, b"new", &limits);
+    assert!(before[50] && !pressed(&list)[50]);
+    list.remove_range(0..32 * 60, &limits);
+    assert_eq!(pressed(&list), (0..40).map(|n| (8..24).contains(&n)).collect::<Vec<_>>());
+    assert_eq!(all(&list, Side::Front), whole[32 * 60..]);
+}
+
+#[test]
+fn what_pressing_does_not_shrink_stays_as_it_is() {
+    let mut random = Random::new(5);
+    let limits = Limits { list_max_listpack_size: 32, ..Limits::default() };
+    let mut list = List::new();
+    for _ in 0..32 * 100 {
+        let text: Vec<u8> = (0..16).map(|_| random.below(256) as u8).collect();
+        list.push(Side::Back, &text, &limits);
+    }
+    assert!(pressed(&list).iter().all(|pressed| !pressed));
 }

@@ -1,4 +1,4 @@
-//! LZF, the compression of strings in RDB files (LibLZF by Marc Lehmann; the format, in our own code).
+//! LZF, the compression of strings in RDB files and of what lies long (LibLZF by Marc Lehmann; the format, in our own code).
 //!
 //! ```text
 //! 000nnnnn  n+1 bytes as they are follow
@@ -107,32 +107,36 @@ fn push_copy(distance: usize, len: usize, out: &mut Vec<u8>) {
     out.push(offset as u8);
 }
 
+/// Bytes that are copied at once, if need be past the end of what is wanted; half of the most literals.
+const CHUNK: usize = LITERALS_MAX / 2;
+
 /// The `len` bytes that `packed` stands for; `None` when it is malformed or stands for another number of them.
 /// Takes memory for what `packed` can hold, whatever `len` says.
 pub fn decompress(packed: &[u8], len: usize) -> Option<Vec<u8>> {
     if len > packed.len().saturating_mul(EXPANSION_MAX) {
         return None;
     }
-    let mut out = Vec::with_capacity(len);
-    let mut rest = packed;
+    let mut out = vec![0; len + CHUNK];
+    let (mut at, mut rest) = (0, packed);
     while let Some((&control, behind)) = rest.split_first() {
-        let count = usize::from(control >> 5);
-        if count == 0 {
-            let (run, behind) = behind.split_at_checked(usize::from(control) + 1)?;
-            out.extend_from_slice(run);
-            rest = behind;
+        let kind = usize::from(control >> 5);
+        let count = if kind == 0 {
+            let count = usize::from(control) + 1;
+            literals(&mut out, at, behind, count)?;
+            rest = &behind[count..];
+            count
         } else {
-            let (more, behind) = if count == 7 { split_byte(behind)? } else { (0, behind) };
+            let (more, behind) = if kind == 7 { split_byte(behind)? } else { (0, behind) };
             let (low, behind) = split_byte(behind)?;
             let distance = (usize::from(control & 0x1F) << 8 | low) + 1;
-            copy_back(&mut out, distance, count + more + 2)?;
+            copy_back(&mut out, at, distance, kind + more + 2)?;
             rest = behind;
-        }
-        if out.len() > len {
-            return None;
-        }
+            kind + more + 2
+        };
+        at += count;
     }
-    (out.len() == len).then_some(out)
+    out.truncate(len);
+    (at == len).then_some(out)
 }
 
 fn split_byte(bytes: &[u8]) -> Option<(usize, &[u8])> {
@@ -140,13 +144,34 @@ fn split_byte(bytes: &[u8]) -> Option<(usize, &[u8])> {
     Some((usize::from(byte), rest))
 }
 
-/// Appends `count` bytes that begin `distance` bytes back; they may overlap with what is appended.
-fn copy_back(out: &mut Vec<u8>, distance: usize, count: usize) -> Option<()> {
-    let from = out.len().checked_sub(distance)?;
-    if distance >= count {
-        out.extend_from_within(from..from + count);
+/// Whether `count` bytes at `at` are within what is wanted of `out`.
+fn has_room(out: &[u8], at: usize, count: usize) -> Option<()> {
+    (at + count + CHUNK <= out.len()).then_some(())
+}
+
+/// Copies `count` bytes, the first of `from`, to `at`.
+fn literals(out: &mut [u8], at: usize, from: &[u8], count: usize) -> Option<()> {
+    has_room(out, at, count)?;
+    match from.first_chunk::<LITERALS_MAX>() {
+        // One copy of a known length is quicker than one of the right length, and there is room.
+        Some(chunk) if count > CHUNK => out[at..at + LITERALS_MAX].copy_from_slice(chunk),
+        Some(chunk) => out[at..at + CHUNK].copy_from_slice(&chunk[..CHUNK]),
+        None => out[at..at + count].copy_from_slice(from.get(..count)?),
+    }
+    Some(())
+}
+
+/// Copies `count` bytes that begin `distance` bytes before `at` to there; they may overlap with what is copied.
+fn copy_back(out: &mut [u8], at: usize, distance: usize, count: usize) -> Option<()> {
+    has_room(out, at, count)?;
+    let from = at.checked_sub(distance)?;
+    if distance >= CHUNK {
+        for i in (0..count).step_by(CHUNK) {
+            let chunk: [u8; CHUNK] = out[from + i..from + i + CHUNK].try_into().expect("as long");
+            out[at + i..at + i + CHUNK].copy_from_slice(&chunk);
+        }
     } else {
-        (from..from + count).for_each(|i| out.push(out[i]));
+        (0..count).for_each(|i| out[at + i] = out[from + i]);
     }
     Some(())
 }

@@ -1,0 +1,127 @@
+//! How many requests a busy core waits for before it wakes.
+//!
+//! A core that is quicker than its clients would wake for each request alone: a system call, a switch of tasks and cold
+//! caches for every one. So it lets some more come first, as network cards do with their interrupts; the kernel collects
+//! them without waking anybody. How many is what the last millisecond says: about as many as came in a window
+//! (`coalesce-usec`), but at most half of the clients that spoke, for a client that waits for its reply sends nothing
+//! more. A lone client, or a few, are so never kept waiting, nor are those of a core with little to do; no request is for
+//! longer than the window.
+
+use crate::core::Core;
+
+/// What came of late.
+#[derive(Debug, Default)]
+pub struct Company {
+    /// The millisecond that is counted now, unix ms.
+    ms: u64,
+    /// Receives in it.
+    receives: u64,
+    /// Clients that spoke in it.
+    clients: u64,
+    /// See [`Company::expected`].
+    expected: usize,
+}
+
+/// Fewer than that in a window are not worth a wait: the core has time to spare.
+const LEAST: u64 = 3;
+/// The most that is waited for: a round should not be longer than its clients' patience.
+const MOST: u64 = 64;
+
+impl Company {
+    /// Counts a receive; `first`: of this client in this millisecond.
+    #[inline]
+    pub fn received(&mut self, first: bool) {
+        self.receives += 1;
+        self.clients += u64::from(first);
+    }
+
+    /// Begins a round at `now_ms`; the window is `window_us` long.
+    #[inline]
+    fn begin_round(&mut self, now_ms: u64, window_us: u32) {
+        if now_ms == self.ms {
+            return;
+        }
+        // A clock that was set back tells nothing.
+        let us = now_ms.saturating_sub(self.ms).max(1) * 1000;
+        let in_window = self.receives * u64::from(window_us) / us;
+        self.expected = match in_window {
+            ..LEAST => 1,
+            // Half as many again: as a rule the whole window is waited for.
+            _ => (in_window * 3 / 2).min(self.clients / 2).min(MOST) as usize,
+        };
+        (self.ms, self.receives, self.clients) = (now_ms, 0, 0);
+    }
+
+    /// The receives worth waiting for, within the window; 1 is any, at once.
+    pub fn expected(&self) -> usize {
+        self.expected.max(1)
+    }
+}
+
+impl Core {
+    /// Looks at what came of late, at the beginning of a round.
+    #[inline]
+    pub fn expect_company(&mut self) {
+        self.company.begin_round(self.now_ms, self.config.network.coalesce_usec);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW_US: u32 = 100;
+
+    /// What is expected after a millisecond in which each of `clients` spoke `times` times.
+    fn after(clients: u64, times: u64) -> usize {
+        let mut company = Company::default();
+        company.begin_round(1000, WINDOW_US);
+        for _ in 0..clients {
+            (0..times).for_each(|i| company.received(i == 0));
+        }
+        company.begin_round(1001, WINDOW_US);
+        company.expected()
+    }
+
+    #[test]
+    fn as_many_are_expected_as_came_in_a_window() {
+        assert_eq!(after(50, 1), 7);
+        assert_eq!(after(50, 2), 15);
+        assert_eq!(after(10_000, 1), MOST as usize);
+    }
+
+    #[test]
+    fn a_core_with_time_to_spare_waits_for_nobody() {
+        assert_eq!(after(29, 1), 1);
+        assert_eq!(after(30, 1), 4);
+    }
+
+    #[test]
+    fn few_clients_wait_for_nobody() {
+        assert_eq!(after(0, 0), 1);
+        assert_eq!(after(1, 100), 1);
+        assert_eq!(after(3, 100), 1);
+        // Of four, two answers may be awaited by the others.
+        assert_eq!(after(4, 100), 2);
+    }
+
+    #[test]
+    fn a_pause_ends_it() {
+        let mut company = Company::default();
+        company.begin_round(1000, WINDOW_US);
+        (0..100).for_each(|_| company.received(true));
+        company.begin_round(1001, WINDOW_US);
+        assert_eq!(company.expected(), 15);
+        (0..100).for_each(|_| company.received(true));
+        company.begin_round(1101, WINDOW_US);
+        assert_eq!(company.expected(), 1);
+    }
+
+    #[test]
+    fn no_window_no_company() {
+        let mut company = Company::default();
+        (0..1000).for_each(|_| company.received(true));
+        company.begin_round(1, 0);
+        assert_eq!(company.expected(), 1);
+    }
+}
