@@ -137,6 +137,9 @@ impl Reactor {
             }
         }
         let messages = core.take_messages();
+        if messages {
+            core.company.heard_sibling();
+        }
         core.go_on_with_script();
         resume(&mut core);
         if core.tracking.has_news() {

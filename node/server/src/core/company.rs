@@ -4,8 +4,8 @@
 //! caches for every one. So it lets some more come first, as network cards do with their interrupts; the kernel collects
 //! them without waking anybody. How many is what the last millisecond says: about as many as came in a window
 //! (`coalesce-usec`), but at most half of the clients that spoke, for a client that waits for its reply sends nothing
-//! more. A lone client, or a few, are so never kept waiting, nor are those of a core with little to do; no request is for
-//! longer than the window.
+//! more. A lone client, or a few, are so never kept waiting, nor are those of a core with little to do, nor anybody while
+//! siblings speak; no request is for longer than the window.
 
 use crate::core::Core;
 
@@ -18,6 +18,8 @@ pub struct Company {
     receives: u64,
     /// Clients that spoke in it.
     clients: u64,
+    /// A sibling spoke in it.
+    siblings: bool,
     /// See [`Company::expected`].
     expected: usize,
 }
@@ -35,6 +37,13 @@ impl Company {
         self.clients += u64::from(first);
     }
 
+    /// Notes that a sibling spoke: its next word, for which somebody waits, would wake the core anyway, and would find it
+    /// falling asleep again.
+    #[inline]
+    pub fn heard_sibling(&mut self) {
+        self.siblings = true;
+    }
+
     /// Begins a round at `now_ms`; the window is `window_us` long.
     #[inline]
     fn begin_round(&mut self, now_ms: u64, window_us: u32) {
@@ -46,10 +55,11 @@ impl Company {
         let in_window = self.receives * u64::from(window_us) / us;
         self.expected = match in_window {
             ..LEAST => 1,
+            _ if self.siblings => 1,
             // Half as many again: as a rule the whole window is waited for.
             _ => (in_window * 3 / 2).min(self.clients / 2).min(MOST) as usize,
         };
-        (self.ms, self.receives, self.clients) = (now_ms, 0, 0);
+        *self = Company { ms: now_ms, expected: self.expected, ..Company::default() };
     }
 
     /// The receives worth waiting for, within the window; 1 is any, at once.
@@ -103,6 +113,20 @@ mod tests {
         assert_eq!(after(3, 100), 1);
         // Of four, two answers may be awaited by the others.
         assert_eq!(after(4, 100), 2);
+    }
+
+    #[test]
+    fn nobody_waits_while_siblings_speak() {
+        let mut company = Company::default();
+        for (ms, siblings, expected) in [(1, true, 1), (2, false, 15), (3, false, 15)] {
+            company.begin_round(ms, WINDOW_US);
+            (0..100).for_each(|_| company.received(true));
+            if siblings {
+                company.heard_sibling();
+            }
+            company.begin_round(ms + 1, WINDOW_US);
+            assert_eq!(company.expected(), expected);
+        }
     }
 
     #[test]
