@@ -46,6 +46,12 @@ fn run_list(input: &[u8]) -> u64 {
     let mut reader = Reader::new(input);
     let limits = reader.limits();
     let (mut list, mut model) = (List::new(), VecDeque::new());
+    // Enough that some nodes are pressed.
+    for n in 0..reader.byte().unwrap_or(0) {
+        let value = format!("element:{n}").into_bytes();
+        list.push(Side::Back, &value, &limits);
+        model.push_back(value);
+    }
     while let Some(operation) = reader.byte() {
         let side = if operation & 0x80 == 0 { Side::Front } else { Side::Back };
         match operation % 8 {

@@ -292,8 +292,10 @@ impl List {
             if index == max_compared || found.len() == limit {
                 return ControlFlow::Break(());
             }
-            if probe.is(item) && skip.checked_sub(1).inspect(|left| skip = *left).is_none() {
-                found.push(if from == Side::Front { index } else { len - 1 - index });
+            match probe.is(item) {
+                true if skip > 0 => skip -= 1,
+                true => found.push(if from == Side::Front { index } else { len - 1 - index }),
+                false => {}
             }
             index += 1;
             ControlFlow::Continue(())

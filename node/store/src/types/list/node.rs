@@ -203,6 +203,9 @@ impl Node {
 
     /// Removes up to `limit` elements equal to the probe, from the given side on; gives their number.
     pub(super) fn remove_equal(&mut self, probe: &Probe<'_>, limit: usize, from: Side) -> usize {
+        if limit == 0 {
+            return 0;
+        }
         let removed = match &mut self.body {
             Body::Packed(listpack) => remove_equal(listpack, probe, limit, from),
             Body::Pressed(pressed) => {
@@ -213,7 +216,7 @@ impl Node {
                 }
                 removed
             }
-            Body::Plain(own) => usize::from(limit > 0 && probe.is(Item::Str(own))),
+            Body::Plain(own) => usize::from(probe.is(Item::Str(own))),
         };
         self.count -= removed as u32;
         removed

@@ -11,8 +11,8 @@ use super::super::listpack::Listpack;
 use super::super::thin::ThinBytes;
 use crate::lzf::{self, Compressor};
 
-/// A smaller listpack stays as it is.
-const LEAST: usize = 128;
+/// A smaller listpack stays as it is (Redis's own limit).
+const LEAST: usize = 48;
 
 thread_local! {
     /// What pressing needs to remember, one for all lists of a core, and where the pressed bytes are put together.

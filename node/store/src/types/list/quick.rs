@@ -111,18 +111,16 @@ impl Quick {
             Side::Front => self.nodes.front_mut(),
             Side::Back => self.nodes.back_mut(),
         };
-        match (end, side) {
-            (Some(node), _) if node.accepts(value.len(), rules) => node.push(side, value),
-            (_, Side::Front) => {
-                self.nodes.push_front(Node::of(value, rules));
-                self.moved_inwards(side);
-            }
-            (_, Side::Back) => {
-                self.nodes.push_back(Node::of(value, rules));
-                self.moved_inwards(side);
-            }
-        }
         self.len += 1;
+        if let Some(node) = end.filter(|node| node.accepts(value.len(), rules)) {
+            return node.push(side, value);
+        }
+        let node = Node::of(value, rules);
+        match side {
+            Side::Front => self.nodes.push_front(node),
+            Side::Back => self.nodes.push_back(node),
+        }
+        self.moved_inwards(side);
     }
 
     /// Adds an element before or behind the one at `offset` of node `n`.
