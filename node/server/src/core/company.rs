@@ -37,8 +37,7 @@ impl Company {
         self.clients += u64::from(first);
     }
 
-    /// Notes that a sibling spoke: its next word, for which somebody waits, would wake the core anyway, and would find it
-    /// falling asleep again.
+    /// Notes that a sibling spoke: somebody waits for its next word, too, and that would be late by the window.
     #[inline]
     pub fn heard_sibling(&mut self) {
         self.siblings = true;

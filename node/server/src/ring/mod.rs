@@ -280,15 +280,13 @@ mod tests {
     #[test]
     fn several_receives_are_waited_for_within_the_window() {
         let (mut ring, _ours, mut theirs) = receiving();
-        if !ring.gathers {
-            return eprintln!("this kernel cannot wait for several completions for a while: nothing to test");
-        }
+        let wanted = if ring.gathers { 2 } else { 1 };
         let sender = thread::spawn(move || {
             theirs.iter_mut().for_each(|socket| socket.write_all(b"x").unwrap());
             theirs
         });
         ring.enter(wait(2, 600_000_000)).unwrap();
-        assert_eq!(completions(&mut ring), 2);
+        assert!(completions(&mut ring) >= wanted);
         sender.join().unwrap();
     }
 
