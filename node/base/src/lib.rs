@@ -4,6 +4,7 @@
 //! belongs here only when two or more crates above must agree on it.
 
 mod node_id;
+pub mod prefetch;
 mod random;
 mod slot;
 

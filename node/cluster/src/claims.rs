@@ -259,14 +259,18 @@ impl Cluster {
         self.config.allow_replica_migration && self.slots.importing.is_empty()
     }
 
-    /// Tells a sender whose claims were overtaken who serves the first such slot now.
-    pub(crate) fn correct_stale_claims(&mut self, sender: NodeIndex, header: &Header) {
-        let stale = slots_of(header.slots).find_map(|slot| {
+    /// The first slot that `sender` claims though somebody else has it by a newer epoch, and who.
+    pub(crate) fn overtaken_claim(&self, sender: NodeIndex, header: &Header) -> Option<(Slot, NodeIndex)> {
+        slots_of(header.slots).find_map(|slot| {
             let owner = self.slots.owner(slot).filter(|owner| *owner != sender)?;
             let newer = self.nodes[owner].config_epoch > header.config_epoch;
-            (newer && !self.slots.not_claimed.contains(slot)).then_some(owner)
-        });
-        if let Some(owner) = stale {
+            (newer && !self.slots.not_claimed.contains(slot)).then_some((slot, owner))
+        })
+    }
+
+    /// Tells a sender whose claims were overtaken who serves the first such slot now.
+    pub(crate) fn correct_stale_claims(&mut self, sender: NodeIndex, header: &Header) {
+        if let Some((_, owner)) = self.overtaken_claim(sender, header) {
             self.log_verbose(format!(
                 "Node {} has old slots configuration, sending an UPDATE message about {}",
                 self.nodes[sender].id, self.nodes[owner].id

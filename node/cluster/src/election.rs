@@ -14,7 +14,6 @@ use std::collections::BTreeSet;
 use base::NodeId;
 
 use crate::node::{Flags, NodeIndex};
-use crate::slot_set::slots_of;
 use crate::state::Cluster;
 use crate::wire::{Body, Header, message_flag};
 
@@ -237,6 +236,13 @@ impl Cluster {
         if let Some(reason) = self.reason_to_deny(candidate, request, now) {
             return self.log_warning(format!("Failover auth denied to {label} {reason}"));
         }
+        if let Some((slot, owner)) = self.overtaken_claim(candidate, request) {
+            let (epoch, asked) = (self.nodes[owner].config_epoch, request.config_epoch);
+            let reason = format!(": slot {slot} epoch ({epoch}) > reqEpoch ({asked})");
+            self.log_warning(format!("Failover auth denied to {label} {reason}"));
+            // The owner may be the very master that is gone, which cannot say so any more: without this nobody ever would.
+            return self.send_update(candidate, owner);
+        }
         let epoch = self.current_epoch;
         self.last_vote_epoch = epoch;
         if let Some(master) = self.nodes[candidate].master {
@@ -271,12 +277,6 @@ impl Cluster {
                 voted + pause - now
             ));
         }
-        let newer = slots_of(request.slots).find_map(|slot| {
-            let owner = self.slots.owner(slot).filter(|_| !self.slots.not_claimed.contains(slot))?;
-            let epoch = self.nodes[owner].config_epoch;
-            (epoch > request.config_epoch).then_some((slot, epoch))
-        });
-        let (slot, epoch) = newer?;
-        Some(format!(": slot {slot} epoch ({epoch}) > reqEpoch ({})", request.config_epoch))
+        None
     }
 }

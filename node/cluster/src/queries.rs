@@ -56,6 +56,12 @@ impl Cluster {
         }
     }
 
+    /// Begins to load what [`Cluster::owner`] will be asked for `slot`: the owners of all slots are more than a CPU keeps at hand.
+    #[inline]
+    pub fn prefetch_owner(&self, slot: Slot) {
+        self.slots.prefetch_owner(slot);
+    }
+
     /// Whom this node is giving `slot` to: keys it no longer has are asked for there (ASK).
     #[inline]
     pub fn migrating_to(&self, slot: Slot) -> Option<NodeIndex> {

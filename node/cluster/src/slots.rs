@@ -63,6 +63,12 @@ impl Slots {
         (owner != NOBODY).then_some(owner)
     }
 
+    /// Begins to load who serves `slot`.
+    #[inline]
+    pub(crate) fn prefetch_owner(&self, slot: Slot) {
+        base::prefetch::read(&self.owners[slot.index()]);
+    }
+
     /// Binds an unbound slot; false when it is bound.
     pub(crate) fn bind(&mut self, nodes: &mut Nodes, slot: Slot, to: NodeIndex) -> bool {
         if self.owner(slot).is_some() {

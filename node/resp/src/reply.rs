@@ -109,6 +109,16 @@ impl Reply {
         pieces.filter(|s| !matches!(s, Segment::Bytes([])))
     }
 
+    /// Appends all pieces, shared values as copies, to `out`.
+    pub fn copy_to(&self, out: &mut Vec<u8>) {
+        for segment in self.segments() {
+            out.extend_from_slice(match segment {
+                Segment::Bytes(bytes) => bytes,
+                Segment::Blob(blob) => blob,
+            });
+        }
+    }
+
     /// Drops everything written, keeping the memory.
     pub fn clear(&mut self) {
         self.truncate((0, 0));
@@ -144,6 +154,9 @@ impl Reply {
 
     /// Appends another buffer's replies, sharing its big values.
     pub fn append(&mut self, other: &Reply) {
+        if let Some(plain) = other.as_plain() {
+            return self.raw(plain);
+        }
         for segment in other.segments() {
             match segment {
                 Segment::Bytes(bytes) => self.raw(bytes),

@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicBool, AtomicI32, Ordering, fence};
 use base::{NodeId, Slot};
 use bytes::Bytes;
 use cluster::SiblingMessage;
-use resp::{Reply, Segment};
+use resp::Reply;
 use rtrb::{Consumer, Producer, RingBuffer};
 
 use crate::admin::view::View;
@@ -244,11 +244,9 @@ impl Mesh {
     pub fn reply(&mut self, session: SessionId, ticket: u32, reply: &Reply) {
         let Some(Some(lane)) = self.lanes.get_mut(usize::from(session.core)) else { return };
         frame::begin_reply(&mut lane.replies, session, ticket, reply.len());
-        for segment in reply.segments() {
-            lane.replies.extend_from_slice(match segment {
-                Segment::Bytes(bytes) => bytes,
-                Segment::Blob(blob) => blob,
-            });
+        match reply.as_plain() {
+            Some(bytes) => lane.replies.extend_from_slice(bytes),
+            None => reply.copy_to(&mut lane.replies),
         }
     }
 

@@ -348,7 +348,7 @@ impl Reactor {
             Wait::For {
                 own,
                 wanted: core.company.expected(),
-                window: core.config.network.coalesce_usec,
+                window: core.company.window_us(core.config.network.coalesce_usec),
                 limit,
             }
         };

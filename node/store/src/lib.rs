@@ -11,7 +11,6 @@ pub mod entry;
 pub mod hash;
 pub mod keyspace;
 pub mod lzf;
-mod prefetch;
 pub mod slab;
 pub mod table;
 pub mod types;

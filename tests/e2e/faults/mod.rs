@@ -26,7 +26,7 @@ const OTHER: usize = 2;
 
 /// What nodes of these tests are started with: what they acknowledge outlives them, `--cluster fix` may compare values, and
 /// values travel as they are.
-const OPTIONS: &str = "--appendonly yes --rdbcompression no --enable-debug-command yes \
+const OPTIONS: &str = "--appendonly yes --appendfsync always --rdbcompression no --enable-debug-command yes \
                        --repl-diskless-sync-delay 0 --cluster-allow-replica-migration no --cluster-manual-failover-timeout 2000";
 
 fn node(more: &[&str]) -> Process {

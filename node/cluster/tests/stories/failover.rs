@@ -100,6 +100,22 @@ fn the_replica_with_more_data_wins() {
     });
 }
 
+/// Its master took a newer epoch, others heard of it, and then it died: nobody but they can tell.
+#[test]
+fn a_replica_that_missed_its_masters_last_epoch_is_told_by_the_voters() {
+    let mut net = Net::cluster(3, 3);
+    let old = net.id(0);
+    let epoch = |net: &Net, i: usize| net.nodes[i].find_node(old).unwrap().config_epoch;
+    let before = epoch(&net, 3);
+    net.silent.insert(3);
+    net.command(0, "bumpepoch").expect("a newer epoch");
+    until(&mut net, "news of it", 2000, |net| [1, 2].iter().all(|i| epoch(net, *i) == epoch(net, 0)));
+    net.kill(0);
+    net.silent.clear();
+    until(&mut net, "promotion", 5000, |net| net.nodes[3].myself().is_master());
+    assert!(net.logged(1, &format!("> reqEpoch ({before})")), "it stood with the epoch it knew");
+}
+
 #[test]
 fn a_replica_may_be_told_not_to_stand() {
     let mut net = Net::cluster(3, 3);

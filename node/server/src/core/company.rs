@@ -5,7 +5,8 @@
 //! them without waking anybody. How many is what the last millisecond says: about as many as came in a window
 //! (`coalesce-usec`), but at most half of the clients that spoke, for a client that waits for its reply sends nothing
 //! more. A lone client, or a few, are so never kept waiting, nor are those of a core with little to do, nor anybody while
-//! siblings speak; no request is for longer than the window.
+//! siblings speak; no request is for longer than the window. Clients that send pipelines ask for throughput, and a
+//! pipeline takes a while anyway: for them the window is twice as long.
 
 use crate::core::Core;
 
@@ -20,14 +21,20 @@ pub struct Company {
     clients: u64,
     /// A sibling spoke in it.
     siblings: bool,
+    /// Commands that had run when it began.
+    commands: u64,
     /// See [`Company::expected`].
     expected: usize,
+    /// See [`Company::window_us`].
+    windows: u32,
 }
 
 /// Fewer than that in a window are not worth a wait: the core has time to spare.
 const LEAST: u64 = 3;
 /// The most that is waited for: a round should not be longer than its clients' patience.
 const MOST: u64 = 64;
+/// Commands a receive, on average, that make pipelines.
+const PIPELINE: u64 = 4;
 
 impl Company {
     /// Counts a receive; `first`: of this client in this millisecond.
@@ -43,27 +50,34 @@ impl Company {
         self.siblings = true;
     }
 
-    /// Begins a round at `now_ms`; the window is `window_us` long.
+    /// Begins a round at `now_ms`, before which `commands` have run; the window is `window_us` long.
     #[inline]
-    fn begin_round(&mut self, now_ms: u64, window_us: u32) {
+    fn begin_round(&mut self, now_ms: u64, window_us: u32, commands: u64) {
         if now_ms == self.ms {
             return;
         }
         // A clock that was set back tells nothing.
         let us = now_ms.saturating_sub(self.ms).max(1) * 1000;
         let in_window = self.receives * u64::from(window_us) / us;
-        self.expected = match in_window {
+        let pipelined = commands.saturating_sub(self.commands) >= self.receives * PIPELINE;
+        let windows: u32 = if pipelined { 2 } else { 1 };
+        let expected = match in_window {
             ..LEAST => 1,
             _ if self.siblings => 1,
             // Half as many again: as a rule the whole window is waited for.
-            _ => (in_window * 3 / 2).min(self.clients / 2).min(MOST) as usize,
+            _ => (in_window * u64::from(windows) * 3 / 2).min(self.clients / 2).min(MOST) as usize,
         };
-        *self = Company { ms: now_ms, expected: self.expected, ..Company::default() };
+        *self = Company { ms: now_ms, commands, expected, windows, ..Company::default() };
     }
 
     /// The receives worth waiting for, within the window; 1 is any, at once.
     pub fn expected(&self) -> usize {
         self.expected.max(1)
+    }
+
+    /// How long to wait for them, where `window_us` is the window of those who do not send pipelines.
+    pub fn window_us(&self, window_us: u32) -> u32 {
+        window_us * self.windows.max(1)
     }
 }
 
@@ -71,7 +85,7 @@ impl Core {
     /// Looks at what came of late, at the beginning of a round.
     #[inline]
     pub fn expect_company(&mut self) {
-        self.company.begin_round(self.now_ms, self.config.network.coalesce_usec);
+        self.company.begin_round(self.now_ms, self.config.network.coalesce_usec, self.stats.commands);
     }
 }
 
@@ -84,11 +98,11 @@ mod tests {
     /// What is expected after a millisecond in which each of `clients` spoke `times` times.
     fn after(clients: u64, times: u64) -> usize {
         let mut company = Company::default();
-        company.begin_round(1000, WINDOW_US);
+        company.begin_round(1000, WINDOW_US, 0);
         for _ in 0..clients {
             (0..times).for_each(|i| company.received(i == 0));
         }
-        company.begin_round(1001, WINDOW_US);
+        company.begin_round(1001, WINDOW_US, 0);
         company.expected()
     }
 
@@ -115,15 +129,26 @@ mod tests {
     }
 
     #[test]
+    fn pipelines_wait_twice_as_long() {
+        for (commands, expected, window_us) in [(399, 15, WINDOW_US), (400, 30, 2 * WINDOW_US)] {
+            let mut company = Company::default();
+            company.begin_round(1000, WINDOW_US, 5000);
+            (0..100).for_each(|_| company.received(true));
+            company.begin_round(1001, WINDOW_US, 5000 + commands);
+            assert_eq!((company.expected(), company.window_us(WINDOW_US)), (expected, window_us));
+        }
+    }
+
+    #[test]
     fn nobody_waits_while_siblings_speak() {
         let mut company = Company::default();
         for (ms, siblings, expected) in [(1, true, 1), (2, false, 15), (3, false, 15)] {
-            company.begin_round(ms, WINDOW_US);
+            company.begin_round(ms, WINDOW_US, 0);
             (0..100).for_each(|_| company.received(true));
             if siblings {
                 company.heard_sibling();
             }
-            company.begin_round(ms + 1, WINDOW_US);
+            company.begin_round(ms + 1, WINDOW_US, 0);
             assert_eq!(company.expected(), expected);
         }
     }
@@ -131,12 +156,12 @@ mod tests {
     #[test]
     fn a_pause_ends_it() {
         let mut company = Company::default();
-        company.begin_round(1000, WINDOW_US);
+        company.begin_round(1000, WINDOW_US, 0);
         (0..100).for_each(|_| company.received(true));
-        company.begin_round(1001, WINDOW_US);
+        company.begin_round(1001, WINDOW_US, 0);
         assert_eq!(company.expected(), 15);
         (0..100).for_each(|_| company.received(true));
-        company.begin_round(1101, WINDOW_US);
+        company.begin_round(1101, WINDOW_US, 0);
         assert_eq!(company.expected(), 1);
     }
 
@@ -144,7 +169,7 @@ mod tests {
     fn no_window_no_company() {
         let mut company = Company::default();
         (0..1000).for_each(|_| company.received(true));
-        company.begin_round(1, 0);
+        company.begin_round(1, 0, 0);
         assert_eq!(company.expected(), 1);
     }
 }

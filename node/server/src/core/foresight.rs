@@ -58,10 +58,13 @@ impl Core {
     }
 
     /// The first step, to be taken for each request as soon as it is read: what is done until the next step is time
-    /// for the memory to come. What there is no room for, or is not here, is not noted.
+    /// for the memory to come. What there is no room for, or is not here, is not noted; of the latter it will be asked who has
+    /// it.
     #[inline]
     pub fn note_need<'a>(&self, needs: &mut Needs<'a>, need: Need<'a>) {
-        if needs.0.len() < REQUESTS && self.cluster.serves(need.slot) {
+        if !self.cluster.serves(need.slot) {
+            self.cluster.prefetch_owner(need.slot);
+        } else if needs.0.len() < REQUESTS {
             self.keys.prefetch_slot(need.slot);
             needs.0.push(need);
         }

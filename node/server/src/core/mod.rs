@@ -230,7 +230,7 @@ pub struct Core {
     /// The same for a client that waited and whose command runs again.
     woken: push::Woken,
     /// Times of the commands of a pipeline.
-    laps: Laps,
+    pub laps: Laps,
     spare_buffers: Vec<Vec<u8>>,
     /// What was removed and is still to be freed.
     pub garbage: Garbage,

@@ -6,7 +6,7 @@
 //!
 //! ```text
 //! request: kind u8 | proto u8 | row u16 | slot u16 | words u32 | index u32 | generation u32 | ticket u32
-//!          | user u32 | core u16 | hops u8, then `words` times: length u32, bytes
+//!          | user u32 | core u16 | hops u8 | length u64 of what follows: `words` times length u32, bytes
 //! reply:   index u32 | generation u32 | ticket u32 | length u32 | RESP bytes
 //! news:    index u32 | generation u32, highest bit set | kind u32 | length u32, then keys: length u32, bytes
 //! ```
@@ -99,7 +99,7 @@ pub enum Answer<'a> {
 }
 
 /// Bytes of a request's header.
-const FIXED_LEN: usize = 29;
+const FIXED_LEN: usize = 37;
 
 /// Words of nearly all commands fit without an allocation.
 pub type Words<'a> = SmallVec<[&'a [u8]; 12]>;
@@ -119,6 +119,9 @@ pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
     fixed[22..26].copy_from_slice(&header.user.number().to_le_bytes());
     fixed[26..28].copy_from_slice(&header.session.core.to_le_bytes());
     fixed[28] = header.hops;
+    let len: usize = args.iter().map(|word| 4 + word.len()).sum();
+    fixed[29..].copy_from_slice(&(len as u64).to_le_bytes());
+    out.reserve(FIXED_LEN + len);
     out.extend_from_slice(&fixed);
     for word in args.iter() {
         out.extend_from_slice(&(word.len() as u32).to_le_bytes());
@@ -140,9 +143,22 @@ fn take_bytes<'a>(rest: &mut &'a [u8]) -> &'a [u8] {
     front
 }
 
+/// The number at `at` of a request's header.
+fn number<const N: usize>(fixed: &[u8; FIXED_LEN], at: usize) -> [u8; N] {
+    *fixed[at..].first_chunk::<N>().expect("the header has it")
+}
+
 /// Takes a request of a sibling off the front.
 pub fn read_request<'a>(rest: &mut &'a [u8]) -> (Header, Words<'a>) {
-    let kind = match take::<1>(rest)[0] {
+    let mut words = Words::new();
+    (read_request_into(rest, &mut words), words)
+}
+
+/// The same; its words take the place of those in `words`.
+#[inline]
+pub fn read_request_into<'a>(rest: &mut &'a [u8], words: &mut Words<'a>) -> Header {
+    let fixed: &[u8; FIXED_LEN] = &take(rest);
+    let kind = match fixed[0] {
         0 => Kind::Run,
         1 => Kind::Exec,
         2 => Kind::Queued,
@@ -153,35 +169,45 @@ pub fn read_request<'a>(rest: &mut &'a [u8]) -> (Header, Words<'a>) {
         8 => Kind::Look,
         _ => Kind::Forget,
     };
-    let [flags] = take(rest);
-    let proto = if flags & RESP3 != 0 { Proto::Resp3 } else { Proto::Resp2 };
-    let (tracks, counts) = (flags & TRACKS != 0, flags & COUNTS != 0);
-    let row = u16::from_le_bytes(take(rest));
-    let slot = Slot::new(u16::from_le_bytes(take(rest))).expect("a sibling sends slots");
-    let count = u32::from_le_bytes(take(rest));
-    let (index, generation) = (u32::from_le_bytes(take(rest)), u32::from_le_bytes(take(rest)));
-    let ticket = u32::from_le_bytes(take(rest));
-    let user = UserId::new(u32::from_le_bytes(take(rest))).expect("a sibling sends users");
-    let core = u16::from_le_bytes(take(rest));
-    let hops = take::<1>(rest)[0];
-    let words = (0..count).map(|_| take_bytes(rest)).collect();
-    let session = SessionId { core, index, generation };
-    (Header { kind, proto, row, slot, session, ticket, user, tracks, counts, hops }, words)
+    let flags = fixed[1];
+    let session = SessionId {
+        core: u16::from_le_bytes(number(fixed, 26)),
+        index: u32::from_le_bytes(number(fixed, 10)),
+        generation: u32::from_le_bytes(number(fixed, 14)),
+    };
+    words.clear();
+    for _ in 0..u32::from_le_bytes(number(fixed, 6)) {
+        words.push(take_bytes(rest));
+    }
+    Header {
+        kind,
+        proto: if flags & RESP3 != 0 { Proto::Resp3 } else { Proto::Resp2 },
+        row: u16::from_le_bytes(number(fixed, 2)),
+        slot: slot_in(fixed),
+        session,
+        ticket: u32::from_le_bytes(number(fixed, 18)),
+        user: UserId::new(u32::from_le_bytes(number(fixed, 22))).expect("a sibling sends users"),
+        tracks: flags & TRACKS != 0,
+        counts: flags & COUNTS != 0,
+        hops: fixed[28],
+    }
+}
+
+fn slot_in(fixed: &[u8; FIXED_LEN]) -> Slot {
+    Slot::new(u16::from_le_bytes(number(fixed, 4))).expect("a sibling sends slots")
 }
 
 /// Takes a request of a sibling off the front; its slot, and what is most likely its first key.
 pub fn peek_request<'a>(rest: &mut &'a [u8]) -> (Slot, Option<&'a [u8]>) {
-    let fixed = take::<FIXED_LEN>(rest);
-    let slot = Slot::new(u16::from_le_bytes([fixed[4], fixed[5]])).expect("a sibling sends slots");
-    let count = u32::from_le_bytes([fixed[6], fixed[7], fixed[8], fixed[9]]);
-    let mut key = None;
-    for index in 0..count {
-        let word = take_bytes(rest);
-        if index == 1 {
-            key = Some(word);
-        }
-    }
-    (slot, key)
+    let fixed: &[u8; FIXED_LEN] = &take(rest);
+    let (mut words, behind) = rest.split_at(u64::from_le_bytes(number(fixed, 29)) as usize);
+    *rest = behind;
+    let has_key = u32::from_le_bytes(number(fixed, 6)) > 1;
+    let key = has_key.then(|| {
+        take_bytes(&mut words);
+        take_bytes(&mut words)
+    });
+    (slot_in(fixed), key)
 }
 
 /// Appends a reply's header; its `len` bytes are to follow.

@@ -229,13 +229,9 @@ pub fn part_width(found: Found) -> Option<usize> {
 
 /// The reply's bytes, shared values included.
 fn flat(reply: &Reply) -> Vec<u8> {
-    reply.segments().fold(Vec::with_capacity(reply.len()), |mut out, segment| {
-        out.extend_from_slice(match segment {
-            resp::Segment::Bytes(bytes) => bytes,
-            resp::Segment::Blob(blob) => blob,
-        });
-        out
-    })
+    let mut out = Vec::with_capacity(reply.len());
+    reply.copy_to(&mut out);
+    out
 }
 
 /// The cursor an ingress client gets for `inner`, the cursor within `core`; 0 when all cores are done.

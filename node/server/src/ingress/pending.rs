@@ -75,10 +75,18 @@ impl Place {
 }
 
 /// The open places of one client, oldest first.
-#[derive(Default)]
 pub struct Pending {
     first_ticket: u32,
     places: VecDeque<Place>,
+}
+
+/// Room for the replies of a pipeline; more is found when needed.
+const PLACES: usize = 16;
+
+impl Default for Pending {
+    fn default() -> Pending {
+        Pending { first_ticket: 0, places: VecDeque::with_capacity(PLACES) }
+    }
 }
 
 impl Pending {

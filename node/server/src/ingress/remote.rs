@@ -5,7 +5,7 @@ use std::iter;
 use cluster::{Asker, NodeIndex};
 use commands::table::{Found, Run};
 use commands::{Args, Error, Outcome};
-use resp::{IntegerText, Reply};
+use resp::{IntegerText, Proto, Reply};
 
 use super::frame::{self, Answer, Header, Kind, Words};
 use crate::admin::view::{Looking, View};
@@ -79,12 +79,13 @@ impl Core {
     /// holds back until it is over.
     pub fn run_frames(&mut self, mut frames: &[u8]) {
         let mut unforeseen = frames.len();
+        let (mut reply, mut words) = (Reply::with_buffer(self.take_buffer(), Proto::default()), Words::new());
         while !frames.is_empty() {
             let (bytes, whole) = (frames.len(), frames);
             if bytes <= unforeseen {
                 unforeseen = self.foresee_frames(frames);
             }
-            let (header, words) = frame::read_request(&mut frames);
+            let header = frame::read_request_into(&mut frames, &mut words);
             let leaves = self.migrate.leaving.holds_slot(header.slot) && header.kind != Kind::Forget;
             if leaves || self.pause_holds(&header, &words, frames) {
                 if header.kind == Kind::Exec {
@@ -99,7 +100,7 @@ impl Core {
             }
             self.slot_stats.begin(bytes - frames.len());
             self.stats.run_for_siblings += 1;
-            let mut reply = Reply::with_buffer(self.take_buffer(), header.proto);
+            reply.proto = header.proto;
             let noted = self.commandlog.mark();
             match header.kind {
                 Kind::Run | Kind::Asking | Kind::Queued | Kind::Refused | Kind::Part => {
@@ -115,10 +116,13 @@ impl Core {
                 self.slot_stats.settle(reply.len());
                 self.answer(header.session, header.ticket, &reply);
             }
-            self.give_buffer(reply.into_buffer());
+            reply.clear();
             // Before the next command, which may be of the same pipeline: it must not take what others wait for.
             self.serve_waiting();
+            self.laps.go_on();
         }
+        self.laps.cut();
+        self.give_buffer(reply.into_buffer());
     }
 
     /// Fetches what the next commands in `frames` will need; how many bytes of frames are behind them.
@@ -391,10 +395,17 @@ impl Core {
     pub(super) fn fill(&mut self, client: &mut Client, ticket: u32, resp: &[u8], core: u16) {
         let Some(pending) = &mut client.pending else { return };
         match pending.take_composed(ticket) {
-            Some(queue) => self.compose(client, queue, resp, core),
-            None => pending.fill(ticket, resp, &mut client.reply),
+            Some(queue) => {
+                self.compose(client, queue, resp, core);
+                client.hand_out();
+            }
+            None => {
+                pending.fill(ticket, resp, &mut client.reply);
+                if pending.is_empty() {
+                    client.pending = None;
+                }
+            }
         }
-        client.hand_out();
         client.awaits_sibling &= client.pending.is_some();
     }
 }

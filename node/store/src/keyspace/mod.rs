@@ -20,7 +20,7 @@ mod walk;
 
 use std::mem;
 
-use base::{SLOT_COUNT, Slot};
+use base::{SLOT_COUNT, Slot, prefetch};
 
 pub use expire::{ExpireSlice, Overdue};
 pub use garbage::Garbage;
@@ -29,7 +29,6 @@ pub use slot_set::SlotSet;
 pub use slot_table::SlotTable;
 
 use crate::entry::{Entry, EntryRef};
-use crate::prefetch;
 use crate::table::{LoadAhead, Lookup};
 use crate::value::Value;
 use expire::Sweep;

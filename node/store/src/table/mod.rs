@@ -23,11 +23,12 @@ use std::marker::PhantomData;
 use std::mem::{self, ManuallyDrop};
 use std::ptr::NonNull;
 
+use base::prefetch;
+
 pub use handle::{Lookup, Ref, RefMut, Vacancy};
 pub use scan::{CURSOR_BITS, Cursor, walk_place};
 
 use crate::hash::key_hash;
-use crate::prefetch;
 use directory::{Directory, Place};
 use segment::Segment;
 use word::{Tag, Word};

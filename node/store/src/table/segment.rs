@@ -162,7 +162,7 @@ impl Segment {
     /// Asks the CPU to load the line where a search for `tag` starts.
     #[inline]
     pub(super) fn prefetch(&self, tag: Tag) {
-        crate::prefetch::read(self.lines.as_ptr().wrapping_add(self.home(tag)));
+        base::prefetch::read(self.lines.as_ptr().wrapping_add(self.home(tag)));
     }
 
     /// The first item of the tag's home line that may be the one, by its tag.

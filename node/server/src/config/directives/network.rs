@@ -21,7 +21,7 @@ group! {
     tcp_keepalive: u32 = number("tcp-keepalive", 0, INT_MAX, "300");
     /// Seconds after which an idle client is closed; 0 is never
     timeout: u32 = number("timeout", 0, INT_MAX, "0");
-    /// Microseconds a busy core lets requests of many clients gather before it wakes for them; 0 is none
+    /// Microseconds a busy core lets requests of many clients gather before it wakes for them, pipelines twice as long; 0 is none
     coalesce_usec: u32 = number("coalesce-usec", 0, 10_000, "100");
     /// Path of a Unix socket for clients; empty is off
     unixsocket: String = optional("unixsocket").fixed();

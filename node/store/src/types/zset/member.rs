@@ -117,12 +117,7 @@ impl tree::Item for MemberRef {
 
     #[inline]
     fn prefetch(self) {
-        #[cfg(target_arch = "x86_64")]
-        // SAFETY: a prefetch changes no state a program can see and never faults; x86-64 always has SSE.
-        unsafe {
-            use std::arch::x86_64::{_MM_HINT_T0, _mm_prefetch};
-            _mm_prefetch::<_MM_HINT_T0>(self.0.as_ptr().cast());
-        }
+        base::prefetch::read(self.0.as_ptr());
     }
 }
 

@@ -3,7 +3,7 @@
 /// Starts loading the line at `address`, which need not be valid; does nothing where stable Rust has no
 /// instruction for it.
 #[inline]
-pub(crate) fn read<T>(address: *const T) {
+pub fn read<T>(address: *const T) {
     #[cfg(target_arch = "x86_64")]
     // SAFETY: a prefetch changes no state a program can see and never faults; x86-64 always has SSE.
     unsafe {
