@@ -125,6 +125,29 @@ fn a_save_that_flushall_began_gives_way() {
     assert_eq!(client.line("SAVE").text(), "OK");
 }
 
+/// The save that FLUSHALL asks for kept a log from beginning when it was turned on; DEBUG LOADAOF then loaded what an older
+/// log had left.
+#[test]
+fn a_log_begins_at_once_though_a_save_is_under_way() {
+    let options = ["--bootstrap", "yes", "--save", "3600 1", "--enable-debug-command", "yes"];
+    let server = ringmaster(1, &options);
+    let mut client = Client::connect(server.port);
+    let says = |client: &mut Client, field: &str| {
+        client.line("INFO persistence").text().lines().any(|line| line == field)
+    };
+    client.line("SET a x");
+    client.line("CONFIG SET rdb-key-save-delay 3000000");
+    assert_eq!(client.line("BGSAVE").text(), "Background saving started");
+    assert_eq!(client.line("CONFIG SET appendonly yes").text(), "OK");
+    assert!(says(&mut client, "aof_rewrite_scheduled:0") && says(&mut client, "aof_rewrite_in_progress:1"));
+    assert!(client.line("DEBUG LOADAOF").text().starts_with("ERR"), "there is nothing to load yet");
+    assert_eq!(client.line("GET a").text(), "x");
+    wait_until("it has a base", || says(&mut client, "aof_rewrite_in_progress:0"));
+    client.line("SET b y");
+    assert_eq!(client.line("DEBUG LOADAOF").text(), "OK");
+    assert_eq!(["GET a", "GET b"].map(|line| client.line(line).text()), ["x", "y"]);
+}
+
 /// With less locked memory than an executor wants, the process waited for ever for a core that had ended.
 #[test]
 fn too_little_locked_memory_is_one_clear_sentence() {

@@ -111,6 +111,9 @@ impl Reply {
 
     /// Appends all pieces, shared values as copies, to `out`.
     pub fn copy_to(&self, out: &mut Vec<u8>) {
+        if let Some(plain) = self.as_plain() {
+            return out.extend_from_slice(plain);
+        }
         for segment in self.segments() {
             out.extend_from_slice(match segment {
                 Segment::Bytes(bytes) => bytes,

@@ -244,10 +244,7 @@ impl Mesh {
     pub fn reply(&mut self, session: SessionId, ticket: u32, reply: &Reply) {
         let Some(Some(lane)) = self.lanes.get_mut(usize::from(session.core)) else { return };
         frame::begin_reply(&mut lane.replies, session, ticket, reply.len());
-        match reply.as_plain() {
-            Some(bytes) => lane.replies.extend_from_slice(bytes),
-            None => reply.copy_to(&mut lane.replies),
-        }
+        reply.copy_to(&mut lane.replies);
     }
 
     /// Sends a message.

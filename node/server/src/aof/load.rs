@@ -19,7 +19,7 @@ use ::aof::{Found, Reader};
 use commands::Overdue;
 
 use super::replay::Replay;
-use super::{Aof, Folder};
+use super::{Aof, Folder, State};
 use crate::config::{AppendFsync, reason};
 use crate::core::Core;
 use crate::executor;
@@ -55,8 +55,12 @@ impl Core {
     /// Forgets all keys and loads the log anew, while nobody is served (DEBUG LOADAOF).
     ///
     /// # Errors
-    /// One sentence for the log: why it could not be loaded.
+    /// One sentence for the log: why it could not be loaded. Of a log that was just turned on there is nothing to load yet:
+    /// then the keys stay.
     pub fn reload_log(&mut self) -> Result<(), String> {
+        if self.aof.state == State::Waiting {
+            return Err("The append only file was turned on and has no base yet".into());
+        }
         let now_ms = self.now_ms;
         if let Some(writer) = &mut self.aof.writer {
             writer.write(AppendFsync::No, now_ms, true);

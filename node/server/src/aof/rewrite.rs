@@ -365,14 +365,15 @@ impl Core {
         }
     }
 
+    /// Begins a log. A save under way is no obstacle, as it is for BGREWRITEAOF: both are images of their own moments, and
+    /// until the base is there nothing is logged.
     fn start_log(&mut self) -> Result<(), &'static str> {
         self.give_rewrite_up();
         self.aof.state = State::Waiting;
-        if self.saves.running().is_some() || self.in_unit() {
+        if self.in_unit() {
             self.aof.rewrites.scheduled = true;
             notice!(
-                "AOF was enabled but there is already another background operation. An AOF background was scheduled to \
-                 start when possible."
+                "AOF was enabled during a transaction. An AOF background was scheduled to start when possible."
             );
         } else if self.begin_rewrite().is_err() {
             self.aof.state = State::Off;
