@@ -150,6 +150,9 @@ fn run(field: Field, action: Action, bytes: &mut [u8]) -> (Option<i64>, bool) {
         Action::Get => return (Some(old as i64), false),
         // A negative number is a large one to an unsigned field.
         Action::Set(value, overflow) if !field.signed => (i128::from(value as u64), overflow),
+        Action::Set(value, Overflow::Saturate) if field.is_too_far_below(value) => {
+            (i128::from(i64::MAX), Overflow::Saturate)
+        }
         Action::Set(value, overflow) => (i128::from(value), overflow),
         Action::Add(by, overflow) => (old + i128::from(by), overflow),
     };
@@ -201,6 +204,12 @@ impl Field {
     fn read_as(&self, bits: u128) -> i128 {
         let negative = self.signed && bits >> (self.bits - 1) == 1;
         if negative { bits as i128 - (1 << self.bits) } else { bits as i128 }
+    }
+
+    /// Whether `value` is so far below what fits that its distance to the greatest number is no 64-bit number: Redis, which
+    /// compares by that, takes it for too large.
+    fn is_too_far_below(&self, value: i64) -> bool {
+        self.signed && self.bits < 64 && ((1 << (self.bits - 1)) - 1_i64).checked_sub(value).is_none()
     }
 
     /// `value` made to fit, or `None` where it must not be.
@@ -259,6 +268,12 @@ mod tests {
         let mut bytes = [0];
         assert_eq!(run(field(4, false), Action::Set(-1, Overflow::Saturate), &mut bytes), (Some(0), true));
         assert_eq!(bytes, [0xF0]);
+        // As does SET of a number far below, by an overflow of its own.
+        for (value, bits) in [(i64::MIN, 0b01111), (i64::MIN + 15, 0b01111), (i64::MIN + 16, 0b10000)] {
+            let mut bytes = [0];
+            run(field(5, true), Action::Set(value, Overflow::Saturate), &mut bytes);
+            assert_eq!(bytes, [bits << 3], "{value}");
+        }
     }
 
     #[test]

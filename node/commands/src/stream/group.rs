@@ -18,6 +18,10 @@ const NO_KEY: Error = Error::new(
 const BUSY_GROUP: Error = Error::new("BUSYGROUP Consumer Group name already exists");
 const BAD_ENTRIES_READ: Error = Error::new("ERR value for ENTRIESREAD must be positive or -1");
 
+/// The arguments of CREATE and SETID with every option: none may be there twice.
+const CREATE_ARGS_MAX: usize = 8;
+const SET_ID_ARGS_MAX: usize = 7;
+
 /// The options behind the ID of CREATE and SETID.
 #[derive(Default)]
 struct Options {
@@ -74,6 +78,9 @@ pub(crate) fn create(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
         None if options.make_stream => (StreamId::MIN, true),
         None => return Err(NO_KEY),
     };
+    if args.len() > CREATE_ARGS_MAX {
+        return Err(bad_subcommand(args, "XGROUP"));
+    }
     let last_id = if args[4] == b"$" { last_id } else { parse_id(args[4])? };
     let groups = &mut ctx.db.write_or_create::<Stream>(key)?.groups;
     if groups.contains_key(name) {
@@ -97,6 +104,9 @@ pub(crate) fn set_id(ctx: &mut Ctx<'_>, args: &Args<'_>) -> Outcome {
     let stream = stream_of(ctx, key)?;
     let last_id = stream.log.counters().last_id;
     let group = stream.groups.get_mut(name).ok_or_else(|| no_such_group_in(key, name))?;
+    if args.len() > SET_ID_ARGS_MAX {
+        return Err(bad_subcommand(args, "XGROUP"));
+    }
     group.last_id = match args[4] {
         b"$" => last_id,
         id => StreamId::parse_bound(id, 0).ok_or(INVALID_ID)?,
