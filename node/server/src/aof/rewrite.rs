@@ -365,8 +365,8 @@ impl Core {
         }
     }
 
-    /// Begins a log. A save under way is no obstacle, as it is for BGREWRITEAOF: both are images of their own moments, and
-    /// until the base is there nothing is logged.
+    /// Begins a log. A save under way is no obstacle, as it is for BGREWRITEAOF, which can wait: what is written before the base
+    /// is there outlives nothing.
     fn start_log(&mut self) -> Result<(), &'static str> {
         self.give_rewrite_up();
         self.aof.state = State::Waiting;

@@ -25,8 +25,8 @@ pub struct Company {
     commands: u64,
     /// See [`Company::expected`].
     expected: usize,
-    /// See [`Company::window_us`].
-    windows: u32,
+    /// Pipelines came.
+    pipelined: bool,
 }
 
 /// Fewer than that in a window are not worth a wait: the core has time to spare.
@@ -60,14 +60,13 @@ impl Company {
         let us = now_ms.saturating_sub(self.ms).max(1) * 1000;
         let in_window = self.receives * u64::from(window_us) / us;
         let pipelined = commands.saturating_sub(self.commands) >= self.receives * PIPELINE;
-        let windows: u32 = if pipelined { 2 } else { 1 };
         let expected = match in_window {
             ..LEAST => 1,
             _ if self.siblings => 1,
             // Half as many again: as a rule the whole window is waited for.
-            _ => (in_window * u64::from(windows) * 3 / 2).min(self.clients / 2).min(MOST) as usize,
+            _ => ((in_window << u32::from(pipelined)) * 3 / 2).min(self.clients / 2).min(MOST) as usize,
         };
-        *self = Company { ms: now_ms, commands, expected, windows, ..Company::default() };
+        *self = Company { ms: now_ms, commands, expected, pipelined, ..Company::default() };
     }
 
     /// The receives worth waiting for, within the window; 1 is any, at once.
@@ -77,7 +76,7 @@ impl Company {
 
     /// How long to wait for them, where `window_us` is the window of those who do not send pipelines.
     pub fn window_us(&self, window_us: u32) -> u32 {
-        window_us * self.windows.max(1)
+        window_us << u32::from(self.pipelined)
     }
 }
 
