@@ -376,3 +376,54 @@ fn nothing_is_queued_when_memory_is_short() {
         assert!(client.line("EXEC").text().starts_with("EXECABORT"));
     }
 }
+
+/// Commands that siblings ran were answered though CLIENT REPLY said no: whoever read on got answers to other questions.
+#[test]
+fn nothing_is_answered_when_no_reply_is_wanted() {
+    let (_server, port) = process();
+    let mut client = Client::connect(port);
+    let sets: String = KEYS.iter().map(|key| format!("SET {key} x\r\n")).collect();
+    let skipped: String = KEYS.iter().map(|key| format!("CLIENT REPLY SKIP\r\nSET {key} y\r\n")).collect();
+    let transaction = "MULTI\r\nSET a z\r\nDBSIZE\r\nEXEC\r\n";
+    let pipeline = format!(
+        "PING 1\r\n{skipped}PING 2\r\nCLIENT REPLY SKIP\r\nMGET a b foo bar\r\nGET a\r\nCLIENT REPLY OFF\r\n{sets}\
+         DEL a b foo\r\nDBSIZE\r\nMGET a b foo bar\r\n{transaction}CLIENT REPLY ON\r\nPING 3\r\n{transaction}PING 4\r\n\
+         MGET a b foo bar\r\n"
+    );
+    client.send(pipeline.as_bytes());
+    let expected = [
+        "\"1\"",
+        "\"2\"",
+        "\"y\"",
+        "+OK",
+        "\"3\"",
+        "+OK",
+        "+QUEUED",
+        "+QUEUED",
+        "*[+OK, :2]",
+        "\"4\"",
+        "*[\"z\", null, null, \"x\"]",
+    ];
+    for expected in expected {
+        assert_eq!(client.read().expect("an answer").to_string(), expected);
+    }
+}
+
+/// Values of all sizes, own ones and siblings', are answered in the order of the requests.
+#[test]
+fn a_pipeline_is_answered_in_order() {
+    let (_server, port) = process();
+    let mut client = Client::connect(port);
+    let sizes = [0, 3, 31, 32, 33, 500, 5_000, 20_000, 100_000];
+    let value = |i: usize| char::from(b'a' + (i % 26) as u8).to_string().repeat(sizes[i % sizes.len()]);
+    let keys = 200;
+    for i in 0..keys {
+        assert_eq!(client.call(&["SET", &format!("key:{i}"), &value(i)]), ok());
+    }
+    let gets: String = (0..3 * keys).map(|i| format!("GET key:{}\r\n", i % keys)).collect();
+    client.send(gets.as_bytes());
+    for i in 0..3 * keys {
+        let answer = client.read().expect("an answer").text();
+        assert!(answer == value(i % keys), "the answer to request {i} has {} bytes", answer.len());
+    }
+}

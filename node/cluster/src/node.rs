@@ -164,6 +164,8 @@ pub struct Node {
     pub inbound: Option<LinkId>,
     /// Whether it is another core of this process.
     pub sibling: bool,
+    /// That core's number.
+    pub core: Option<u16>,
     /// Its process, when that has several cores.
     pub process: Option<ProcessId>,
     /// Whether a packet of it came since its link was opened.
@@ -205,6 +207,7 @@ impl Node {
             link: None,
             inbound: None,
             sibling: false,
+            core: None,
             process: None,
             heard: false,
             reports: Vec::new(),

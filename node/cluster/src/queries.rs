@@ -56,6 +56,15 @@ impl Cluster {
         }
     }
 
+    /// The core of this process that serves `slot`, if it is another one and nothing else is to be looked at: the cluster is
+    /// well, and neither does the slot move, nor could this node answer for its master.
+    #[inline]
+    pub fn serving_sibling(&self, slot: Slot) -> Option<u16> {
+        let core = self.nodes[self.slots.owner(slot)?].core;
+        let moves = self.migrating_to(slot).is_some() || self.importing_from(slot).is_some();
+        core.filter(|_| self.is_ok() && self.myself().is_master() && !moves)
+    }
+
     /// Begins to load what [`Cluster::owner`] will be asked for `slot`: the owners of all slots are more than a CPU keeps at hand.
     #[inline]
     pub fn prefetch_owner(&self, slot: Slot) {

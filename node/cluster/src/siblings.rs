@@ -15,7 +15,7 @@
 //! Siblings die together. A process that holds half of the votes cannot be replaced when it dies, and a
 //! replica beside its master protects from nothing: both are said in the log and in CLUSTER INFO.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use base::NodeId;
@@ -46,8 +46,8 @@ pub enum SiblingMessage {
 /// What this node knows of its process.
 #[derive(Debug, Default)]
 pub(crate) struct Siblings {
-    /// Names of all siblings, in this cluster or not.
-    ids: BTreeSet<NodeId>,
+    /// Names of all siblings, in this cluster or not, each with its number.
+    ids: BTreeMap<NodeId, u16>,
     /// Pongs received since the last tick.
     pub(crate) heard: Vec<(NodeId, u64)>,
     /// When the siblings were last told what was heard, ms.
@@ -79,11 +79,12 @@ impl Siblings {
 }
 
 impl Cluster {
-    /// Names the other cores of this process; again when one took a new name (RESET HARD).
+    /// Names the cores of this process, in order; again when one took a new name (RESET HARD).
     pub fn set_siblings(&mut self, ids: impl IntoIterator<Item = NodeId>, now: u64) {
-        self.siblings.ids = ids.into_iter().filter(|id| *id != self.my_id()).collect();
+        let cores = ids.into_iter().zip(0..);
+        self.siblings.ids = cores.filter(|(id, _)| *id != self.my_id()).collect();
         for node in self.nodes.indexes() {
-            self.nodes[node].sibling = false;
+            (self.nodes[node].sibling, self.nodes[node].core) = (false, None);
             self.recognise_sibling(node, now);
         }
         self.finish(now);
@@ -91,14 +92,12 @@ impl Cluster {
 
     /// From now on this node is reached through the mesh, if it is a sibling.
     pub(crate) fn recognise_sibling(&mut self, node: NodeIndex, now: u64) {
-        if !self.siblings.ids.contains(&self.nodes[node].id) {
-            return;
-        }
+        let Some(core) = self.siblings.ids.get(&self.nodes[node].id).copied() else { return };
         for link in [self.nodes[node].link, self.nodes[node].inbound].into_iter().flatten() {
             self.close_link(link);
         }
         let row = &mut self.nodes[node];
-        row.sibling = true;
+        (row.sibling, row.core) = (true, Some(core));
         row.ping_sent = 0;
         (row.pong_received, row.data_received) = (now, now);
         row.flags.set(Flags::EXTENSIONS.with(Flags::LIGHT_HEADER), true);
@@ -107,7 +106,7 @@ impl Cluster {
 
     /// Siblings that are in this cluster.
     fn present_siblings(&self) -> Vec<NodeIndex> {
-        self.siblings.ids.iter().filter_map(|id| self.nodes.find(*id)).collect()
+        self.siblings.ids.keys().filter_map(|id| self.nodes.find(*id)).collect()
     }
 
     /// A sibling gave this node a message.
@@ -147,7 +146,7 @@ impl Cluster {
     fn met_by_sibling(&mut self, from: NodeId, header: &Header, now: u64) {
         if self.nodes.find(from).is_none() {
             let mut node = Node::new(from, self.random.node_id(), Flags(header.flags.0 & 3), now);
-            node.sibling = true;
+            (node.sibling, node.core) = (true, self.siblings.ids.get(&from).copied());
             (node.pong_received, node.data_received) = (now, now);
             if let Some(index) = self.nodes.insert(node) {
                 self.set_ports(index, header);

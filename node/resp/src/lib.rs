@@ -12,10 +12,12 @@ mod inline;
 mod integer;
 mod reply;
 mod request;
+mod short;
 
 pub use command::{write_command, write_header, write_words};
 pub use double::{format_digits, format_double, parse_double};
 pub use inline::{quote, split_line};
 pub use integer::{IntegerText, parse_integer};
-pub use reply::{Deferred, Proto, Reply, Segment};
+pub use reply::{Deferred, Mark, Proto, Reply, Segment};
 pub use request::{Limits, Parsed, Parser, ProtocolError, peek_key, read_whole};
+pub use short::append_short;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::double::format_double;
 use crate::integer::IntegerText;
+use crate::short::append_short;
 
 /// A shared value of at least this many bytes is sent from where it lies; below it, copying is cheaper than
 /// one more piece in the send.
@@ -22,6 +23,9 @@ pub enum Proto {
     /// Typed replies and push messages.
     Resp3,
 }
+
+/// A place between two replies of a buffer: the plain bytes and the shared values before it.
+pub type Mark = (usize, usize);
 
 /// The bytes of replies not yet sent.
 #[derive(Debug, Default)]
@@ -74,6 +78,12 @@ impl Reply {
         self.bytes = bytes;
     }
 
+    /// Exchanges what this buffer holds for what another does; both go on in this one's version.
+    pub fn exchange(&mut self, other: &mut Reply) {
+        other.proto = self.proto;
+        std::mem::swap(self, other);
+    }
+
     /// Total bytes to send.
     pub fn len(&self) -> usize {
         self.bytes.len() + self.blob_bytes
@@ -110,9 +120,10 @@ impl Reply {
     }
 
     /// Appends all pieces, shared values as copies, to `out`.
+    #[inline]
     pub fn copy_to(&self, out: &mut Vec<u8>) {
         if let Some(plain) = self.as_plain() {
-            return out.extend_from_slice(plain);
+            return append_short(out, plain);
         }
         for segment in self.segments() {
             out.extend_from_slice(match segment {
@@ -128,7 +139,7 @@ impl Reply {
     }
 
     /// Cuts everything written after `mark` (a former [`Reply::mark`]).
-    pub fn truncate(&mut self, mark: (usize, usize)) {
+    pub fn truncate(&mut self, mark: Mark) {
         self.bytes.truncate(mark.0);
         for (_, blob) in self.blobs.drain(mark.1..) {
             self.blob_bytes -= blob.len();
@@ -136,18 +147,24 @@ impl Reply {
     }
 
     /// The present end, to come back to by [`Reply::truncate`].
-    pub fn mark(&self) -> (usize, usize) {
+    pub fn mark(&self) -> Mark {
         (self.bytes.len(), self.blobs.len())
     }
 
+    /// Total bytes before `mark`.
+    pub fn len_at(&self, mark: Mark) -> usize {
+        mark.0 + self.blobs[..mark.1].iter().map(|(_, blob)| blob.len()).sum::<usize>()
+    }
+
     /// The plain bytes written since `mark`.
-    pub fn since(&self, mark: (usize, usize)) -> &[u8] {
+    pub fn since(&self, mark: Mark) -> &[u8] {
         &self.bytes[mark.0..]
     }
 
     /// Appends bytes that are RESP already.
+    #[inline]
     pub fn raw(&mut self, resp: &[u8]) {
-        self.bytes.extend_from_slice(resp);
+        append_short(&mut self.bytes, resp);
     }
 
     /// Appends bytes that are RESP already and may be sent from where they lie.
@@ -157,15 +174,27 @@ impl Reply {
 
     /// Appends another buffer's replies, sharing its big values.
     pub fn append(&mut self, other: &Reply) {
-        if let Some(plain) = other.as_plain() {
-            return self.raw(plain);
+        self.append_part(other, (0, 0), other.mark());
+    }
+
+    /// Appends what another buffer holds between two marks, sharing its big values.
+    pub fn append_part(&mut self, other: &Reply, from: Mark, to: Mark) {
+        let mut start = from.0;
+        for (at, blob) in &other.blobs[from.1..to.1] {
+            self.raw(&other.bytes[start..*at]);
+            self.push_blob(blob.clone());
+            start = *at;
         }
-        for segment in other.segments() {
-            match segment {
-                Segment::Bytes(bytes) => self.raw(bytes),
-                Segment::Blob(blob) => self.push_blob(blob.clone()),
-            }
+        self.raw(&other.bytes[start..to.0]);
+    }
+
+    /// Drops everything written before `mark`.
+    pub fn cut_front(&mut self, mark: Mark) {
+        self.bytes.drain(..mark.0);
+        for (_, blob) in self.blobs.drain(..mark.1) {
+            self.blob_bytes -= blob.len();
         }
+        self.blobs.iter_mut().for_each(|(at, _)| *at -= mark.0);
     }
 
     fn push_blob(&mut self, blob: Bytes) {
@@ -221,7 +250,7 @@ impl Reply {
     pub fn bulk(&mut self, bytes: &[u8]) {
         self.bytes.reserve(bytes.len() + 16);
         self.header(b'$', bytes.len() as i64);
-        self.bytes.extend_from_slice(bytes);
+        append_short(&mut self.bytes, bytes);
         self.bytes.extend_from_slice(b"\r\n");
     }
 

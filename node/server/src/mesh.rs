@@ -34,6 +34,9 @@ use crate::tracking::Broadcast;
 /// Messages a queue holds; more wait at the sender.
 const QUEUE_LEN: usize = 256;
 
+/// Bytes of a new frame buffer: it should not have to grow under way.
+const NEW_BUFFER: usize = 4096;
+
 /// What one core sends another.
 pub enum Message {
     /// Commands to run, framed by `ingress::frame`.
@@ -182,7 +185,7 @@ impl Lane {
 
     /// Moves what was collected into the queue, replies as `gate` allows; whether anything went.
     fn flush(&mut self, spare: &mut Vec<Vec<u8>>, gate: Gate) -> bool {
-        let mut fresh = || spare.pop().unwrap_or_default();
+        let mut fresh = || spare.pop().unwrap_or_else(|| Vec::with_capacity(NEW_BUFFER));
         if !self.requests.is_empty() {
             self.backlog.push_back(Message::Requests(std::mem::replace(&mut self.requests, fresh())));
         }
@@ -241,6 +244,7 @@ impl Mesh {
     }
 
     /// Sends the reply of a session's command to the core that holds its connection.
+    #[inline]
     pub fn reply(&mut self, session: SessionId, ticket: u32, reply: &Reply) {
         let Some(Some(lane)) = self.lanes.get_mut(usize::from(session.core)) else { return };
         frame::begin_reply(&mut lane.replies, session, ticket, reply.len());

@@ -190,9 +190,7 @@ impl Reactor {
         client.receiving = completion.more;
         if completion.result > 0 {
             core.stats.reads += 1;
-            if client.reply.capacity() == 0 {
-                client.reply.adopt_buffer(core.take_buffer());
-            }
+            core.equip(&mut client);
             match client.secure.take() {
                 None => core.receive(&mut client, self.ring.bytes(completion)),
                 Some(secure) => core.receive_secure(&mut client, secure, self.ring.bytes(completion)),
@@ -264,7 +262,7 @@ impl Reactor {
     /// and one send costs less than two.
     fn holds(&mut self, client: &Client, now: Moment) -> bool {
         let waits = client.pending.is_some() && !client.awaits_sibling && client.closing == Closing::No;
-        if !waits || client.reply.len() > HOLD_BYTES {
+        if !waits || client.ready().len() > HOLD_BYTES {
             return false;
         }
         if client.has_to_send() {

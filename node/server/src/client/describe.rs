@@ -49,8 +49,8 @@ pub fn describe(client: &Client, core: &Core) -> String {
     field("argv-mem", &kept);
     field("multi-mem", &queue_bytes);
     // A reply buffer is new with every batch: its peak is what is in it.
-    field("rbs", &client.reply.capacity());
-    field("rbp", &client.reply.len());
+    field("rbs", &client.ready().capacity());
+    field("rbp", &client.ready().len());
     field("obl", &(client.unsent() - beyond));
     field("oll", &beyond.div_ceil(REPLY_BUFFER));
     field("omem", &beyond);

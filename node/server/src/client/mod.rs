@@ -159,7 +159,7 @@ pub struct Client {
     pub counted_bytes: usize,
     /// Half a request, or requests that wait.
     pub input: Option<Box<Input>>,
-    /// Replies not yet handed to the ring.
+    /// Replies not yet handed to the ring; those behind open places, while there are some (`pending`).
     pub reply: Reply,
     /// Replies the ring is sending.
     pub sending: Option<Box<Sending>>,
@@ -313,26 +313,17 @@ impl Client {
         }
     }
 
-    /// Adds a message that answers no request. It does not overtake answers that are there but wait for earlier
-    /// ones: they may be what it is about.
+    /// Adds a message that answers no request.
     pub fn push(&mut self, write: impl FnOnce(&mut Reply)) {
         match &mut self.pending {
-            Some(pending) if pending.holds_answers() => {
-                let mut message = Reply::new(self.reply.proto);
-                write(&mut message);
-                pending.append(&mut message);
-            }
-            _ => write(&mut self.reply),
+            Some(pending) => pending.message(&mut self.reply, write),
+            None => write(&mut self.reply),
         }
     }
 
-    /// Moves what is answered, and behind no open place, to its replies.
-    pub fn hand_out(&mut self) {
-        let Some(pending) = &mut self.pending else { return };
-        pending.drain(&mut self.reply);
-        if pending.is_empty() {
-            self.pending = None;
-        }
+    /// Whether the command it sent now is not to be answered (CLIENT REPLY).
+    pub fn is_muted(&self) -> bool {
+        matches!(self.answers, Answers::Off | Answers::Skip)
     }
 
     /// Whether all its requests were answered, and the answers sent.
@@ -342,7 +333,7 @@ impl Client {
 
     /// Bytes of replies not yet sent.
     pub fn unsent(&self) -> usize {
-        self.reply.len() + self.sending.as_ref().map_or(0, |s| s.len())
+        self.unsent_replies() + self.sending.as_ref().map_or(0, |s| s.len())
     }
 
     /// The protocol version it chose.
@@ -361,7 +352,7 @@ impl Client {
             + self.peer.len()
             + self.local.len()
             + self.input.as_ref().map_or(0, |i| i.memory())
-            + self.reply.capacity()
+            + self.reply_memory()
             + self.unsent()
             + self.transaction.as_ref().map_or(0, |transaction| transaction.memory())
     }

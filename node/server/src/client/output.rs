@@ -108,8 +108,8 @@ impl Client {
 
     /// Takes the replies written so far, as they go over the wire.
     fn take_sealed(&mut self) -> Reply {
-        let proto = self.reply.proto;
-        let reply = std::mem::replace(&mut self.reply, Reply::new(proto));
+        let proto = self.proto();
+        let reply = std::mem::replace(self.ready_mut(), Reply::new(proto));
         match &mut self.secure {
             Some(secure) => Reply::ready(secure.seal(&reply), proto),
             None => reply,
@@ -125,7 +125,7 @@ impl Client {
 
     /// Whether there are replies, or what a TLS session has to say by itself.
     pub fn has_to_send(&self) -> bool {
-        !self.reply.is_empty() || self.secure.as_ref().is_some_and(|secure| secure.wants_send())
+        !self.ready().is_empty() || self.secure.as_ref().is_some_and(|secure| secure.wants_send())
     }
 
     fn submit_send(&mut self, ring: &mut ClientRing) {

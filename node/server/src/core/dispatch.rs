@@ -54,29 +54,9 @@ pub struct Runner {
 impl Core {
     /// Runs one request of `client`, or queues, forwards, refuses or holds it back.
     pub fn run_request(&mut self, client: &mut Client, args: &Args<'_>, read: Read) {
-        self.reply_in_order(client, |core, client| core.run_answered(client, args, read));
+        self.run_answered(client, args, read);
         if !self.late.is_empty() {
             self.deliver_late(client);
-        }
-    }
-
-    /// Runs something that answers `client`, whose earlier requests may still be with siblings: it is answered behind them.
-    pub fn reply_in_order(&mut self, client: &mut Client, run: impl FnOnce(&mut Core, &mut Client)) {
-        if client.pending.is_none() {
-            run(self, client);
-        } else {
-            let fresh = Reply::with_buffer(self.take_buffer(), client.proto());
-            let earlier = std::mem::replace(&mut client.reply, fresh);
-            run(self, client);
-            let mut own = std::mem::replace(&mut client.reply, earlier);
-            client.reply.proto = own.proto;
-            if let Some(pending) = client.pending.as_mut().filter(|_| !own.is_empty()) {
-                pending.append(&mut own);
-            }
-            self.give_buffer(own.into_buffer());
-        }
-        if client.pending.as_ref().is_some_and(|pending| pending.is_empty()) {
-            client.pending = None;
         }
     }
 
@@ -90,9 +70,12 @@ impl Core {
         }
         let mark = client.reply.mark();
         let before = client.reply.len();
+        let had_places = client.pending.is_some();
         let asking = client.asking;
         if let Err(error) = self.check_and_run(client, args, read, asking) {
             self.break_transaction(client);
+            client.unsay(mark, had_places);
+            let mark = client.reply.mark();
             self.fail(&mut client.reply, mark, &error);
         }
         // ASKING is for one command, or for one transaction.
@@ -103,15 +86,14 @@ impl Core {
         if client.tracks_reads {
             self.end_caching(client, read.map(|(found, _)| found));
         }
-        match client.answers {
-            Answers::On => {}
-            Answers::Off => client.reply.truncate(mark),
-            Answers::SkipNext => client.answers = Answers::Skip,
-            Answers::Skip => {
-                client.reply.truncate(mark);
-                client.answers = Answers::On;
-            }
+        if client.is_muted() {
+            client.unsay(mark, had_places);
         }
+        client.answers = match client.answers {
+            Answers::SkipNext => Answers::Skip,
+            Answers::Skip => Answers::On,
+            answers => answers,
+        };
         if self.slot_stats.is_on() && !client.blocked && !client.paused {
             self.slot_stats.settle(client.reply.len().saturating_sub(before));
         }
@@ -133,6 +115,13 @@ impl Core {
         let slot = match keys {
             Keys::None => None,
             Keys::In(slot) => {
+                if client.door == Door::Ingress
+                    && !self.cluster.serves(slot)
+                    && !command.has(table::PUBSUB)
+                    && let Some(core) = self.cluster.serving_sibling(slot)
+                {
+                    return self.forward(client, found, args, slot, core, false);
+                }
                 // A script that may write is its master's to run.
                 let readonly = client.readonly && self.flags_of(found, args) & table::WRITE == 0;
                 let permits = Permits { asking, readonly, asker: client.asker() };
@@ -160,7 +149,9 @@ impl Core {
                 Some(slot)
             }
             Keys::Across if client.door == Door::Ingress && !client.in_multi() => {
-                return self.scatter(client, found, args);
+                let outcome = self.scatter(client, found, args);
+                client.settle(&mut self.spare_pending);
+                return outcome;
             }
             Keys::Across => return self.refuse(found, CROSS_SLOT),
         };
@@ -185,7 +176,9 @@ impl Core {
             return Ok(());
         }
         if client.door == Door::Ingress && self.spans_process(client, found, args) {
-            return self.gather(client, found, args);
+            let outcome = self.gather(client, found, args);
+            client.settle(&mut self.spare_pending);
+            return outcome;
         }
         self.call(client, found, args, slot)
     }

@@ -115,7 +115,7 @@ impl Core {
                 }
                 client.blocked = false;
                 client.awaits_sibling = true;
-                let ticket = client.pending.get_or_insert_default().push(Place::Open);
+                let ticket = client.take_place(Place::Open, &mut self.spare_pending);
                 runner = Some((ticket, client.user.id()));
             }
             let Some(mut wait) = self.waiting.remove(session) else { continue };

@@ -38,6 +38,7 @@ use crate::core::{Core, Runner};
 use crate::executor;
 use crate::folders;
 use crate::hotkeys::Hotkeys;
+use crate::ingress::SparePending;
 use crate::log::warning;
 use crate::mesh::Mesh;
 use crate::metrics::Questions;
@@ -137,6 +138,7 @@ impl Core {
             woken: Woken::default(),
             laps: Laps::default(),
             spare_buffers: Vec::new(),
+            spare_pending: SparePending::default(),
         };
         core.apply_config(config);
         core

@@ -55,11 +55,13 @@ use store::{Garbage, Keyspace};
 use crate::aof::Aof;
 use crate::balance::Balance;
 use crate::bus::Bus;
+use crate::client::Client;
 use crate::clock::{Laps, Moment};
 use crate::config::Config;
 use crate::executor;
 use crate::folders;
 use crate::hotkeys::Hotkeys;
+use crate::ingress::SparePending;
 use crate::mesh::Mesh;
 use crate::metrics::Questions;
 use crate::migrate::Migrate;
@@ -232,6 +234,8 @@ pub struct Core {
     /// Times of the commands of a pipeline.
     pub laps: Laps,
     spare_buffers: Vec<Vec<u8>>,
+    /// See [`SparePending`].
+    pub spare_pending: SparePending,
     /// What was removed and is still to be freed.
     pub garbage: Garbage,
     /// Keys that may have to go for `maxmemory`.
@@ -285,6 +289,15 @@ impl Core {
     /// A buffer for replies.
     pub fn take_buffer(&mut self) -> Vec<u8> {
         self.spare_buffers.pop().unwrap_or_else(|| Vec::with_capacity(NEW_BUFFER))
+    }
+
+    /// Gives a client a buffer for its replies, if it has none.
+    #[inline]
+    pub fn equip(&mut self, client: &mut Client) {
+        let ready = client.ready_mut();
+        if ready.capacity() == 0 {
+            ready.adopt_buffer(self.take_buffer());
+        }
     }
 
     /// Takes a reply buffer back.

@@ -69,8 +69,8 @@ impl Core {
         if client.generation != session.generation || client.closing != Closing::No {
             return;
         }
-        if client.reply.capacity() == 0 {
-            client.reply.adopt_buffer(self.spare_buffers.pop().unwrap_or_default());
+        if client.ready().capacity() == 0 {
+            client.ready_mut().adopt_buffer(self.spare_buffers.pop().unwrap_or_default());
         }
         client.push(write);
         if limits[client.class()].is_over_hard(client.unsent()) {

@@ -160,16 +160,9 @@ impl Core {
         if std::mem::take(&mut client.deaf) && !client.receiving {
             self.arrivals.push(session.index);
         }
-        match &mut client.pending {
-            // A source of slots is not answered.
-            _ if client.answers != Answers::On || client.import.is_some() => {}
-            // Replies to earlier requests are still to come from siblings.
-            Some(pending) => {
-                let mut behind = Reply::new(reply.proto);
-                behind.append(reply);
-                pending.append(&mut behind);
-            }
-            None => client.reply.append(reply),
+        // A source of slots is not answered.
+        if client.answers == Answers::On && client.import.is_none() {
+            client.reply.append(reply);
         }
         self.mark_outgoing(session.index);
     }

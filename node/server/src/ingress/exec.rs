@@ -52,11 +52,13 @@ impl Core {
         };
         let queue: Composed = transaction.queue.into_iter().map(&mut with_spot).collect();
         let is_composed = queue.iter().any(|(_, spot)| !matches!(spot, Spot::There));
-        let ticket = client.pending.get_or_insert_default().push(Place::Open);
+        let ticket = client.take_place(Place::Open, &mut self.spare_pending);
         let frames = self.exec_request(client, &queue, core, slot, ticket);
         if is_composed {
             client.awaits_sibling = true;
-            client.pending.get_or_insert_default().compose(queue);
+            if let Some(pending) = &mut client.pending {
+                pending.compose(queue);
+            }
         }
         if core != self.index {
             self.stats.forwarded += 1;
@@ -111,22 +113,19 @@ impl Core {
     pub(super) fn compose(&mut self, client: &mut Client, queue: Composed, resp: &[u8], core: u16) {
         let Some(mut elements) = array(resp) else {
             // Nothing of it ran.
-            return append(client, |reply| reply.raw(resp));
+            return client.reply.raw(resp);
         };
-        append(client, |reply| reply.array(queue.len()));
+        client.reply.array(queue.len());
         for (queued, spot) in queue {
             let words: Words<'_> = queued.args.iter().map(|arg| &arg[..]).collect();
             let args = Args::new(&words);
             match spot {
-                Spot::Behind => {
-                    client.hand_out();
-                    self.reply_in_order(client, |core, client| core.run_behind(client, queued.found, &args));
-                }
-                Spot::There => append(client, |reply| reply.raw(elements.next().unwrap_or_default())),
+                Spot::Behind => self.run_behind(client, queued.found, &args),
+                Spot::There => client.reply.raw(elements.next().unwrap_or_default()),
                 Spot::Everywhere(combine) => {
                     let part = elements.next().unwrap_or_default();
                     if part.starts_with(b"-") {
-                        append(client, |reply| reply.raw(part));
+                        client.reply.raw(part);
                         continue;
                     }
                     let mut gather = Gather::new(combine, self.mesh.cores());
@@ -170,10 +169,4 @@ fn spot(Queued { found, args, .. }: &Queued, pick: u64) -> Spot {
         (Run::Data(_), None) if found.command.name != "scan" => Spot::There,
         _ => Spot::Behind,
     }
-}
-
-fn append(client: &mut Client, write: impl FnOnce(&mut Reply)) {
-    let mut reply = Reply::new(client.proto());
-    write(&mut reply);
-    client.pending.get_or_insert_default().append(&mut reply);
 }

@@ -18,7 +18,7 @@ use acl::UserId;
 use base::Slot;
 use bytes::Bytes;
 use commands::Args;
-use resp::Proto;
+use resp::{Proto, append_short};
 use smallvec::SmallVec;
 
 use crate::core::blocking::SessionId;
@@ -98,13 +98,15 @@ pub enum Answer<'a> {
     News(News, Vec<Bytes>),
 }
 
-/// Bytes of a request's header.
+/// Bytes of a request's header, and where in it the length of what follows is.
 const FIXED_LEN: usize = 37;
+const LEN_AT: usize = 29;
 
 /// Words of nearly all commands fit without an allocation.
 pub type Words<'a> = SmallVec<[&'a [u8]; 12]>;
 
 /// Appends a request.
+#[inline(always)]
 pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
     let mut fixed = [0u8; FIXED_LEN];
     fixed[0] = header.kind as u8;
@@ -119,14 +121,14 @@ pub fn write_request(out: &mut Vec<u8>, header: &Header, args: &Args<'_>) {
     fixed[22..26].copy_from_slice(&header.user.number().to_le_bytes());
     fixed[26..28].copy_from_slice(&header.session.core.to_le_bytes());
     fixed[28] = header.hops;
-    let len: usize = args.iter().map(|word| 4 + word.len()).sum();
-    fixed[29..].copy_from_slice(&(len as u64).to_le_bytes());
-    out.reserve(FIXED_LEN + len);
+    let start = out.len();
     out.extend_from_slice(&fixed);
     for word in args.iter() {
         out.extend_from_slice(&(word.len() as u32).to_le_bytes());
-        out.extend_from_slice(word);
+        append_short(out, word);
     }
+    let len = (out.len() - start - FIXED_LEN) as u64;
+    out[start + LEN_AT..start + FIXED_LEN].copy_from_slice(&len.to_le_bytes());
 }
 
 /// Takes `N` bytes off the front. Frames come from a sibling: a short one is a broken invariant.
@@ -176,9 +178,7 @@ pub fn read_request_into<'a>(rest: &mut &'a [u8], words: &mut Words<'a>) -> Head
         generation: u32::from_le_bytes(number(fixed, 14)),
     };
     words.clear();
-    for _ in 0..u32::from_le_bytes(number(fixed, 6)) {
-        words.push(take_bytes(rest));
-    }
+    words.extend((0..u32::from_le_bytes(number(fixed, 6))).map(|_| take_bytes(rest)));
     Header {
         kind,
         proto: if flags & RESP3 != 0 { Proto::Resp3 } else { Proto::Resp2 },
@@ -200,7 +200,7 @@ fn slot_in(fixed: &[u8; FIXED_LEN]) -> Slot {
 /// Takes a request of a sibling off the front; its slot, and what is most likely its first key.
 pub fn peek_request<'a>(rest: &mut &'a [u8]) -> (Slot, Option<&'a [u8]>) {
     let fixed: &[u8; FIXED_LEN] = &take(rest);
-    let (mut words, behind) = rest.split_at(u64::from_le_bytes(number(fixed, 29)) as usize);
+    let (mut words, behind) = rest.split_at(u64::from_le_bytes(number(fixed, LEN_AT)) as usize);
     *rest = behind;
     let has_key = u32::from_le_bytes(number(fixed, 6)) > 1;
     let key = has_key.then(|| {
@@ -211,11 +211,16 @@ pub fn peek_request<'a>(rest: &mut &'a [u8]) -> (Slot, Option<&'a [u8]>) {
 }
 
 /// Appends a reply's header; its `len` bytes are to follow.
+#[inline]
 pub fn begin_reply(out: &mut Vec<u8>, session: SessionId, ticket: u32, len: usize) {
     out.reserve(16 + len);
-    for number in [session.index, session.generation, ticket, len as u32] {
-        out.extend_from_slice(&number.to_le_bytes());
-    }
+    let mut header = [0u8; 16];
+    let numbers = [session.index, session.generation, ticket, len as u32];
+    header
+        .chunks_exact_mut(4)
+        .zip(numbers)
+        .for_each(|(place, number)| place.copy_from_slice(&number.to_le_bytes()));
+    out.extend_from_slice(&header);
 }
 
 /// Appends news of `keys`.

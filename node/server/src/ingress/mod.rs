@@ -32,7 +32,7 @@ use crate::route::{self, CROSS_SLOT};
 use frame::{Header, Kind};
 pub use gather::Combine;
 use gather::Gather;
-pub use pending::{Pending, Place};
+pub use pending::{Pending, Place, SparePending};
 
 /// What only the core itself can do.
 pub const NOT_FORWARDED: Error = Error::new(
@@ -45,8 +45,7 @@ const SCAN_CORE_BITS: u32 = 10;
 impl Core {
     /// The number of the sibling that is the cluster's node `index`.
     pub fn sibling(&self, index: NodeIndex) -> Option<u16> {
-        let id = self.cluster.node(index)?.id;
-        self.core_ids.iter().position(|core| *core == id).map(|core| core as u16)
+        self.cluster.node(index)?.core
     }
 
     /// Makes a place for a reply and sends the command to `core`, which owns `slot`.
@@ -85,13 +84,14 @@ impl Core {
         self.tell_monitors(client, found, args, core);
         // A client that may have to wait goes on when it is answered.
         client.awaits_sibling = found.command.has(table::BLOCKING);
-        let ticket = client.pending.get_or_insert_default().push(Place::Open);
+        let ticket = client.take_place(Place::Open, &mut self.spare_pending);
         let kind = if asking { Kind::Asking } else { Kind::Run };
         self.send_frame(client, kind, found, args, slot, core, ticket);
         Ok(())
     }
 
     #[expect(clippy::too_many_arguments, reason = "they are the frame's fields")]
+    #[inline]
     fn send_frame(
         &mut self,
         client: &Client,
@@ -106,6 +106,7 @@ impl Core {
         self.send(&header, args, core);
     }
 
+    #[inline]
     fn send(&mut self, header: &Header, args: &Args<'_>, core: u16) {
         self.stats.forwarded += 1;
         if let Some(out) = self.mesh.requests(core) {
@@ -113,6 +114,7 @@ impl Core {
         }
     }
 
+    #[inline]
     fn header(&self, client: &Client, kind: Kind, found: Found, slot: Slot, ticket: u32) -> Header {
         let session = self.session(client);
         let (proto, user) = (client.proto(), client.user.id());
@@ -157,18 +159,17 @@ impl Core {
         }
         self.tell_monitors(client, found, args, self.index);
         let noted = self.commandlog.mark();
-        let pending = client.pending.get_or_insert_default();
-        let gathered =
-            combine.map(|combine| pending.push(Place::Gather(Box::new(Gather::new(combine, parts.len())))));
-        if gathered.is_none() {
-            let mut header = Reply::new(client.reply.proto);
-            header.array(parts.len());
-            pending.append(&mut header);
+        let gathered = combine.map(|combine| {
+            let gather = Place::Gather(Box::new(Gather::new(combine, parts.len())));
+            client.take_place(gather, &mut self.spare_pending)
+        });
+        if gathered.is_none() && !client.is_muted() {
+            client.reply.array(parts.len());
         }
         for (slot, core, part) in parts {
             let words: frame::Words<'_> = [args[0]].into_iter().chain(part.iter().copied()).collect();
             let ticket =
-                gathered.unwrap_or_else(|| client.pending.get_or_insert_default().push(Place::Element));
+                gathered.unwrap_or_else(|| client.take_place(Place::Element, &mut self.spare_pending));
             let args = &Args::new(&words);
             match core {
                 Some(core) => {
@@ -201,7 +202,7 @@ impl Core {
             _ => transaction.remote.get_or_insert((core, slot)),
         };
         let found = table::find(b"watch").expect("the table has WATCH");
-        let ticket = client.pending.get_or_insert_default().push(Place::Open);
+        let ticket = client.take_place(Place::Open, &mut self.spare_pending);
         self.send_frame(client, Kind::Watch, found, args, slot, core, ticket);
         Ok(())
     }

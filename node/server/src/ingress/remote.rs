@@ -2,6 +2,7 @@
 
 use std::iter;
 
+use base::prefetch;
 use cluster::{Asker, NodeIndex};
 use commands::table::{Found, Run};
 use commands::{Args, Error, Outcome};
@@ -33,10 +34,12 @@ impl Core {
             any = true;
             match message {
                 Message::Requests(frames) => {
+                    prefetch::bytes(&frames);
                     self.run_frames(&frames);
                     self.mesh.recycle(frames);
                 }
                 Message::Replies(frames) => {
+                    prefetch::bytes(&frames);
                     self.take_replies(&frames, core);
                     self.mesh.recycle(frames);
                 }
@@ -374,19 +377,20 @@ impl Core {
         core: u16,
     ) {
         let Some(mut client) = self.clients.take(session.index, session.generation) else { return };
-        if client.reply.capacity() == 0 {
-            let buffer = self.take_buffer();
-            client.reply.adopt_buffer(buffer);
-        }
+        self.equip(&mut client);
         let mut next = Some((ticket, resp));
         while let Some((ticket, resp)) = next {
-            self.late.begin(&client);
-            self.fill(&mut client, ticket, resp, core);
-            if !self.late.is_empty() {
-                self.deliver_late(&mut client);
+            let pending = client.pending.as_mut();
+            if !pending.is_some_and(|pending| pending.hand_out(ticket, resp, &client.reply)) {
+                self.late.begin(&client);
+                self.fill(&mut client, ticket, resp, core);
+                if !self.late.is_empty() {
+                    self.deliver_late(&mut client);
+                }
             }
             next = frame::next_reply(session, frames);
         }
+        self.end_places(&mut client);
         self.clients.put(client);
         self.mark_outgoing(session.index);
     }
@@ -395,17 +399,20 @@ impl Core {
     pub(super) fn fill(&mut self, client: &mut Client, ticket: u32, resp: &[u8], core: u16) {
         let Some(pending) = &mut client.pending else { return };
         match pending.take_composed(ticket) {
-            Some(queue) => {
+            Some((queue, messages)) => {
                 self.compose(client, queue, resp, core);
-                client.hand_out();
-            }
-            None => {
-                pending.fill(ticket, resp, &mut client.reply);
-                if pending.is_empty() {
-                    client.pending = None;
+                if let Some(pending) = &mut client.pending {
+                    pending.composed(ticket, messages, &client.reply);
                 }
             }
+            None => pending.fill(ticket, resp, client.reply.proto),
         }
+        self.end_places(client);
+    }
+
+    /// Hands out what is answered; a client whose requests all are may go on.
+    fn end_places(&mut self, client: &mut Client) {
+        client.settle(&mut self.spare_pending);
         client.awaits_sibling &= client.pending.is_some();
     }
 }

@@ -153,7 +153,7 @@ impl Core {
         gather: Gather,
         done: Option<u16>,
     ) {
-        let ticket = client.pending.get_or_insert_default().push(Place::Gather(Box::new(gather)));
+        let ticket = client.take_place(Place::Gather(Box::new(gather)), &mut self.spare_pending);
         for core in self.mesh.siblings().filter(|core| Some(*core) != done) {
             self.send_frame(client, Kind::Part, found, args, Slot::ZERO, core, ticket);
         }
@@ -193,7 +193,7 @@ impl Core {
             self.fail(&mut part, mark, &error);
         }
         if let Some(pending) = client.pending.as_mut().filter(|_| !part.is_empty()) {
-            pending.fill(ticket, &flat(&part), &mut client.reply);
+            pending.fill(ticket, &flat(&part), part.proto);
         }
     }
 
@@ -209,7 +209,7 @@ impl Core {
             number.and_then(|word| parse_integer(word)).and_then(|number| u16::try_from(number).ok());
         let slot = number.and_then(Slot::new);
         let core = slot.and_then(|slot| self.core_of_slot(client, slot).ok().flatten());
-        let ticket = client.pending.get_or_insert_default().push(Place::Open);
+        let ticket = client.take_place(Place::Open, &mut self.spare_pending);
         match core {
             Some(core) => self.send_frame(client, Kind::Part, found, args, Slot::ZERO, core, ticket),
             None => self.run_part(client, found, args, None, ticket, true),
@@ -232,7 +232,7 @@ impl Core {
         let words: Words<'_> =
             [args[0], inner.as_bytes()].into_iter().chain(args[2..].iter().copied()).collect();
         let next = (usize::from(core) + 1 < self.mesh.cores()).then_some(core + 1);
-        let ticket = client.pending.get_or_insert_default().push(Place::Scan { core, next });
+        let ticket = client.take_place(Place::Scan { core, next }, &mut self.spare_pending);
         if core == self.index {
             self.run_part(client, found, &Args::new(&words), None, ticket, true);
         } else {
@@ -249,7 +249,7 @@ impl Core {
         let view = View::look(self, Looking { host, args, client: Some(client), of_process: true })?;
         let words = (0..args.len()).map(|i| args.to_bytes(i)).collect();
         let viewing = Viewing { view, missing: self.mesh.cores() - 1, host, words };
-        let ticket = client.pending.get_or_insert_default().push(Place::View(Box::new(viewing)));
+        let ticket = client.take_place(Place::View(Box::new(viewing)), &mut self.spare_pending);
         for core in self.mesh.siblings() {
             self.send_frame(client, Kind::Look, found, args, Slot::ZERO, core, ticket);
         }
