@@ -115,6 +115,7 @@ impl Core {
         let slot = match keys {
             Keys::None => None,
             Keys::In(slot) => {
+                // What is not here is nearly always a sibling's, and needs no closer look.
                 if client.door == Door::Ingress
                     && !self.cluster.serves(slot)
                     && !command.has(table::PUBSUB)

@@ -216,10 +216,9 @@ pub fn begin_reply(out: &mut Vec<u8>, session: SessionId, ticket: u32, len: usiz
     out.reserve(16 + len);
     let mut header = [0u8; 16];
     let numbers = [session.index, session.generation, ticket, len as u32];
-    header
-        .chunks_exact_mut(4)
-        .zip(numbers)
-        .for_each(|(place, number)| place.copy_from_slice(&number.to_le_bytes()));
+    for (place, number) in header.chunks_exact_mut(4).zip(numbers) {
+        place.copy_from_slice(&number.to_le_bytes());
+    }
     out.extend_from_slice(&header);
 }
 

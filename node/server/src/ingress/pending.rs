@@ -145,12 +145,20 @@ impl Pending {
         self.ready.raw(resp);
         self.pop();
         if let Some(Place::Own(part)) = self.places.front() {
-            let end = (self.from.0 + part.0, self.from.1 + part.1);
-            self.ready.append_part(own, self.from, end);
-            self.from = end;
+            self.hand_out_own(*part, own, true);
             self.pop();
         }
         true
+    }
+
+    /// Goes on by `part` in the client's buffer, which is handed out if somebody wants it.
+    #[inline]
+    fn hand_out_own(&mut self, part: Mark, own: &Reply, is_wanted: bool) {
+        let end = (self.from.0 + part.0, self.from.1 + part.1);
+        if is_wanted {
+            self.ready.append_part(own, self.from, end);
+        }
+        self.from = end;
     }
 
     /// Fills the place of `ticket` with a reply, or a part of one.
@@ -237,7 +245,7 @@ impl Pending {
         }
     }
 
-    /// Whether something may be handed out.
+    /// Whether something may be handed out, or nothing is left but what has no place yet.
     fn has_ready_places(&self) -> bool {
         matches!(self.places.front(), None | Some(Place::Done(_) | Place::Short(_) | Place::Own(_)))
     }
@@ -248,14 +256,8 @@ impl Pending {
         loop {
             let is_muted = self.is_muted();
             match self.places.front() {
-                Some(Place::Own(part)) => {
-                    let end = (self.from.0 + part.0, self.from.1 + part.1);
-                    if !is_muted {
-                        self.ready.append_part(own, self.from, end);
-                    }
-                    self.from = end;
-                }
-                _ if is_muted && self.has_ready_places() => {}
+                Some(Place::Own(part)) => self.hand_out_own(*part, own, !is_muted),
+                Some(Place::Done(_) | Place::Short(_)) if is_muted => {}
                 Some(Place::Done(resp)) => self.ready.raw(resp),
                 Some(Place::Short(short)) => self.ready.raw(short.bytes()),
                 _ => break,
@@ -294,7 +296,7 @@ impl Pending {
         self.first_ticket = self.first_ticket.wrapping_add(1);
     }
 
-    /// Bytes held for replies, and bytes of replies, but for those in the client's buffer.
+    /// Bytes of its buffer and its queue.
     fn memory(&self) -> usize {
         self.ready.capacity() + self.places.capacity() * size_of::<Place>()
     }
@@ -372,7 +374,7 @@ impl Client {
         }
     }
 
-    /// Memory held for replies that is not theirs, bytes.
+    /// Bytes of the buffers and the queue in which replies wait.
     pub fn reply_memory(&self) -> usize {
         self.reply.capacity() + self.pending.as_ref().map_or(0, |pending| pending.memory())
     }
